@@ -1,0 +1,98 @@
+/**
+ * The only function that turns a score into something a reader sees. What CI prints the agent reads, so `ci` and `harness`
+ * learn the verdict and a coarse reason, and two suites that give the same verdict look the same to them.
+ */
+import { z } from 'zod';
+import { outcomes } from '../runners/protocol.ts';
+import type { Identity } from '../suites/identity.ts';
+import { unseal } from '../suites/sealing.ts';
+import { slugSchema } from '../suites/suite.ts';
+import { blockReasons, type SuiteScore } from './decide.ts';
+import { changeSchema, digestSchema } from './gate.ts';
+import { revisionNamesSchema, type ScoreRecord } from './history.ts';
+
+export const roles = ['ci', 'harness', 'author', 'lead', 'admin'] as const;
+export type Role = (typeof roles)[number];
+
+/** Who reads counts and durations, and who reads failures with the names of cases. */
+const seesCounts: readonly Role[] = ['author', 'lead', 'admin'];
+const seesFailures: readonly Role[] = ['author', 'admin'];
+
+export const failureSchema = z.strictObject({
+  suite: slugSchema,
+  case: z.string(),
+  outcome: z.enum(outcomes),
+  message: z.string(),
+});
+export type Failure = z.infer<typeof failureSchema>;
+
+export const reasonSchema = z.enum(['green', ...blockReasons]);
+
+const attemptSchema = z.strictObject({
+  id: z.uuid(),
+  gate: slugSchema,
+  change: changeSchema,
+  candidate: z.strictObject({ digest: digestSchema }),
+});
+
+/** A score that has no verdict yet. */
+export const runningScoreSchema = attemptSchema.extend({ state: z.literal('running') });
+
+/** A score with its verdict, as its reader may see it. */
+export const finishedScoreSchema = attemptSchema.extend({
+  state: z.literal('finished'),
+  verdict: z.enum(['merge', 'block']),
+  canMerge: z.boolean(),
+  reason: reasonSchema,
+  revisions: revisionNamesSchema,
+  passed: z.int().nonnegative().optional(),
+  total: z.int().nonnegative().optional(),
+  durationMs: z.number().nonnegative().optional(),
+  failures: z.array(failureSchema).optional(),
+});
+
+export const disclosedScoreSchema = z.discriminatedUnion('state', [runningScoreSchema, finishedScoreSchema]);
+export type DisclosedScore = z.infer<typeof disclosedScoreSchema>;
+
+/** What of a score's results is kept for its author: the cases that did not pass. */
+export function failuresOf(scored: SuiteScore[]): Failure[] {
+  return scored.flatMap(({ suite, results }) =>
+    results
+      .filter(({ passed }) => passed !== true)
+      .map(({ name, outcome, message }) => ({ suite, case: name, outcome, message })),
+  );
+}
+
+/** A score as a reader of the given role may see it. */
+export async function disclose(score: ScoreRecord, role: Role, identity: Identity): Promise<DisclosedScore> {
+  const { id, gate, change, verdict } = score;
+  const attempt = { id, gate, change, candidate: { digest: score.candidate } };
+  if (verdict === undefined) {
+    // Whoever was to decide is gone: there will be no verdict, and without one nothing merges.
+    if (score.deadlineAt > new Date()) return { ...attempt, state: 'running' };
+    return { ...attempt, ...blocked('indeterminate'), state: 'finished', revisions: [] };
+  }
+  const canMerge = verdict.verdict === 'merge' && verdict.reason === 'green';
+  const coarse: DisclosedScore = {
+    ...attempt,
+    ...(canMerge
+      ? { verdict: 'merge' as const, canMerge, reason: 'green' as const }
+      : blocked(reasonSchema.exclude(['green']).parse(verdict.reason))),
+    state: 'finished',
+    revisions: verdict.revisions,
+  };
+  if (!seesCounts.includes(role)) return coarse;
+  const { passed, total, durationMs } = verdict;
+  const counted = { ...coarse, passed, total, durationMs };
+  if (!seesFailures.includes(role)) return counted;
+  return { ...counted, failures: await openFailures(verdict.sealedFailures, identity) };
+}
+
+function blocked(reason: (typeof blockReasons)[number]) {
+  return { verdict: 'block' as const, canMerge: false, reason };
+}
+
+async function openFailures(sealed: Uint8Array | null, identity: Identity): Promise<Failure[]> {
+  if (sealed === null) return [];
+  return z.array(failureSchema).parse(JSON.parse(await unseal(sealed, identity)));
+}

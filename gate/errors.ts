@@ -1,0 +1,22 @@
+/** What can go wrong around a decision, on our side or in what was asked. A candidate's failure is never here. */
+
+export type GateErrorCode =
+  | 'gate_not_found'
+  | 'score_not_found'
+  | 'candidate_not_found'
+  /** The idempotency key was used before for another request. */
+  | 'idempotency_conflict'
+  /** As many scores are waiting as the service accepts. */
+  | 'queue_full'
+  /** The grader could not do its work, although no candidate runs there. */
+  | 'grader_failed';
+
+export class GateError extends Error {
+  override readonly name = 'GateError';
+  readonly code: GateErrorCode;
+
+  constructor(code: GateErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

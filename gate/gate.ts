@@ -1,0 +1,75 @@
+/** The nouns around a gate: its policy, a change, a candidate, a request to score. One schema each. */
+import { z } from 'zod';
+import { slugSchema } from '../suites/suite.ts';
+
+/** What PostgreSQL can store and every reader can show: no U+0000, no lone surrogates. */
+function wellFormed(charsMax: number) {
+  return z
+    .string()
+    .min(1)
+    .max(charsMax)
+    .refine((text) => text.isWellFormed() && !text.includes('\0'), {
+      error: 'must be well-formed Unicode without U+0000',
+    });
+}
+
+/** Who may merge what: which suites a merge needs, and how often it may be tried. */
+export const gatePolicySchema = z.strictObject({
+  suites: z
+    .array(slugSchema)
+    .min(1)
+    .max(50)
+    .refine((suites) => new Set(suites).size === suites.length, { error: 'a suite is named twice' }),
+  attemptsPerChange: z.int().positive().max(1_000_000).optional(),
+  exposureBudgetBits: z.number().positive().max(1_000_000).optional(),
+  disclosure: z
+    .literal('verdict')
+    .default('verdict')
+    .describe('What ci and harness may learn: the verdict and a coarse reason.'),
+});
+export type GatePolicy = z.infer<typeof gatePolicySchema>;
+
+/** A gate with its policy in force. `activeRevision` is null where a suite has none, and then nothing merges. */
+export const gateSchema = gatePolicySchema.extend({
+  gate: slugSchema,
+  version: z.int().positive(),
+  active: z.array(z.strictObject({ suite: slugSchema, activeRevision: z.int().positive().nullable() })),
+  updatedAt: z.iso.datetime(),
+});
+export type Gate = z.infer<typeof gateSchema>;
+
+/** What somebody wants to merge. */
+export const changeSchema = z.strictObject({
+  id: wellFormed(300).describe('The pull request, for example.'),
+  commit: wellFormed(200),
+  repository: wellFormed(300).optional(),
+  author: wellFormed(300).optional(),
+  agent: wellFormed(300).optional(),
+  model: wellFormed(300).optional(),
+});
+export type Change = z.infer<typeof changeSchema>;
+
+export const digestSchema = z
+  .string()
+  .regex(/^sha256:[0-9a-f]{64}$/, 'a digest is sha256: and 64 hexadecimal digits');
+
+/** The build to score: its text, or the digest of one uploaded before. */
+const candidateSchema = z.union(
+  [
+    z.strictObject({
+      source: z
+        .string()
+        .min(1)
+        .refine((text) => text.isWellFormed(), { error: 'must be well-formed Unicode' }),
+    }),
+    z.strictObject({ digest: digestSchema }),
+  ],
+  { error: 'a candidate is {source: "…"} or {digest: "sha256:…"}' },
+);
+
+export const scoreRequestSchema = z.strictObject({
+  gate: slugSchema,
+  change: changeSchema,
+  candidate: candidateSchema,
+});
+export type ScoreRequest = z.infer<typeof scoreRequestSchema>;

@@ -1,0 +1,184 @@
+/**
+ * The grader, seen from the service: a pool of processes that compare observations with expectations and read authors'
+ * modules. No candidate ever runs in one, so a grader that ended well is used again.
+ */
+import type { z } from 'zod';
+import { RunnerError } from '../runners/errors.ts';
+import type { HostPool } from '../runners/pool.ts';
+import type { ObservedCase } from '../runners/protocol.ts';
+import { type JobEnd, supervise } from '../runners/supervise.ts';
+import { transformModule } from '../runners/transform.ts';
+import type { SuiteReader } from '../suites/authoring.ts';
+import { SuiteError } from '../suites/errors.ts';
+import { type GradeItem, type GraderJob, gradeSchema, listingSchema } from '../suites/grader/protocol.ts';
+import type { SealedCase, SuiteContents } from '../suites/suite.ts';
+import type { CaseResult } from './decide.ts';
+import { GateError } from './errors.ts';
+
+/** An expectation has this long to answer for one case, in milliseconds of its own time. */
+const expectationMsMax = 2_000;
+const graderMbMax = 768;
+/** A module's cases may come back as this much text, in bytes. */
+const listingBytesMax = 64 << 20;
+const gradeBytesMax = 1 << 20;
+/** Expectations that hang or crash are worked around this often in one score. */
+const mishapsMax = 5;
+
+/** What became of one item: its answer, or that it took too long, or that the grader's process ended at it. */
+type Answer = { text: string } | { mishap: 'timed_out' | 'ended' };
+
+export class Grader implements SuiteReader {
+  readonly #pool: HostPool;
+
+  constructor(pool: HostPool) {
+    this.#pool = pool;
+  }
+
+  /** One result for each case of the suite, in its order. Throws RunnerErrors and `grader_failed`. */
+  async grade(contents: SuiteContents, observed: ObservedCase[]): Promise<CaseResult[]> {
+    const results = contents.cases.map((testCase, position) =>
+      ungraded(testCase, observed[position], position),
+    );
+    const gradable = results.flatMap(({ position }) => {
+      const item = gradeItem(contents.cases[position], observed[position], position);
+      return item === undefined ? [] : [item];
+    });
+    const answers = await this.#ask(gradable, (items) => ({
+      task: 'grade',
+      script: contents.script ?? null,
+      items,
+    }));
+    for (const [index, { position }] of gradable.entries()) {
+      const result = results[position];
+      const answer = answers[index];
+      if (result === undefined || answer === undefined) continue;
+      Object.assign(result, 'text' in answer ? readGrade(answer.text) : mishapGrade(answer.mishap));
+    }
+    return results;
+  }
+
+  async check(cases: SealedCase[]): Promise<string[]> {
+    const declared = cases.map(({ expect, input }) => ({ expect: JSON.stringify(expect), input }));
+    const answers = await this.#ask(declared, (items) => ({ task: 'check', items }));
+    return answers.map((answer) =>
+      'text' in answer ? answer.text : 'it takes too long or too much to read',
+    );
+  }
+
+  async list(module: string): Promise<{ cases: unknown[]; limits: unknown; script: string }> {
+    const transformed = await transformModule(module);
+    if (!transformed.ok)
+      throw new SuiteError('suite_invalid', `the module does not compile: ${transformed.detail}`);
+    const { script } = transformed;
+    const [answer] = await this.#ask(
+      [script],
+      ([only = '']) => ({ task: 'list', script: only }),
+      listingBytesMax,
+    );
+    if (answer === undefined || !('text' in answer)) {
+      throw new SuiteError('suite_invalid', 'the module does not finish loading, or needs too much memory');
+    }
+    const listing = listingSchema.parse(JSON.parse(answer.text));
+    if ('problem' in listing) throw new SuiteError('suite_invalid', listing.problem);
+    return { cases: listing.cases, limits: listing.limits, script };
+  }
+
+  /**
+   * Asks about items until each has its answer. A grader runs none but our own and the authors' code, so one that dies is
+   * asked again once at the same item; what ends two of them is to blame itself.
+   */
+  async #ask<Item>(
+    items: Item[],
+    job: (items: Item[]) => GraderJob,
+    answerBytesMax = gradeBytesMax,
+  ): Promise<Answer[]> {
+    const answers: Answer[] = [];
+    let diedAt = -1;
+    for (let mishaps = 0; answers.length < items.length; ) {
+      const rest = items.slice(answers.length);
+      const end = await this.#askOnce(rest.length, job(rest), answerBytesMax, (text) =>
+        answers.push({ text }),
+      );
+      if (end.end === 'done') break;
+      const at = answers.length;
+      if (end.why === 'died' && diedAt !== at) {
+        diedAt = at;
+        continue;
+      }
+      if (++mishaps > mishapsMax) throw new GateError('grader_failed', 'too many expectations hang or crash');
+      answers.push({ mishap: end.why === 'case_time' ? 'timed_out' : 'ended' });
+    }
+    return answers;
+  }
+
+  async #askOnce(
+    count: number,
+    job: GraderJob,
+    answerBytesMax: number,
+    onAnswer: (text: string) => void,
+  ): Promise<JobEnd> {
+    const host = await this.#pool.lease();
+    let end: JobEnd | undefined;
+    try {
+      end = await supervise(host, {
+        line: JSON.stringify(job),
+        count,
+        answerBytesMax,
+        limits: {
+          caseMs: expectationMsMax,
+          scoreMs: expectationMsMax * Math.max(count, 60),
+          hostMb: graderMbMax,
+        },
+        onAnswer: (_index, _durationMs, text) => onAnswer(text),
+      });
+    } finally {
+      if (end?.end === 'done') this.#pool.giveBack(host);
+      else await this.#pool.end(host);
+    }
+    if (this.#pool.closed) throw new RunnerError('runners_closed', 'the service is shutting down');
+    return end;
+  }
+}
+
+/** A failing result, until the grader says otherwise. */
+function ungraded(testCase: SealedCase, observed: ObservedCase | undefined, position: number): CaseResult {
+  const observation = observed?.observation ?? { outcome: 'not_run' as const };
+  const detail = 'detail' in observation && observation.detail !== undefined ? `: ${observation.detail}` : '';
+  return {
+    name: testCase.name,
+    position,
+    outcome: observation.outcome,
+    passed: false,
+    message: `it ended as ${observation.outcome}${detail}`,
+    durationMs: observed?.durationMs ?? 0,
+  };
+}
+
+/** What the grader is asked about a case, or undefined where only a failure is possible. */
+function gradeItem(
+  testCase: SealedCase | undefined,
+  observed: ObservedCase | undefined,
+  position: number,
+): GradeItem | undefined {
+  if (testCase === undefined || observed === undefined) return undefined;
+  const { observation } = observed;
+  const { expect, input } = testCase;
+  if ('predicate' in expect) {
+    if (observation.outcome !== 'returned') return undefined;
+    return { position, expect: null, input, observation: JSON.stringify(observation.value) };
+  }
+  if (observation.outcome !== 'returned' && observation.outcome !== 'threw') return undefined;
+  return { position, expect: JSON.stringify(expect), input: '', observation: JSON.stringify(observation) };
+}
+
+function readGrade(text: string): z.infer<typeof gradeSchema> {
+  return gradeSchema.parse(JSON.parse(text));
+}
+
+function mishapGrade(mishap: 'timed_out' | 'ended'): z.infer<typeof gradeSchema> {
+  const message =
+    mishap === 'timed_out'
+      ? `its expectation did not answer within ${expectationMsMax} ms`
+      : 'its expectation ended the grader: it takes too much memory, or crashes';
+  return { passed: false, message };
+}

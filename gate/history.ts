@@ -1,0 +1,243 @@
+/** One function for each question asked of the database about scores and verdicts. Rows are appended, never changed. */
+import { and, desc, eq, isNull, lt, sql } from 'drizzle-orm';
+import { z } from 'zod';
+import type { Database } from '../migrations/open-database.ts';
+import { gatePolicies, scores, verdicts } from '../migrations/tables.ts';
+import { findActive, type RevisionName } from '../suites/revisions.ts';
+import { block, type Decision, type SuiteScore } from './decide.ts';
+import { GateError } from './errors.ts';
+import type { Change } from './gate.ts';
+import { policyVersion } from './policies.ts';
+
+export type NewScore = {
+  id: string;
+  gate: string;
+  policyVersion: number;
+  change: Change;
+  candidate: string;
+  requestedBy: string;
+  deadlineAt: Date;
+  idempotencyKey: string | undefined;
+  requestDigest: string;
+};
+
+/** A score as it is stored: the attempt, and its verdict once there is one. */
+export type ScoreRecord = {
+  id: string;
+  sequence: number;
+  gate: string;
+  policyVersion: number;
+  change: Change;
+  candidate: string;
+  requestedAt: Date;
+  requestedBy: string;
+  deadlineAt: Date;
+  requestDigest: string;
+  verdict: StoredVerdict | undefined;
+};
+
+export const revisionNamesSchema = z.array(
+  z.strictObject({ suite: z.string(), revision: z.int().positive() }),
+);
+
+/** A verdict read back: what was decided then, which need not hold now. */
+export type StoredVerdict = {
+  verdict: 'merge' | 'block';
+  reason: string;
+  revisions: RevisionName[];
+  passed: number;
+  total: number;
+  durationMs: number;
+  sealedFailures: Uint8Array | null;
+  decidedAt: Date;
+};
+
+/**
+ * Appends an attempt. With an idempotency key that was used before, gives the earlier attempt instead; throws
+ * `idempotency_conflict` if that one was for another request.
+ */
+export async function appendScore(
+  database: Database,
+  score: NewScore,
+): Promise<{ record: ScoreRecord; isNew: boolean }> {
+  const { change, ...rest } = score;
+  const { id: changeId, ...changeRest } = change;
+  const inserted = await database
+    .insert(scores)
+    .values({ ...rest, ...changeRest, changeId, idempotencyKey: score.idempotencyKey ?? null })
+    .onConflictDoNothing({ target: [scores.requestedBy, scores.idempotencyKey] })
+    .returning({ id: scores.id });
+  if (inserted.length > 0) return { record: await findScore(database, score.id), isNew: true };
+  const [earlier] = await select(database).where(
+    and(eq(scores.requestedBy, score.requestedBy), eq(scores.idempotencyKey, score.idempotencyKey ?? '')),
+  );
+  if (earlier?.scores.requestDigest !== score.requestDigest) {
+    throw new GateError(
+      'idempotency_conflict',
+      'this Idempotency-Key was used for another request: use a new key for each request',
+    );
+  }
+  return { record: toRecord(earlier), isNew: false };
+}
+
+export type NewVerdict = {
+  scoreId: string;
+  gate: string;
+  policyVersion: number;
+  decision: Decision;
+  scored: SuiteScore[];
+  durationMs: number;
+  sealedFailures: Uint8Array | null;
+};
+
+/**
+ * Appends the one verdict of a score with all its case results, in one transaction. If meanwhile the policy or an active
+ * revision has changed, the verdict becomes `stale`: what was scored is not what the gate asks for now.
+ */
+export async function appendVerdict(database: Database, verdict: NewVerdict): Promise<void> {
+  await database.transaction(async (transaction) => {
+    const current = await isCurrent(transaction, verdict.gate, verdict.policyVersion, verdict.scored);
+    const decision = verdict.decision.verdict === 'merge' && !current ? block('stale') : verdict.decision;
+    const results = verdict.scored.flatMap(({ suite, revision, results: ofSuite }) =>
+      ofSuite.map(({ position, outcome, passed, durationMs }) => ({
+        suite,
+        revision,
+        position,
+        outcome,
+        passed,
+        duration_ms: durationMs,
+      })),
+    );
+    await transaction.insert(verdicts).values({
+      scoreId: verdict.scoreId,
+      verdict: decision.verdict,
+      reason: decision.reason,
+      revisions: verdict.scored.map(({ suite, revision }) => ({ suite, revision })),
+      passed: results.filter((result) => result.passed).length,
+      total: verdict.scored.reduce((sum, { caseCount }) => sum + caseCount, 0),
+      durationMs: verdict.durationMs,
+      sealedFailures: verdict.sealedFailures,
+    });
+    if (results.length === 0) return;
+    // One parameter however many rows there are.
+    await transaction.execute(sql`
+      INSERT INTO case_results (score_id, suite, revision, position, outcome, passed, duration_ms)
+      SELECT ${verdict.scoreId}::uuid, suite, revision, position, outcome, passed, duration_ms
+      FROM jsonb_to_recordset(${JSON.stringify(results)}::jsonb)
+        AS result (suite text, revision int, position int, outcome text, passed boolean, duration_ms double precision)`);
+  });
+}
+
+/** Whether a policy version and revisions are those in force. An empty list of revisions is never current. */
+export async function isCurrent(
+  database: Database,
+  gate: string,
+  version: number,
+  scored: RevisionName[],
+): Promise<boolean> {
+  if (scored.length === 0 || (await policyVersion(database, gate)) !== version) return false;
+  const active = await findActive(
+    database,
+    scored.map(({ suite }) => suite),
+  );
+  return scored.every(({ suite, revision }) =>
+    active.some((name) => name.suite === suite && name.revision === revision),
+  );
+}
+
+/** Throws `score_not_found`. */
+export async function findScore(database: Database, id: string): Promise<ScoreRecord> {
+  const [row] = await select(database).where(eq(scores.id, id));
+  if (row === undefined) throw new GateError('score_not_found', `there is no score ${id}`);
+  return toRecord(row);
+}
+
+/** The newest attempt with this very gate, change, commit and candidate that has a verdict, or undefined. */
+export async function findNewestVerdict(
+  database: Database,
+  asked: { gate: string; change: string; commit: string; candidate: string },
+): Promise<ScoreRecord | undefined> {
+  const [row] = await select(database)
+    .where(
+      and(
+        eq(scores.gate, asked.gate),
+        eq(scores.changeId, asked.change),
+        eq(scores.commit, asked.commit),
+        eq(scores.candidate, asked.candidate),
+        sql`${verdicts.scoreId} IS NOT NULL`,
+      ),
+    )
+    .orderBy(desc(scores.sequence))
+    .limit(1);
+  return row === undefined ? undefined : toRecord(row);
+}
+
+/** Attempts of a change at a gate, newest first, from before a sequence number. */
+export async function listScores(
+  database: Database,
+  asked: { gate: string; change: string; before: number | undefined; limit: number },
+): Promise<ScoreRecord[]> {
+  const rows = await select(database)
+    .where(
+      and(
+        eq(scores.gate, asked.gate),
+        eq(scores.changeId, asked.change),
+        asked.before === undefined ? undefined : lt(scores.sequence, asked.before),
+      ),
+    )
+    .orderBy(desc(scores.sequence))
+    .limit(asked.limit);
+  return rows.map(toRecord);
+}
+
+/** Ids of attempts that have no verdict yet. */
+export async function listUndecided(database: Database): Promise<string[]> {
+  const rows = await database
+    .select({ id: scores.id })
+    .from(scores)
+    .leftJoin(verdicts, eq(verdicts.scoreId, scores.id))
+    .where(isNull(verdicts.scoreId));
+  return rows.map(({ id }) => id);
+}
+
+/** Whether the database answers. Throws what its driver throws. */
+export async function ping(database: Database): Promise<void> {
+  await database.select({ version: gatePolicies.version }).from(gatePolicies).limit(1);
+}
+
+function select(database: Database) {
+  return database.select().from(scores).leftJoin(verdicts, eq(verdicts.scoreId, scores.id)).$dynamic();
+}
+
+type Row = { scores: typeof scores.$inferSelect; verdicts: typeof verdicts.$inferSelect | null };
+
+function toRecord({ scores: score, verdicts: verdict }: Row): ScoreRecord {
+  const { repository, author, agent, model } = score;
+  const optional = Object.entries({ repository, author, agent, model }).filter(([, text]) => text !== null);
+  return {
+    id: score.id,
+    sequence: score.sequence,
+    gate: score.gate,
+    policyVersion: score.policyVersion,
+    change: { id: score.changeId, commit: score.commit, ...Object.fromEntries(optional) },
+    candidate: score.candidate,
+    requestedAt: score.requestedAt,
+    requestedBy: score.requestedBy,
+    deadlineAt: score.deadlineAt,
+    requestDigest: score.requestDigest,
+    verdict: verdict === null ? undefined : toVerdict(verdict),
+  };
+}
+
+function toVerdict(row: typeof verdicts.$inferSelect): StoredVerdict {
+  return {
+    verdict: row.verdict === 'merge' ? 'merge' : 'block',
+    reason: row.reason,
+    revisions: revisionNamesSchema.parse(row.revisions),
+    passed: row.passed,
+    total: row.total,
+    durationMs: row.durationMs,
+    sealedFailures: row.sealedFailures,
+    decidedAt: row.decidedAt,
+  };
+}

@@ -1,0 +1,83 @@
+/** One function for each question asked of the database about gates. A policy is never changed: a new version follows. */
+import { and, desc, eq, max, sql } from 'drizzle-orm';
+import type { Database } from '../migrations/open-database.ts';
+import { gatePolicies } from '../migrations/tables.ts';
+import { SuiteError } from '../suites/errors.ts';
+import { findActive, findUnknownSuites } from '../suites/revisions.ts';
+import { GateError } from './errors.ts';
+import { type Gate, type GatePolicy, gatePolicySchema } from './gate.ts';
+
+/** Puts a policy in force. Throws `suite_not_found` for a suite that nobody has authored: most likely a typing error. */
+export async function setPolicy(
+  database: Database,
+  gate: string,
+  policy: GatePolicy,
+  by: string,
+): Promise<Gate> {
+  const unknown = await findUnknownSuites(database, policy.suites);
+  if (unknown.length > 0) {
+    throw new SuiteError(
+      'suite_not_found',
+      `there is no suite ${unknown.join(', ')}: push a revision of it first`,
+    );
+  }
+  await database.transaction(async (transaction) => {
+    await transaction.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${gate}, 2))`);
+    const [newest] = await transaction
+      .select({ version: max(gatePolicies.version) })
+      .from(gatePolicies)
+      .where(eq(gatePolicies.gate, gate));
+    const version = (newest?.version ?? 0) + 1;
+    await transaction.insert(gatePolicies).values({ ...policy, gate, version, createdBy: by });
+  });
+  return findGate(database, gate);
+}
+
+/** The version of the gate's policy that is in force, or 0 if there is no such gate. */
+export async function policyVersion(database: Database, gate: string): Promise<number> {
+  const [newest] = await database
+    .select({ version: max(gatePolicies.version) })
+    .from(gatePolicies)
+    .where(eq(gatePolicies.gate, gate));
+  return newest?.version ?? 0;
+}
+
+/** A gate with the policy in force. Throws `gate_not_found`. */
+export async function findGate(database: Database, gate: string): Promise<Gate> {
+  const version = await policyVersion(database, gate);
+  const [row] = await database
+    .select()
+    .from(gatePolicies)
+    .where(and(eq(gatePolicies.gate, gate), eq(gatePolicies.version, version)));
+  if (row === undefined) throw new GateError('gate_not_found', `there is no gate ${gate}`);
+  return present(database, row);
+}
+
+/** Every gate by name. */
+export async function listGates(database: Database): Promise<Gate[]> {
+  const rows = await database
+    .selectDistinctOn([gatePolicies.gate])
+    .from(gatePolicies)
+    .orderBy(gatePolicies.gate, desc(gatePolicies.version));
+  return Promise.all(rows.map((row) => present(database, row)));
+}
+
+async function present(database: Database, row: typeof gatePolicies.$inferSelect): Promise<Gate> {
+  const active = await findActive(database, row.suites);
+  const policy = gatePolicySchema.parse({
+    suites: row.suites,
+    disclosure: row.disclosure,
+    ...(row.attemptsPerChange === null ? {} : { attemptsPerChange: row.attemptsPerChange }),
+    ...(row.exposureBudgetBits === null ? {} : { exposureBudgetBits: row.exposureBudgetBits }),
+  });
+  return {
+    ...policy,
+    gate: row.gate,
+    version: row.version,
+    active: row.suites.map((suite) => ({
+      suite,
+      activeRevision: active.find((name) => name.suite === suite)?.revision ?? null,
+    })),
+    updatedAt: row.createdAt.toISOString(),
+  };
+}

@@ -1,0 +1,126 @@
+/**
+ * Takes a request to score: binds it to a gate and a stored candidate, appends the attempt, and lets it wait its turn.
+ * Everything is bounded: how many run, how many wait, how long a caller waits.
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pLimit, { type LimitFunction } from 'p-limit';
+import { digestOf } from '../suites/sealing.ts';
+import { findCandidate, storeCandidate } from './candidates.ts';
+import { block } from './decide.ts';
+import { GateError } from './errors.ts';
+import type { ScoreRequest } from './gate.ts';
+import { appendScore, appendVerdict, findScore, listUndecided, type ScoreRecord } from './history.ts';
+import { findGate } from './policies.ts';
+import { type Scoring, scoreCandidate } from './score.ts';
+
+/** An attempt without a verdict after this long will have none, in milliseconds. */
+const verdictMsMax = 2 * 3_600_000;
+
+/** How often the verdict of an attempt that runs in another process is looked for, in milliseconds. */
+const pollMs = 100;
+
+export type Submission = { request: ScoreRequest; by: string; idempotencyKey: string | undefined };
+
+export class Submissions {
+  readonly #scoring: Scoring;
+  readonly #turns: LimitFunction;
+  readonly #waitingMax: number;
+  readonly #running = new Map<string, Promise<void>>();
+
+  constructor(scoring: Scoring, options: { concurrency: number; waitingMax: number }) {
+    this.#scoring = scoring;
+    this.#turns = pLimit(options.concurrency);
+    this.#waitingMax = options.waitingMax;
+  }
+
+  /**
+   * Accepts a request and starts to score it when its turn comes. Throws `gate_not_found`, `candidate_not_found`,
+   * `idempotency_conflict` and `queue_full`; then nothing has been accepted.
+   */
+  async accept({ request, by, idempotencyKey }: Submission): Promise<ScoreRecord> {
+    const { database } = this.#scoring;
+    const gate = await findGate(database, request.gate);
+    if (this.#turns.pendingCount >= this.#waitingMax) {
+      throw new GateError('queue_full', 'too many scores are waiting: try again later');
+    }
+    const candidate = await this.#candidateOf(request);
+    const { record, isNew } = await appendScore(database, {
+      id: randomUUID(),
+      gate: gate.gate,
+      policyVersion: gate.version,
+      change: request.change,
+      candidate,
+      requestedBy: by,
+      deadlineAt: new Date(Date.now() + verdictMsMax),
+      idempotencyKey,
+      requestDigest: digestOf(JSON.stringify([gate.gate, request.change, candidate])),
+    });
+    if (isNew) this.#start(record);
+    return record;
+  }
+
+  /** The attempt when it has a verdict, or as it is after `waitMs`. */
+  async wait(id: string, waitMs: number): Promise<ScoreRecord> {
+    const until = performance.now() + waitMs;
+    for (;;) {
+      const record = await findScore(this.#scoring.database, id);
+      const leftMs = until - performance.now();
+      if (record.verdict !== undefined || leftMs <= 0) return record;
+      const timeout = new AbortController();
+      const running = this.#running.get(id);
+      const pause = sleep(running === undefined ? Math.min(pollMs, leftMs) : leftMs, undefined, {
+        signal: timeout.signal,
+      }).catch(() => {});
+      await (running === undefined ? pause : Promise.race([running, pause]));
+      timeout.abort();
+    }
+  }
+
+  /** Attempts that a process which is gone left without a verdict become indeterminate. For a database that is ours alone. */
+  async settleAbandoned(): Promise<void> {
+    const { database } = this.#scoring;
+    for (const id of await listUndecided(database))
+      await appendIndeterminate(this.#scoring, await findScore(database, id));
+  }
+
+  /** Resolves when nothing runs or waits any more. */
+  async drain(): Promise<void> {
+    await Promise.allSettled(this.#running.values());
+  }
+
+  #start(record: ScoreRecord): void {
+    const running = this.#turns(() => scoreCandidate(this.#scoring, record))
+      .catch(() => appendIndeterminate(this.#scoring, record))
+      .catch((error: unknown) => {
+        // The database is lost: without a verdict nothing merges, and after the deadline it reads as indeterminate.
+        process.emitWarning(
+          `score ${record.id} has no verdict: ${error instanceof Error ? error.name : 'lost'}`,
+        );
+      })
+      .finally(() => this.#running.delete(record.id));
+    this.#running.set(record.id, running);
+  }
+
+  async #candidateOf({ candidate }: ScoreRequest): Promise<string> {
+    const { database } = this.#scoring;
+    if ('source' in candidate) return storeCandidate(database, Buffer.from(candidate.source, 'utf8'));
+    await findCandidate(database, candidate.digest);
+    return candidate.digest;
+  }
+}
+
+async function appendIndeterminate(
+  scoring: Scoring,
+  { id, gate, policyVersion }: ScoreRecord,
+): Promise<void> {
+  await appendVerdict(scoring.database, {
+    scoreId: id,
+    gate,
+    policyVersion,
+    decision: block('indeterminate'),
+    scored: [],
+    durationMs: 0,
+    sealedFailures: null,
+  });
+}

@@ -1,0 +1,52 @@
+/** The question that any pipeline asks before it merges: may this commit, built to this candidate, merge now? */
+import { z } from 'zod';
+import type { Database } from '../migrations/open-database.ts';
+import { slugSchema } from '../suites/suite.ts';
+import { reasonSchema } from './disclosure.ts';
+import { digestSchema } from './gate.ts';
+import { findNewestVerdict, isCurrent, revisionNamesSchema } from './history.ts';
+import { findGate } from './policies.ts';
+
+export const verdictQuestionSchema = z.strictObject({
+  gate: slugSchema,
+  change: z.string().min(1),
+  commit: z.string().min(1),
+  candidate: digestSchema,
+});
+export type VerdictQuestion = z.infer<typeof verdictQuestionSchema>;
+
+export const verdictSchema = z.strictObject({
+  ...verdictQuestionSchema.shape,
+  verdict: z.enum(['merge', 'block']),
+  canMerge: z.boolean(),
+  reason: reasonSchema,
+  scoreId: z.uuid().nullable(),
+  revisions: revisionNamesSchema,
+});
+export type Verdict = z.infer<typeof verdictSchema>;
+
+/**
+ * The verdict for exactly this gate, change, commit and candidate, as it stands now: `not_scored` if there is none, and
+ * `stale` if the gate has come to ask for something else since. Throws `gate_not_found`.
+ */
+export async function askVerdict(database: Database, question: VerdictQuestion): Promise<Verdict> {
+  const gate = await findGate(database, question.gate);
+  const score = await findNewestVerdict(database, question);
+  const verdict = score?.verdict;
+  if (score === undefined || verdict === undefined) {
+    return { ...question, ...blocked('not_scored'), scoreId: null, revisions: [] };
+  }
+  const { revisions } = verdict;
+  const answer = { ...question, scoreId: score.id, revisions };
+  const undecided = verdict.reason === 'indeterminate' || verdict.reason === 'not_scored';
+  if (!undecided && !(await isCurrent(database, gate.gate, score.policyVersion, revisions))) {
+    return { ...answer, ...blocked('stale') };
+  }
+  const isGreen = verdict.verdict === 'merge' && verdict.reason === 'green';
+  if (!isGreen) return { ...answer, ...blocked(reasonSchema.exclude(['green']).parse(verdict.reason)) };
+  return { ...answer, verdict: 'merge', canMerge: true, reason: 'green' };
+}
+
+function blocked(reason: Exclude<z.infer<typeof reasonSchema>, 'green'>) {
+  return { verdict: 'block' as const, canMerge: false, reason };
+}

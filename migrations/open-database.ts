@@ -1,0 +1,102 @@
+/**
+ * Opens the database and brings it up to date: PGlite inside the data directory, or the PostgreSQL that a URL names.
+ * Several processes may start at once: on PostgreSQL they take turns at migrating, and a data directory
+ * belongs to one process.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
+import { PGlite } from '@electric-sql/pglite';
+import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
+import { drizzle as drizzlePglite } from 'drizzle-orm/pglite';
+import { migrate as migratePglite } from 'drizzle-orm/pglite/migrator';
+import { drizzle as drizzlePostgres } from 'drizzle-orm/postgres-js';
+import { migrate as migratePostgres } from 'drizzle-orm/postgres-js/migrator';
+import postgres from 'postgres';
+import { DatabaseError } from './errors.ts';
+
+export type Database = PgDatabase<PgQueryResultHKT, Record<string, never>>;
+
+export type OpenDatabase = {
+  database: Database;
+  kind: 'pglite' | 'postgresql';
+  close(): Promise<void>;
+};
+
+const migrationsFolder = join(fileURLToPath(new URL('.', import.meta.url)), 'sql');
+
+/** Any constant will do, as long as every version of the program uses the same. */
+const migrationLock = 7_276_551;
+
+/** Opens and migrates. Throws `data_directory_in_use` and `database_unavailable`. */
+export async function openDatabase(options: {
+  dataDir: string;
+  databaseUrl?: string | undefined;
+}): Promise<OpenDatabase> {
+  const { dataDir, databaseUrl } = options;
+  return databaseUrl === undefined ? openPglite(dataDir) : openPostgres(databaseUrl);
+}
+
+async function openPglite(dataDir: string): Promise<OpenDatabase> {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const unlock = lockDirectory(dataDir);
+  try {
+    const client = await PGlite.create(join(dataDir, 'database'));
+    const database = drizzlePglite({ client });
+    await migratePglite(database, { migrationsFolder });
+    return {
+      database,
+      kind: 'pglite',
+      close: async () => {
+        await client.close();
+        unlock();
+      },
+    };
+  } catch (cause) {
+    unlock();
+    throw new DatabaseError(
+      'database_unavailable',
+      `the embedded database in ${dataDir} could not be opened: ${cause instanceof Error ? cause.message : cause}`,
+      { cause },
+    );
+  }
+}
+
+/** SQLite's file lock is let go by the kernel when its process dies, however it dies, so it is never stale. */
+function lockDirectory(dataDir: string): () => void {
+  const lock = new DatabaseSync(join(dataDir, 'lock'));
+  try {
+    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+  } catch (cause) {
+    lock.close();
+    throw new DatabaseError(
+      'data_directory_in_use',
+      `another holdback process uses ${dataDir}: stop it, choose another HOLDBACK_DATA_DIR, or set DATABASE_URL to share a PostgreSQL`,
+      { cause },
+    );
+  }
+  return () => lock.close();
+}
+
+async function openPostgres(databaseUrl: string): Promise<OpenDatabase> {
+  const client = postgres(databaseUrl, { onnotice: () => {}, connect_timeout: 10 });
+  try {
+    // The lock belongs to a session, so the migrations run on the same connection.
+    const connection = postgres(databaseUrl, { onnotice: () => {}, connect_timeout: 10, max: 1 });
+    try {
+      await connection`SELECT pg_advisory_lock(${migrationLock})`;
+      await migratePostgres(drizzlePostgres({ client: connection }), { migrationsFolder });
+    } finally {
+      await connection.end();
+    }
+    return { database: drizzlePostgres({ client }), kind: 'postgresql', close: () => client.end() };
+  } catch (cause) {
+    await client.end({ timeout: 1 });
+    throw new DatabaseError(
+      'database_unavailable',
+      `the database that DATABASE_URL names could not be opened: ${cause instanceof Error ? cause.message : cause}`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * Makes the code that hosts load: plain JavaScript, bundled once at start and small, in a folder of its own,
+ * which is all that a host may read.
+ */
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type BuildOptions, build } from 'esbuild';
+import { realmBundle } from './realm/globals/bundle.ts';
+
+const require = createRequire(import.meta.url);
+const here = dirname(fileURLToPath(import.meta.url));
+/** `.ts` in a clone, `.js` in the published package. */
+const extension = extname(import.meta.url);
+
+export type HostCode = { folder: string; remove(): Promise<void> };
+
+const plain: BuildOptions = {
+  bundle: true,
+  format: 'cjs',
+  target: 'node26',
+  write: false,
+  logLevel: 'silent',
+};
+
+/**
+ * The code of hosts with the given thread, for example `runners/host/thread.ts`. `realms` are the modules whose bundled
+ * text the thread puts into realms, by the name under which it declares them.
+ */
+export async function bundleHost(thread: URL, realms: Record<string, URL>): Promise<HostCode> {
+  const isolatedVm = dirname(require.resolve('isolated-vm/package.json'));
+  const addon: string = createRequire(join(isolatedVm, 'package.json'))('node-gyp-build').path(isolatedVm);
+  const define = Object.fromEntries(
+    await Promise.all(
+      Object.entries(realms).map(async ([name, realm]) => [name, JSON.stringify(await bundleRealm(realm))]),
+    ),
+  );
+  // Piscina asks for @napi-rs/nice only when threads are given another priority.
+  const node: BuildOptions = { ...plain, platform: 'node', external: ['@napi-rs/nice', './isolated-vm.cjs'] };
+  const [main, worker, threadCode, folder] = await Promise.all([
+    text({ ...node, entryPoints: [join(here, `host/main${extension}`)] }),
+    // Piscina looks for its worker's code beside its own.
+    text({ ...node, entryPoints: [join(dirname(require.resolve('piscina')), 'worker.js')] }),
+    text({
+      ...node,
+      entryPoints: [fileURLToPath(thread)],
+      alias: { 'isolated-vm': './isolated-vm.cjs' },
+      define,
+    }),
+    mkdtemp(join(tmpdir(), 'holdback-host-')),
+  ]);
+  await Promise.all([
+    writeFile(join(folder, 'main.cjs'), main),
+    writeFile(join(folder, 'worker.js'), worker),
+    writeFile(join(folder, 'thread.cjs'), threadCode),
+    writeFile(join(folder, 'package.json'), '{"type":"commonjs"}'),
+    writeFile(join(folder, 'isolated-vm.cjs'), "module.exports = require('./isolated-vm.node').ivm;"),
+    copyFile(addon, join(folder, 'isolated-vm.node')),
+  ]);
+  return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+/** A realm's module as one JavaScript expression whose value is what the module exports. */
+async function bundleRealm(realm: URL): Promise<string> {
+  const code = await text({ ...realmBundle, entryPoints: [fileURLToPath(realm)], minify: true });
+  return `((module) => { 'use strict'; const { exports } = module; ${code}; return module.exports; })({ exports: {} })`;
+}
+
+async function text(options: BuildOptions): Promise<string> {
+  const { outputFiles } = await build(options);
+  const file = outputFiles?.[0];
+  if (file === undefined) throw new Error('esbuild gave no output');
+  return file.text;
+}

@@ -1,0 +1,160 @@
+/**
+ * One host process, seen from the parent: how it is started with nothing but its own code, how it is asked, and how
+ * it is ended. SIGKILL to its process group is the only containment that counts.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import type { HostCode } from './bundle.ts';
+import { RunnerError } from './errors.ts';
+
+/** A host that is not ready after this long is given up, in milliseconds. */
+const readyMsMax = 60_000;
+
+/** Address space of a host, in KiB: a backstop behind the memory poll. Node 26 does not start with less than 3 GiB. */
+const addressSpaceKib = 6 << 20;
+
+const newline = 10;
+
+export type LineReader = {
+  onLine(line: string): void;
+  /** The channel ended, or a line was longer than `bytesMax`. */
+  onEnd(reason: 'ended' | 'line_too_long'): void;
+  bytesMax: number;
+};
+
+export class Host {
+  readonly pid: number;
+  /** Settles when the process is gone and has been reaped. */
+  readonly exited: Promise<void>;
+  readonly #child: ChildProcess;
+  readonly #input: Writable;
+  #reader: LineReader | undefined;
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
+  #ended = false;
+
+  private constructor(child: ChildProcess, pid: number, input: Writable, channel: Readable) {
+    this.pid = pid;
+    this.#child = child;
+    this.#input = input;
+    this.exited = new Promise((resolve) => child.once('exit', () => resolve()));
+    // A host that dies while it is being written to must not bring the service down.
+    input.on('error', () => {});
+    channel.on('error', () => {});
+    channel.on('data', (chunk: Buffer) => this.#take(chunk));
+    channel.once('close', () => this.#end('ended'));
+  }
+
+  /** Starts a host and waits until it is ready for a job. Throws `host_unavailable`. */
+  static async start(code: HostCode, isolateMb: number): Promise<Host> {
+    const child = spawn('/bin/sh', ['-c', limitsScript, 'sh', process.execPath, ...flags(code, isolateMb)], {
+      stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
+      // A process group of its own, so that one signal reaches all of it.
+      detached: true,
+      cwd: '/',
+      env: { TZ: 'UTC', LC_ALL: 'en_US.UTF-8', LIBC: 'glibc' },
+    });
+    const [input, , , channel] = child.stdio;
+    if (child.pid === undefined || !isWritable(input) || !isReadable(channel)) {
+      child.once('error', () => {});
+      throw new RunnerError('host_unavailable', 'a runner host could not be started');
+    }
+    const host = new Host(child, child.pid, input, channel);
+    await host.#ready();
+    return host;
+  }
+
+  /** Sends a job, one line. */
+  send(job: string): void {
+    this.#input.write(`${job}\n`);
+  }
+
+  /** From now on lines go to this reader. */
+  read(reader: LineReader): void {
+    this.#reader = reader;
+    if (this.#ended) reader.onEnd('ended');
+  }
+
+  kill(): void {
+    try {
+      process.kill(-this.pid, 'SIGKILL');
+    } catch {
+      // It is gone already.
+    }
+  }
+
+  #ready(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const fail = (why: string) => {
+        clearTimeout(timer);
+        this.kill();
+        reject(new RunnerError('host_unavailable', `a runner host did not become ready: ${why}`));
+      };
+      const timer = setTimeout(() => fail('it took too long'), readyMsMax);
+      this.#child.once('error', () => fail('it could not be executed'));
+      this.read({
+        bytesMax: 64,
+        onLine: (line) => {
+          if (line !== 'ready') return fail('it answered something else');
+          clearTimeout(timer);
+          resolve();
+        },
+        onEnd: () => fail('it ended'),
+      });
+    });
+  }
+
+  #take(chunk: Buffer): void {
+    for (let rest = chunk; rest.length > 0 && !this.#ended; ) {
+      const end = rest.indexOf(newline);
+      const part = end === -1 ? rest : rest.subarray(0, end);
+      this.#pending.push(part);
+      this.#pendingBytes += part.length;
+      if (this.#pendingBytes > (this.#reader?.bytesMax ?? 0)) {
+        this.#end('line_too_long');
+        return;
+      }
+      if (end === -1) return;
+      const line = Buffer.concat(this.#pending).toString('utf8');
+      this.#pending = [];
+      this.#pendingBytes = 0;
+      this.#reader?.onLine(line);
+      rest = rest.subarray(end + 1);
+    }
+  }
+
+  #end(reason: 'ended' | 'line_too_long'): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#reader?.onEnd(reason);
+  }
+}
+
+/** No core dumps, bounded address space; then the shell becomes the host. */
+const limitsScript = `ulimit -c 0; ulimit -v ${addressSpaceKib}; exec "$@"`;
+
+function flags({ folder }: HostCode, isolateMb: number): string[] {
+  return [
+    '--permission',
+    `--allow-fs-read=${folder}`,
+    '--allow-worker',
+    '--allow-addons',
+    '--no-warnings',
+    // isolated-vm requires it.
+    '--no-node-snapshot',
+    // 128 MiB of WebAssembly memory, and no reservation of address space for it.
+    '--wasm-max-mem-pages=2048',
+    '--disable-wasm-trap-handler',
+    join(folder, 'main.cjs'),
+    `${isolateMb}`,
+  ];
+}
+
+function isReadable(stream: unknown): stream is Readable {
+  return typeof stream === 'object' && stream !== null && 'read' in stream;
+}
+
+function isWritable(stream: unknown): stream is Writable {
+  return typeof stream === 'object' && stream !== null && 'write' in stream;
+}

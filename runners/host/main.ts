@@ -1,0 +1,46 @@
+/**
+ * A host: one operating-system process in which foreign code runs on a Piscina thread. It is told where its
+ * thread's code lies, says `ready`, takes jobs as lines on standard input and lets the thread answer on the channel.
+ * When its parent goes away it ends itself, so that nothing is left running.
+ */
+import { read, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { Piscina } from 'piscina';
+
+const channelFd = 3;
+const isolateMb = Number(process.argv[2]);
+
+const piscina = new Piscina({
+  filename: join(__dirname, 'thread.cjs'),
+  minThreads: 1,
+  maxThreads: 1,
+  idleTimeout: Number.POSITIVE_INFINITY,
+});
+
+function endSelf(): never {
+  // `process.exit()` waits for threads, and a wedged one never answers.
+  process.kill(process.pid, 'SIGKILL');
+  throw new Error('unreachable');
+}
+
+async function doJob(line: Buffer): Promise<void> {
+  await piscina.run(JSON.parse(line.toString('utf8')), { name: 'run' });
+  writeSync(channelFd, 'done\n');
+}
+
+/** Reads lines for as long as the parent lives; one job is under way at a time. */
+function readJobs(pending: Buffer[]): void {
+  const chunk = Buffer.allocUnsafe(1 << 20);
+  read(0, chunk, 0, chunk.length, null, (error, length) => {
+    if (error !== null || length === 0) endSelf();
+    const end = chunk.subarray(0, length).indexOf(10);
+    if (end === -1) return readJobs([...pending, chunk.subarray(0, length)]);
+    doJob(Buffer.concat([...pending, chunk.subarray(0, end)])).catch(endSelf);
+    readJobs([]);
+  });
+}
+
+piscina.run(isolateMb, { name: 'warm' }).then(() => {
+  writeSync(channelFd, 'ready\n');
+  readJobs([]);
+}, endSelf);

@@ -1,0 +1,154 @@
+/**
+ * Runs one candidate on every input and answers with one observation for each, whatever the candidate does.
+ * The cases are shuffled and spread over several hosts, so that an escape sees only a part of the inputs.
+ */
+import { RunnerError } from './errors.ts';
+import type { HostPool } from './pool.ts';
+import {
+  type CandidateJob,
+  type Limits,
+  type Observation,
+  type ObservedCase,
+  observationSchema,
+} from './protocol.ts';
+import { type JobEnd, supervise } from './supervise.ts';
+
+/** A candidate that ends its host goes on with its later cases in a fresh one, this often in one score. */
+const continuationsMax = 3;
+
+/** Our own failures are tried again this often. A candidate's never are. */
+const retriesMax = 2;
+
+/** Fewer cases than this are not worth a host of their own. */
+const casesPerHostMin = 4;
+
+export type CandidateRun = {
+  /** The candidate as the body of a CommonJS function (see `transform.ts`). */
+  script: string;
+  /** Carried JSON texts. */
+  inputs: string[];
+  seed: number;
+  limits: Limits;
+  /** The most hosts at once. */
+  hosts: number;
+};
+
+/** One observation for each input, in the order of the inputs. Throws `RunnerError`s, which are never the candidate's. */
+export async function runCandidate(pool: HostPool, run: CandidateRun): Promise<ObservedCase[]> {
+  const observed: ObservedCase[] = run.inputs.map(() => ({
+    observation: { outcome: 'not_run' },
+    durationMs: 0,
+  }));
+  const hosts = Math.max(1, Math.min(run.hosts, Math.floor(run.inputs.length / casesPerHostMin)));
+  const shares: number[][] = Array.from({ length: hosts }, () => []);
+  for (const [turn, position] of shuffled(run.inputs.length, run.seed).entries()) {
+    shares[turn % hosts]?.push(position);
+  }
+  const allowance = { continuations: continuationsMax };
+  await Promise.all(shares.map((share) => runShare(pool, run, share, observed, allowance)));
+  return observed;
+}
+
+async function runShare(
+  pool: HostPool,
+  run: CandidateRun,
+  share: number[],
+  observed: ObservedCase[],
+  allowance: { continuations: number },
+): Promise<void> {
+  let rest = share;
+  let retries = 0;
+  while (rest.length > 0) {
+    let end: JobEnd;
+    try {
+      end = await runOnHost(pool, run, rest, observed);
+    } catch (error) {
+      const lost = error instanceof RunnerError && error.code === 'host_lost';
+      if (!lost || pool.closed || ++retries > retriesMax) throw error;
+      continue;
+    }
+    if (end.end === 'done') return;
+    if (pool.closed) throw new RunnerError('runners_closed', 'the service is shutting down');
+    const position = rest[end.at];
+    if (position !== undefined) {
+      observed[position] = { observation: stoppedObservation(end.why), durationMs: run.limits.caseMs };
+    }
+    rest = rest.slice(end.at + 1);
+    if (end.why === 'score_time' || allowance.continuations === 0) return;
+    allowance.continuations--;
+  }
+}
+
+async function runOnHost(
+  pool: HostPool,
+  run: CandidateRun,
+  positions: number[],
+  observed: ObservedCase[],
+): Promise<JobEnd> {
+  const { limits } = run;
+  const job: CandidateJob = {
+    script: run.script,
+    inputs: positions.map((position) => run.inputs[position] ?? 'null'),
+    seed: run.seed,
+    isolateMb: limits.isolateMb,
+    outputBytes: limits.outputBytes,
+  };
+  const host = await pool.lease();
+  try {
+    return await supervise(host, {
+      line: JSON.stringify(job),
+      count: positions.length,
+      // Every character may take four bytes, and the observation around it some more.
+      answerBytesMax: limits.outputBytes * 4 + 4_096,
+      limits,
+      onAnswer: (index, durationMs, text) => {
+        const position = positions[index];
+        if (position === undefined) return;
+        observed[position] = { observation: parseObservation(text, limits.outputBytes), durationMs };
+      },
+    });
+  } finally {
+    await pool.end(host);
+  }
+}
+
+function parseObservation(text: string, outputBytes: number): Observation {
+  if (Buffer.byteLength(text) > outputBytes + 2_048) {
+    return { outcome: 'output_rejected', detail: `longer than ${outputBytes} bytes` };
+  }
+  try {
+    return observationSchema.parse(JSON.parse(text));
+  } catch {
+    return { outcome: 'crashed', detail: 'the host answered with something that is no observation' };
+  }
+}
+
+function stoppedObservation(why: Extract<JobEnd, { end: 'stopped' }>['why']): Observation {
+  switch (why) {
+    case 'case_time':
+      return { outcome: 'timed_out', detail: 'it did not finish within the time of a case' };
+    case 'score_time':
+      return { outcome: 'timed_out', detail: 'the time of the score was used up' };
+    case 'memory':
+      return { outcome: 'out_of_memory', detail: 'its process used more memory than allowed' };
+    case 'died':
+      return { outcome: 'crashed', detail: 'its process ended' };
+    case 'protocol':
+      return { outcome: 'crashed', detail: 'its process broke the protocol' };
+  }
+}
+
+/** The positions 0 … n-1 in an order that the seed decides (Fisher–Yates). */
+function shuffled(length: number, seed: number): number[] {
+  const positions = Array.from({ length }, (_, index) => index);
+  let state = seed >>> 0;
+  for (let last = length - 1; last > 0; last--) {
+    // Numerical Recipes' linear congruential generator: enough to vary an order.
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    const other = Math.floor((state / 2 ** 32) * (last + 1));
+    const held = positions[last] ?? 0;
+    positions[last] = positions[other] ?? 0;
+    positions[other] = held;
+  }
+  return positions;
+}

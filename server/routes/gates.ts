@@ -1,0 +1,62 @@
+/** `/gates`: what a merge needs. Admins set it; authors and leads may look. */
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { gatePolicySchema, gateSchema } from '../../gate/gate.ts';
+import { findGate, listGates, setPolicy } from '../../gate/policies.ts';
+import type { Database } from '../../migrations/open-database.ts';
+import { slugSchema } from '../../suites/suite.ts';
+import { readerOf, requireGate } from '../access.ts';
+import { withProblems } from '../responses.ts';
+
+export const gateRoutes: FastifyPluginAsyncZod<{ database: Database }> = async (app, { database }) => {
+  const params = z.strictObject({ gate: slugSchema });
+
+  app.put(
+    '/gates/:gate',
+    {
+      config: { roles: ['admin'] },
+      schema: {
+        tags: ['gates'],
+        summary: "Put a gate's policy in force",
+        params,
+        body: gatePolicySchema,
+        response: withProblems({ 200: gateSchema }),
+      },
+    },
+    async (request) => setPolicy(database, request.params.gate, request.body, readerOf(request).tokenId),
+  );
+
+  app.get(
+    '/gates',
+    {
+      config: { roles: ['author', 'lead'] },
+      schema: {
+        tags: ['gates'],
+        summary: 'List the gates',
+        response: withProblems({ 200: z.strictObject({ gates: z.array(gateSchema) }) }),
+      },
+    },
+    async (request) => {
+      const { gates } = readerOf(request);
+      const all = await listGates(database);
+      return { gates: all.filter(({ gate }) => gates === null || gates.includes(gate)) };
+    },
+  );
+
+  app.get(
+    '/gates/:gate',
+    {
+      config: { roles: ['author', 'lead'] },
+      schema: {
+        tags: ['gates'],
+        summary: 'Read a gate',
+        params,
+        response: withProblems({ 200: gateSchema }),
+      },
+    },
+    async (request) => {
+      requireGate(readerOf(request), request.params.gate);
+      return findGate(database, request.params.gate);
+    },
+  );
+};

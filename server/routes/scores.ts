@@ -1,0 +1,193 @@
+/** `/candidates`, `/score`, `/scores`, `/verdict`, `/changes`: what CI asks, and what became of it. */
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { storeCandidate } from '../../gate/candidates.ts';
+import {
+  disclose,
+  disclosedScoreSchema,
+  finishedScoreSchema,
+  runningScoreSchema,
+} from '../../gate/disclosure.ts';
+import { changeSchema, digestSchema, scoreRequestSchema } from '../../gate/gate.ts';
+import { findScore, listScores } from '../../gate/history.ts';
+import { findGate } from '../../gate/policies.ts';
+import type { Submissions } from '../../gate/submit.ts';
+import { askVerdict, verdictQuestionSchema, verdictSchema } from '../../gate/verdict.ts';
+import type { Database } from '../../migrations/open-database.ts';
+import { candidateBytesMax } from '../../runners/protocol.ts';
+import type { Identity } from '../../suites/identity.ts';
+import { slugSchema } from '../../suites/suite.ts';
+import { readerOf, requireGate } from '../access.ts';
+import { RequestError } from '../problems.ts';
+import { withProblems } from '../responses.ts';
+
+/** A caller waits for a verdict this long unless it says otherwise, and at most so long, in seconds. */
+const waitSecondsDefault = 60;
+const waitSecondsMax = 600;
+
+/** In JSON a character may take six bytes, as in `\u0000`. */
+const scoreBytesMax = candidateBytesMax * 2 + (64 << 10);
+
+export type ScoreRoutesOptions = { database: Database; identity: Identity; submissions: Submissions };
+
+export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app, options) => {
+  const { database, identity, submissions } = options;
+
+  // Raw bytes are accepted on /candidates alone: the parser lives in a scope of its own.
+  await app.register(async (raw) => {
+    const types = [
+      'application/octet-stream',
+      'application/javascript',
+      'text/javascript',
+      'application/typescript',
+    ];
+    raw.removeAllContentTypeParsers();
+    raw.addContentTypeParser(types, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    raw.post(
+      '/candidates',
+      {
+        bodyLimit: candidateBytesMax,
+        config: { roles: ['ci', 'author'] },
+        schema: {
+          tags: ['scores'],
+          summary: "Upload a candidate's bytes",
+          consumes: types,
+          response: withProblems({ 201: z.strictObject({ digest: digestSchema, bytes: z.int() }) }),
+        },
+      },
+      async (request, reply) => {
+        const bytes = request.body;
+        if (!(bytes instanceof Buffer) || bytes.length === 0) {
+          throw new RequestError('invalid_request', 'the body is empty: send the bytes of one module');
+        }
+        reply.code(201);
+        return { digest: await storeCandidate(database, bytes), bytes: bytes.length };
+      },
+    );
+  });
+
+  app.post(
+    '/score',
+    {
+      bodyLimit: scoreBytesMax,
+      config: { roles: ['ci', 'author'] },
+      schema: {
+        tags: ['scores'],
+        summary: 'Score a candidate and answer with the verdict',
+        description:
+          'Waits for the verdict as long as `Prefer: wait=N` says (60 seconds unless told otherwise); then, or with `Prefer: respond-async`, answers 202 with the address of the score.',
+        headers: z.object({
+          prefer: z.string().max(200).optional(),
+          'idempotency-key': z.string().min(1).max(200).optional(),
+        }),
+        body: scoreRequestSchema,
+        response: withProblems({ 200: finishedScoreSchema, 202: runningScoreSchema }),
+      },
+    },
+    async (request, reply) => {
+      const reader = readerOf(request);
+      requireGate(reader, request.body.gate);
+      const { candidate } = request.body;
+      if ('source' in candidate && Buffer.byteLength(candidate.source) > candidateBytesMax) {
+        throw new RequestError('body_too_large', `a candidate has at most ${candidateBytesMax} bytes`);
+      }
+      const accepted = await submissions.accept({
+        request: request.body,
+        by: reader.tokenId,
+        idempotencyKey: request.headers['idempotency-key'],
+      });
+      const score = await submissions.wait(accepted.id, waitMsOf(request.headers.prefer));
+      const disclosed = await disclose(score, reader.role, identity);
+      if (disclosed.state === 'finished') return reply.code(200).send(disclosed);
+      return reply
+        .code(202)
+        .header('location', `/scores/${score.id}`)
+        .header('retry-after', '1')
+        .send(disclosed);
+    },
+  );
+
+  app.get(
+    '/scores/:id',
+    {
+      config: { roles: ['ci', 'harness', 'author', 'lead'] },
+      schema: {
+        tags: ['scores'],
+        summary: 'Read a score as your role may see it',
+        params: z.strictObject({ id: z.uuid() }),
+        response: withProblems({ 200: disclosedScoreSchema }),
+      },
+    },
+    async (request) => {
+      const reader = readerOf(request);
+      const score = await findScore(database, request.params.id);
+      requireGate(reader, score.gate);
+      return disclose(score, reader.role, identity);
+    },
+  );
+
+  app.get(
+    '/verdict',
+    {
+      config: { roles: ['ci', 'harness', 'author', 'lead'] },
+      schema: {
+        tags: ['scores'],
+        summary: 'May this commit, built to this candidate, merge now?',
+        querystring: verdictQuestionSchema,
+        response: withProblems({ 200: verdictSchema }),
+      },
+    },
+    async (request) => {
+      requireGate(readerOf(request), request.query.gate);
+      return askVerdict(database, request.query);
+    },
+  );
+
+  app.get(
+    '/changes/:change',
+    {
+      config: { roles: ['author', 'lead'] },
+      schema: {
+        tags: ['scores'],
+        summary: 'The scored history of a change, newest first',
+        params: z.strictObject({ change: changeSchema.shape.id }),
+        querystring: z.strictObject({
+          gate: slugSchema,
+          limit: z.coerce.number().int().min(1).max(200).default(50),
+          cursor: z.coerce.number().int().positive().optional().describe("An earlier answer's `next`."),
+        }),
+        response: withProblems({
+          200: z.strictObject({
+            gate: slugSchema,
+            change: z.string(),
+            scores: z.array(disclosedScoreSchema),
+            next: z.int().nullable().describe('The cursor of older scores, or null.'),
+          }),
+        }),
+      },
+    },
+    async (request) => {
+      const reader = readerOf(request);
+      const { gate, limit, cursor } = request.query;
+      const { change } = request.params;
+      requireGate(reader, gate);
+      await findGate(database, gate);
+      const records = await listScores(database, { gate, change, before: cursor, limit: limit + 1 });
+      const page = records.slice(0, limit);
+      return {
+        gate,
+        change,
+        scores: await Promise.all(page.map((record) => disclose(record, reader.role, identity))),
+        next: records.length > limit ? (page.at(-1)?.sequence ?? null) : null,
+      };
+    },
+  );
+};
+
+/** How long a caller wants to wait, in milliseconds (RFC 7240). */
+function waitMsOf(prefer: string | undefined): number {
+  if (prefer === undefined) return waitSecondsDefault * 1_000;
+  const [, seconds] = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,6})"?/i.exec(prefer) ?? [];
+  if (seconds !== undefined) return Math.min(Number(seconds), waitSecondsMax) * 1_000;
+  return /(?:^|[,;\s])respond-async/i.test(prefer) ? 0 : waitSecondsDefault * 1_000;
+}

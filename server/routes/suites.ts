@@ -1,0 +1,109 @@
+/** `/suites`: authors push revisions and activate them. The contents are for authors alone. */
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { type Authoring, describeRevision, makeRevision, openForAuthor } from '../../suites/authoring.ts';
+import { activateRevision, findSuite, listSuites } from '../../suites/revisions.ts';
+import {
+  openedRevisionSchema,
+  revisionSchema,
+  slugSchema,
+  suiteSchema,
+  suiteSourceSchema,
+} from '../../suites/suite.ts';
+import { readerOf } from '../access.ts';
+import { withProblems } from '../responses.ts';
+
+/** A suite may be this large, in bytes of JSON. */
+const suiteBytesMax = 64 << 20;
+
+export const suiteRoutes: FastifyPluginAsyncZod<{ authoring: Authoring }> = async (app, { authoring }) => {
+  const { database, identity } = authoring;
+  const suiteParams = z.strictObject({ suite: slugSchema });
+  const revisionParams = suiteParams.extend({ revision: z.coerce.number().int().positive() });
+
+  app.post(
+    '/suites/:suite/revisions',
+    {
+      bodyLimit: suiteBytesMax,
+      config: { roles: ['author'] },
+      schema: {
+        tags: ['suites'],
+        summary: 'Seal a new revision of a suite',
+        params: suiteParams,
+        querystring: z.strictObject({ activate: z.enum(['true', 'false']).default('false') }),
+        body: suiteSourceSchema,
+        response: withProblems({ 201: revisionSchema }),
+      },
+    },
+    async (request, reply) => {
+      const { suite } = request.params;
+      const made = await makeRevision(authoring, suite, request.body, {
+        activate: request.query.activate === 'true',
+        by: readerOf(request).tokenId,
+      });
+      reply.code(201).header('location', `/suites/${suite}/revisions/${made.revision}`);
+      return revisionSchema.parse(await describeRevision(database, made));
+    },
+  );
+
+  app.post(
+    '/suites/:suite/revisions/:revision/activate',
+    {
+      config: { roles: ['author'] },
+      schema: {
+        tags: ['suites'],
+        summary: 'Make a revision the active one',
+        params: revisionParams,
+        response: withProblems({ 200: revisionSchema }),
+      },
+    },
+    async (request) => {
+      await activateRevision(database, request.params, readerOf(request).tokenId);
+      return revisionSchema.parse(await describeRevision(database, request.params));
+    },
+  );
+
+  app.get(
+    '/suites',
+    {
+      config: { roles: ['author', 'lead'] },
+      schema: {
+        tags: ['suites'],
+        summary: 'List the suites',
+        response: withProblems({ 200: z.strictObject({ suites: z.array(suiteSchema) }) }),
+      },
+    },
+    async () => ({ suites: await listSuites(database) }),
+  );
+
+  app.get(
+    '/suites/:suite',
+    {
+      config: { roles: ['author', 'lead'] },
+      schema: {
+        tags: ['suites'],
+        summary: 'Read a suite and its revisions',
+        params: suiteParams,
+        response: withProblems({ 200: suiteSchema }),
+      },
+    },
+    async (request) => findSuite(database, request.params.suite),
+  );
+
+  app.get(
+    '/suites/:suite/revisions/:revision',
+    {
+      config: { roles: ['author', 'lead'] },
+      schema: {
+        tags: ['suites'],
+        summary: 'Read a revision; its cases, for authors alone',
+        params: revisionParams,
+        response: withProblems({ 200: openedRevisionSchema }),
+      },
+    },
+    async (request) =>
+      readerOf(request).role === 'lead'
+        ? describeRevision(database, request.params)
+        : openForAuthor(database, identity, request.params),
+  );
+};

@@ -1,0 +1,94 @@
+/** One running service: constructs every part, in the order in which they need one another, and ends them in reverse. */
+import { readFile } from 'node:fs/promises';
+import type { FastifyInstance } from 'fastify';
+import { Grader } from '../gate/grader.ts';
+import { Submissions } from '../gate/submit.ts';
+import { type OpenDatabase, openDatabase } from '../migrations/open-database.ts';
+import { bundleHost } from '../runners/bundle.ts';
+import { HostPool } from '../runners/pool.ts';
+import { limitsSchema } from '../runners/protocol.ts';
+import { loadIdentity } from '../suites/identity.ts';
+import { buildApp } from './app.ts';
+import type { Config } from './config.ts';
+import { ensureAdminToken } from './tokens.ts';
+
+export type Service = {
+  app: FastifyInstance;
+  /** Where it listens, as `http://host:port`. */
+  address: string;
+  /** The first admin token, if it was made just now: it is never shown again. */
+  newAdminToken: string | undefined;
+  runners: HostPool;
+  graders: HostPool;
+  database: OpenDatabase;
+  /** Ends everything: no process is left running. */
+  close(): Promise<void>;
+};
+
+const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
+const moduleAt = (path: string) => new URL(`${path}${extension}`, import.meta.url);
+
+/** Starts a service. What had been started when something fails is ended again. */
+export async function startService(config: Config): Promise<Service> {
+  const ending: (() => Promise<unknown>)[] = [];
+  const close = async () => {
+    for (const end of ending.splice(0).reverse()) await end();
+  };
+  try {
+    const [database, identity, hostCode, graderCode] = await Promise.all([
+      openDatabase(config).then((opened) => {
+        ending.push(opened.close);
+        return opened;
+      }),
+      loadIdentity(config),
+      bundleHost(moduleAt('../runners/host/thread'), { REALM_SOURCE: moduleAt('../runners/realm/main') }),
+      bundleHost(moduleAt('../suites/grader/thread'), {
+        EXPECTATION_REALM: moduleAt('../suites/grader/expectation-realm'),
+        SUITE_REALM: moduleAt('../suites/grader/suite-realm'),
+      }),
+    ]);
+    ending.push(hostCode.remove, graderCode.remove);
+    const { isolateMb } = limitsSchema.parse({});
+    const runners = new HostPool({ code: hostCode, size: config.pool, isolateMb });
+    const graders = new HostPool({ code: graderCode, size: config.concurrency, isolateMb: 256 });
+    ending.push(
+      () => runners.close(),
+      () => graders.close(),
+    );
+    const newAdminToken = await ensureAdminToken(database.database, config.adminToken);
+    const grader = new Grader(graders);
+    const submissions = new Submissions(
+      { database: database.database, identity, runners, grader, hostsPerScore: config.hostsPerScore },
+      { concurrency: config.concurrency, waitingMax: config.queue },
+    );
+    if (database.kind === 'pglite') await submissions.settleAbandoned();
+    const app = await buildApp({
+      authoring: { database: database.database, identity, reader: grader },
+      submissions,
+      runnersReady: () => !runners.closed && runners.readyCount > 0,
+      version: await readVersion(),
+      logLevel: config.logLevel,
+    });
+    ending.push(async () => {
+      // Those who wait are answered before the server closes: their scores end as indeterminate.
+      await Promise.all([runners.close(), graders.close()]);
+      await submissions.drain();
+      await app.close();
+    });
+    await Promise.all([runners.warm(), graders.warm()]);
+    const address = await app.listen({ host: config.host, port: config.port });
+    return { app, address, newAdminToken, runners, graders, database, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function readVersion(): Promise<string> {
+  const folder = extension === '.ts' ? '..' : '../..';
+  const text = await readFile(new URL(`${folder}/package.json`, import.meta.url), 'utf8');
+  const parsed: unknown = JSON.parse(text);
+  const version: unknown =
+    typeof parsed === 'object' && parsed !== null ? Reflect.get(parsed, 'version') : '';
+  return `${version}`;
+}

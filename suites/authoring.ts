@@ -1,0 +1,160 @@
+/**
+ * From what an author wrote to a sealed revision: the module is read in the grader, every case is checked there, the
+ * contents are sealed to the service's recipient. And back again, for those who may see the contents.
+ */
+import type { ZodError } from 'zod';
+import type { Database } from '../migrations/open-database.ts';
+import { limitsSchema } from '../runners/protocol.ts';
+import { SuiteError } from './errors.ts';
+import { listedCaseSchema } from './grader/protocol.ts';
+import type { Identity } from './identity.ts';
+import { appendRevision, findSealed, findSuite, type RevisionName } from './revisions.ts';
+import { digestOf, seal, unseal } from './sealing.ts';
+import {
+  type OpenedRevision,
+  type SealedCase,
+  type SuiteContents,
+  type SuiteSource,
+  suiteContentsSchema,
+} from './suite.ts';
+
+/** What authoring needs of the grader: somebody who reads modules and checks cases where that can do no harm. */
+export type SuiteReader = {
+  /** The cases that a module holds, in the form of authored JSON. Throws `suite_invalid`. */
+  list(module: string): Promise<{ cases: unknown[]; limits: unknown; script: string }>;
+  /** For each case what is wrong with it, or `''`. */
+  check(cases: SealedCase[]): Promise<string[]>;
+};
+
+export type Authoring = { database: Database; identity: Identity; reader: SuiteReader };
+
+/** Seals what an author wrote as the suite's next revision. Throws `suite_invalid` with words that say what to mend. */
+export async function makeRevision(
+  { database, identity, reader }: Authoring,
+  suite: string,
+  source: SuiteSource,
+  options: { activate: boolean; by: string },
+): Promise<RevisionName & { digest: string; cases: number }> {
+  const contents = await readSource(reader, suite, source);
+  const problems = await reader.check(contents.cases);
+  const wrong = problems.findIndex((problem) => problem !== '');
+  if (wrong !== -1) throw invalid(`${calledBy(contents.cases[wrong]?.name, wrong)}: ${problems[wrong]}`);
+  // JSON.stringify writes lone surrogates as escapes, so that any text survives as UTF-8.
+  const clear = JSON.stringify(contents);
+  const digest = digestOf(clear);
+  const name = await appendRevision(
+    database,
+    {
+      suite,
+      digest,
+      caseCount: contents.cases.length,
+      sealed: await seal(clear, identity.recipient),
+      recipient: identity.recipient,
+      createdBy: options.by,
+    },
+    options.activate,
+  );
+  return { ...name, digest, cases: contents.cases.length };
+}
+
+/** Opens a revision. Throws `revision_not_found` and `seal_broken`, also when the blob is that of another suite. */
+export async function openContents(
+  database: Database,
+  identity: Identity,
+  name: RevisionName,
+): Promise<SuiteContents> {
+  const row = await findSealed(database, name);
+  const clear = await unseal(row.sealed, identity);
+  if (digestOf(clear) !== row.digest) throw notItsOwn(name);
+  const contents = suiteContentsSchema.parse(JSON.parse(clear));
+  if (contents.suite !== name.suite || contents.cases.length !== row.caseCount) throw notItsOwn(name);
+  return contents;
+}
+
+/** A revision as its author sees it: with the contents. */
+export async function openForAuthor(
+  database: Database,
+  identity: Identity,
+  name: RevisionName,
+): Promise<OpenedRevision> {
+  const contents = await openContents(database, identity, name);
+  return {
+    ...(await describeRevision(database, name)),
+    limits: contents.limits,
+    contents: contents.cases.map(({ input, ...rest }) => ({ ...rest, input: JSON.parse(input) })),
+  };
+}
+
+/** A revision as anybody with a right to suites sees it: no contents. Throws `suite_not_found`, `revision_not_found`. */
+export async function describeRevision(database: Database, name: RevisionName): Promise<OpenedRevision> {
+  const { revisions } = await findSuite(database, name.suite);
+  const revision = revisions.find((candidate) => candidate.revision === name.revision);
+  if (revision === undefined) {
+    throw new SuiteError('revision_not_found', `suite ${name.suite} has no revision ${name.revision}`);
+  }
+  return revision;
+}
+
+async function readSource(reader: SuiteReader, suite: string, source: SuiteSource): Promise<SuiteContents> {
+  const listed =
+    source.module === undefined
+      ? { cases: source.cases ?? [], limits: undefined, script: undefined }
+      : await reader.list(source.module);
+  if (listed.cases.length === 0) throw invalid('a suite has at least one case');
+  const limits = limitsSchema.safeParse({ ...asObject(listed.limits), ...source.limits });
+  if (!limits.success) throw invalid(`the limits: ${firstProblem(limits.error)}`);
+  const cases = listed.cases.map(readCase);
+  const names = new Set<string>();
+  for (const { name } of cases) {
+    if (names.has(name))
+      throw invalid(`two cases are called ${JSON.stringify(name)}: give each its own name`);
+    names.add(name);
+  }
+  const hasPredicates = cases.some(({ expect }) => 'predicate' in expect);
+  const script = hasPredicates ? listed.script : undefined;
+  return { suite, cases, limits: limits.data, ...(script === undefined ? {} : { script }) };
+}
+
+function readCase(authored: unknown, index: number): SealedCase {
+  const parsed = listedCaseSchema.safeParse(authored);
+  if (!parsed.success) {
+    const name =
+      typeof authored === 'object' && authored !== null ? Reflect.get(authored, 'name') : undefined;
+    throw invalid(
+      `${calledBy(typeof name === 'string' ? name : undefined, index)}: ${firstProblem(parsed.error)}`,
+    );
+  }
+  const { name, input, expect, tags } = parsed.data;
+  const hasInput = typeof authored === 'object' && authored !== null && Object.hasOwn(authored, 'input');
+  return {
+    name,
+    input: hasInput ? JSON.stringify(input) : '{"$undefined":true}',
+    expect,
+    tags: tags ?? [],
+  };
+}
+
+function asObject(value: unknown): object {
+  return typeof value === 'object' && value !== null && !('$undefined' in value) ? value : {};
+}
+
+function firstProblem(error: ZodError): string {
+  const issue = error.issues[0];
+  if (issue === undefined) return 'it is not of the right form';
+  return `${issue.path.length === 0 ? '' : `${issue.path.join('.')}: `}${issue.message}`;
+}
+
+function calledBy(name: string | undefined, index: number): string {
+  return name === undefined ? `case ${index + 1}` : `case ${JSON.stringify(name)}`;
+}
+
+function invalid(message: string): SuiteError {
+  return new SuiteError('suite_invalid', message);
+}
+
+function notItsOwn({ suite, revision }: RevisionName): SuiteError {
+  return new SuiteError(
+    'seal_broken',
+    `what is stored as revision ${revision} of ${suite} is not what was sealed`,
+  );
+}

@@ -1,0 +1,13 @@
+/** chai, which Vitest's matchers come with, makes an event target when it loads; a bare realm has none. Nobody listens. */
+class SilentTarget {
+  addEventListener(): void {}
+  removeEventListener(): void {}
+  dispatchEvent(): boolean {
+    return true;
+  }
+}
+
+class SilentEvent {}
+
+Reflect.defineProperty(globalThis, 'EventTarget', { value: SilentTarget });
+Reflect.defineProperty(globalThis, 'Event', { value: SilentEvent });

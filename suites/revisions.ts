@@ -1,0 +1,121 @@
+/** One function for each question asked of the database about suites and their revisions. */
+import { and, desc, eq, inArray, max, sql } from 'drizzle-orm';
+import type { Database } from '../migrations/open-database.ts';
+import { activations, revisions } from '../migrations/tables.ts';
+import { SuiteError } from './errors.ts';
+import type { Revision, Suite } from './suite.ts';
+
+/** Which revision of which suite. */
+export type RevisionName = { suite: string; revision: number };
+
+type NewRevision = {
+  suite: string;
+  digest: string;
+  caseCount: number;
+  sealed: Uint8Array;
+  recipient: string;
+  createdBy: string;
+};
+
+/** Appends a revision under the suite's next number, and activates it if asked, in one transaction. */
+export async function appendRevision(
+  database: Database,
+  revision: NewRevision,
+  activate: boolean,
+): Promise<RevisionName> {
+  return database.transaction(async (transaction) => {
+    // Two authors who push at once get two numbers.
+    await transaction.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${revision.suite}, 1))`);
+    const [newest] = await transaction
+      .select({ number: max(revisions.number) })
+      .from(revisions)
+      .where(eq(revisions.suite, revision.suite));
+    const number = (newest?.number ?? 0) + 1;
+    await transaction.insert(revisions).values({ ...revision, number });
+    const name = { suite: revision.suite, revision: number };
+    if (activate) await transaction.insert(activations).values({ ...name, activatedBy: revision.createdBy });
+    return name;
+  });
+}
+
+/** Makes a revision the active one. Throws `revision_not_found`. */
+export async function activateRevision(database: Database, name: RevisionName, by: string): Promise<void> {
+  await findSealed(database, name);
+  await database.insert(activations).values({ ...name, activatedBy: by });
+}
+
+/** A revision's sealed bytes. Throws `revision_not_found`. */
+export async function findSealed(database: Database, { suite, revision }: RevisionName) {
+  const [row] = await database
+    .select()
+    .from(revisions)
+    .where(and(eq(revisions.suite, suite), eq(revisions.number, revision)));
+  if (row === undefined) {
+    throw new SuiteError('revision_not_found', `suite ${suite} has no revision ${revision}`);
+  }
+  return row;
+}
+
+/** The active revisions of the given suites; a suite that has none is missing from the answer. */
+export async function findActive(database: Database, suites: string[]): Promise<RevisionName[]> {
+  if (suites.length === 0) return [];
+  return database
+    .selectDistinctOn([activations.suite], { suite: activations.suite, revision: activations.revision })
+    .from(activations)
+    .where(inArray(activations.suite, suites))
+    .orderBy(activations.suite, desc(activations.sequence));
+}
+
+/** Those of the given names that no suite has. */
+export async function findUnknownSuites(database: Database, suites: string[]): Promise<string[]> {
+  if (suites.length === 0) return [];
+  const known = await database
+    .selectDistinct({ suite: revisions.suite })
+    .from(revisions)
+    .where(inArray(revisions.suite, suites));
+  return suites.filter((name) => !known.some(({ suite }) => suite === name));
+}
+
+/** One suite with all its revisions, newest first. Throws `suite_not_found`. */
+export async function findSuite(database: Database, suite: string): Promise<Suite> {
+  const [found] = await listSuites(database, suite);
+  if (found === undefined) throw new SuiteError('suite_not_found', `there is no suite ${suite}`);
+  return found;
+}
+
+/** Every suite by name, or the one that is asked for, each with its revisions, newest first. */
+export async function listSuites(database: Database, only?: string): Promise<Suite[]> {
+  const rows = await database
+    .select({
+      suite: revisions.suite,
+      revision: revisions.number,
+      digest: revisions.digest,
+      cases: revisions.caseCount,
+      createdAt: revisions.createdAt,
+    })
+    .from(revisions)
+    .where(only === undefined ? undefined : eq(revisions.suite, only))
+    .orderBy(revisions.suite, desc(revisions.number));
+  const suites = Map.groupBy(rows, ({ suite }) => suite);
+  const active = await findActive(database, [...suites.keys()]);
+  const everActive = await database
+    .selectDistinct({ suite: activations.suite, revision: activations.revision })
+    .from(activations);
+  return [...suites].map(([suite, ofSuite]) => {
+    const activeRevision = active.find((name) => name.suite === suite)?.revision ?? null;
+    const stateOf = (revision: number): Revision['state'] => {
+      if (revision === activeRevision) return 'active';
+      const was = everActive.some((name) => name.suite === suite && name.revision === revision);
+      return was ? 'superseded' : 'draft';
+    };
+    return {
+      suite,
+      activeRevision,
+      revisions: ofSuite.map((row) => ({
+        ...row,
+        state: stateOf(row.revision),
+        createdAt: row.createdAt.toISOString(),
+      })),
+    };
+  });
+}

@@ -1,0 +1,148 @@
+/** The nouns of authoring: case, expectation, suite, revision. One schema each, for HTTP, sealing and types alike. */
+import { z } from 'zod';
+import { limitsSchema } from '../runners/protocol.ts';
+
+/** Names that appear in URLs: gates and suites. */
+export const slugSchema = z
+  .string()
+  .regex(
+    /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$/,
+    'a name has 1 to 100 letters, digits, dots, dashes or underscores, and starts with a letter or digit',
+  );
+
+/** A value in which what JSON cannot say is tagged, as in `{"$undefined": true}`. */
+const carriedSchema = z.unknown();
+
+const throwsSchema = z.union([
+  z.literal(true),
+  z.strictObject({
+    name: z.string().optional().describe("The error's name."),
+    message: z.string().optional().describe('The source of a regular expression.'),
+  }),
+]);
+
+export const expectationKinds = [
+  'equals',
+  'strictEquals',
+  'matches',
+  'closeTo',
+  'oneOf',
+  'throws',
+  'schema',
+] as const;
+export type ExpectationKind = (typeof expectationKinds)[number];
+
+/** What a case requires of an observation, declared: exactly one of the kinds. */
+export const expectationSchema = z
+  .strictObject({
+    equals: carriedSchema.optional().describe("As Vitest's toEqual."),
+    strictEquals: carriedSchema.optional().describe("As Vitest's toStrictEqual."),
+    matches: carriedSchema.optional().describe("A subset, as Vitest's toMatchObject."),
+    closeTo: z.strictObject({ value: carriedSchema, tolerance: z.number().nonnegative() }).optional(),
+    oneOf: z.array(carriedSchema).min(1).optional(),
+    throws: throwsSchema.optional(),
+    schema: z
+      .union([z.boolean(), z.record(z.string(), z.unknown())])
+      .optional()
+      .describe('A JSON Schema.'),
+  })
+  .refine((expectation) => Object.keys(expectation).length === 1, {
+    error: `an expectation has exactly one of ${expectationKinds.join(', ')}`,
+  });
+export type Expectation = z.infer<typeof expectationSchema>;
+
+const caseNameSchema = z.string().min(1).max(500);
+const tagsSchema = z.array(z.string().min(1).max(100)).max(50);
+
+export const casesMax = 20_000;
+
+/** One holdback case as it is authored in JSON. */
+export const caseSchema = z.strictObject({
+  name: caseNameSchema,
+  input: carriedSchema.optional().describe('What run is called with. Left out, it is undefined.'),
+  expect: expectationSchema,
+  tags: tagsSchema.optional(),
+});
+export type Case = z.infer<typeof caseSchema>;
+
+const limitOverridesSchema = z.strictObject({
+  caseMs: limitsSchema.shape.caseMs.removeDefault().optional(),
+  scoreMs: limitsSchema.shape.scoreMs.removeDefault().optional(),
+  isolateMb: limitsSchema.shape.isolateMb.removeDefault().optional(),
+  hostMb: limitsSchema.shape.hostMb.removeDefault().optional(),
+  outputBytes: limitsSchema.shape.outputBytes.removeDefault().optional(),
+});
+
+/** A suite as it is authored: declarative cases, or an ES module whose default export holds them. */
+export const suiteSourceSchema = z
+  .strictObject({
+    $schema: z.string().optional(),
+    cases: z.array(caseSchema).max(casesMax).optional(),
+    module: z.string().min(1).optional().describe('The text of an ES module, JavaScript or TypeScript.'),
+    limits: limitOverridesSchema.optional(),
+  })
+  .refine(({ cases, module }) => (cases === undefined) !== (module === undefined), {
+    error: 'a revision has either cases or a module',
+  });
+export type SuiteSource = z.infer<typeof suiteSourceSchema>;
+
+/** What a sealed case requires: a declared expectation, or the predicate of its module. */
+export const sealedExpectationSchema = z.union([
+  z.strictObject({ predicate: z.literal(true) }),
+  expectationSchema,
+]);
+export type SealedExpectation = z.infer<typeof sealedExpectationSchema>;
+
+/** A case as it is sealed. `input` is carried JSON text. */
+export const sealedCaseSchema = z.strictObject({
+  name: caseNameSchema,
+  input: z.string(),
+  expect: sealedExpectationSchema,
+  tags: tagsSchema,
+});
+export type SealedCase = z.infer<typeof sealedCaseSchema>;
+
+/** The clear text of a revision: it exists only in the memory of the service and of the grader. */
+export const suiteContentsSchema = z.strictObject({
+  suite: slugSchema,
+  cases: z.array(sealedCaseSchema).min(1).max(casesMax),
+  /** The module as the body of a CommonJS function, where there are predicates. */
+  script: z.string().optional(),
+  limits: limitsSchema,
+});
+export type SuiteContents = z.infer<typeof suiteContentsSchema>;
+
+/** A revision as anybody with a right to suites may see it. */
+export const revisionSchema = z.strictObject({
+  suite: slugSchema,
+  revision: z.int().positive(),
+  digest: z.string(),
+  cases: z.int().positive(),
+  state: z.enum(['draft', 'active', 'superseded']),
+  createdAt: z.iso.datetime(),
+});
+export type Revision = z.infer<typeof revisionSchema>;
+
+/** A revision as its author sees it, opened. */
+export const openedRevisionSchema = revisionSchema.extend({
+  contents: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        input: carriedSchema,
+        expect: z.record(z.string(), z.unknown()),
+        tags: tagsSchema,
+      }),
+    )
+    .optional()
+    .describe('The cases, for authors alone.'),
+  limits: limitsSchema.optional(),
+});
+export type OpenedRevision = z.infer<typeof openedRevisionSchema>;
+
+export const suiteSchema = z.strictObject({
+  suite: slugSchema,
+  activeRevision: z.int().positive().nullable(),
+  revisions: z.array(revisionSchema),
+});
+export type Suite = z.infer<typeof suiteSchema>;

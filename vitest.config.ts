@@ -1,0 +1,13 @@
+/** Tests run against real parts: processes, isolates, databases. Each file has a process of its own. */
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
+    pool: 'forks',
+    // isolated-vm, in the test of the realm alone, requires it.
+    execArgv: ['--no-node-snapshot'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
