@@ -26,10 +26,10 @@ const plain: BuildOptions = {
 };
 
 /**
- * The code of hosts with the given thread, for example `runners/host/thread.ts`. `realms` are the modules whose bundled
- * text the thread puts into realms, by the name under which it declares them.
+ * The code of hosts with the given task, for example `runners/host/candidate-task.ts`. `realms` are the modules whose
+ * bundled text the task puts into realms, by the name under which it declares them.
  */
-export async function bundleHost(thread: URL, realms: Record<string, URL>): Promise<HostCode> {
+export async function bundleHost(task: URL, realms: Record<string, URL>): Promise<HostCode> {
   const isolatedVm = dirname(require.resolve('isolated-vm/package.json'));
   const addon: string = createRequire(join(isolatedVm, 'package.json'))('node-gyp-build').path(isolatedVm);
   const define = Object.fromEntries(
@@ -45,8 +45,8 @@ export async function bundleHost(thread: URL, realms: Record<string, URL>): Prom
     text({ ...node, entryPoints: [join(dirname(require.resolve('piscina')), 'worker.js')] }),
     text({
       ...node,
-      entryPoints: [fileURLToPath(thread)],
-      alias: { 'isolated-vm': './isolated-vm.cjs' },
+      entryPoints: [join(here, `host/thread${extension}`)],
+      alias: { '#task': fileURLToPath(task), 'isolated-vm': './isolated-vm.cjs' },
       define,
     }),
     mkdtemp(join(tmpdir(), 'holdback-host-')),

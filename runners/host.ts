@@ -132,7 +132,7 @@ export class Host {
 }
 
 /** No core dumps, bounded address space; then the shell becomes the host. */
-const limitsScript = `ulimit -c 0; ulimit -v ${addressSpaceKib}; exec "$@"`;
+const limitsScript = `unset PWD OLDPWD; ulimit -c 0; ulimit -v ${addressSpaceKib}; exec "$@"`;
 
 function flags({ folder }: HostCode, isolateMb: number): string[] {
   return [

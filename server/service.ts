@@ -41,8 +41,8 @@ export async function startService(config: Config): Promise<Service> {
         return opened;
       }),
       loadIdentity(config),
-      bundleHost(moduleAt('../runners/host/thread'), { REALM_SOURCE: moduleAt('../runners/realm/main') }),
-      bundleHost(moduleAt('../suites/grader/thread'), {
+      bundleHost(moduleAt('../runners/host/candidate-task'), { REALM_SOURCE: moduleAt('../runners/realm/main') }),
+      bundleHost(moduleAt('../suites/grader/task'), {
         EXPECTATION_REALM: moduleAt('../suites/grader/expectation-realm'),
         SUITE_REALM: moduleAt('../suites/grader/suite-realm'),
       }),

@@ -6,6 +6,7 @@
 import { read, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Piscina } from 'piscina';
+import { dropPermissions } from './drop-permissions.ts';
 
 const channelFd = 3;
 const isolateMb = Number(process.argv[2]);
@@ -41,6 +42,7 @@ function readJobs(pending: Buffer[]): void {
 }
 
 piscina.run(isolateMb, { name: 'warm' }).then(() => {
+  dropPermissions();
   writeSync(channelFd, 'ready\n');
   readJobs([]);
 }, endSelf);

@@ -2,7 +2,7 @@
  * What lives in a realm beside the candidate: it hands over the input, calls `run` and encodes what came of it.
  * Everything trusted here is captured before the candidate loads. Strings go in, one string comes out.
  *
- * The four exports are called in this order by `host/thread.ts`, each as a script of its own, so that
+ * The four exports are called in this order by `host/candidate-task.ts`, each as a script of its own, so that
  * microtasks are drained in between: open, load, start, step until it answers.
  */
 import { installGlobals } from './globals.ts';

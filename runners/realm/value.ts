@@ -104,9 +104,14 @@ function toBigInt(value: unknown): bigint {
 
 /** Thrown within the encoder alone, never shown to the candidate: `encode` turns it into `ok: false`. */
 class Refused {
-  readonly reason: string;
+  readonly #reason: string;
   constructor(reason: string) {
-    this.reason = reason;
+    this.#reason = reason;
+  }
+
+  /** The reason, if it was the encoder that threw. Looking at a private member runs no trap of a thrown Proxy. */
+  static reasonOf(thrown: unknown): string | undefined {
+    return typeof thrown === 'object' && thrown !== null && #reason in thrown ? thrown.#reason : undefined;
   }
 }
 
@@ -122,8 +127,7 @@ export function encode(value: unknown, charsMax: number): Encoded {
     const text = encodeValue(value, null, charsMax);
     return text.length > charsMax ? tooLong(charsMax) : { ok: true, text };
   } catch (error) {
-    if (error instanceof Refused) return { ok: false, reason: error.reason };
-    return { ok: false, reason: 'reading the value failed' };
+    return { ok: false, reason: Refused.reasonOf(error) ?? 'reading the value failed' };
   }
 }
 
@@ -227,9 +231,11 @@ function encodeEntries(object: object, tag: string, here: Ancestors, room: numbe
     onlyKey = key;
   }
   const entries = `{${out}}`;
+  // A URL or a Temporal date shows nothing of its state, and so would equal every other one.
+  if (tag === '$instance' && carried === 0) throw new Refused('an object of a class that shows no properties');
   if (tag !== '') return `{"${tag}":${entries}}`;
   // A plain object that looks like a tag is wrapped, so that data can never be taken for one.
-  return carried === 1 && onlyKey[0] === '$' ? `{"$object":${entries}}` : entries;
+  return carried === 1 && onlyKey !== '' && onlyKey[0] === '$' ? `{"$object":${entries}}` : entries;
 }
 
 /** Calls a captured method or getter that throws for objects of another kind. */
@@ -398,6 +404,10 @@ function objectOf(tag: string, node: unknown): object {
   return node;
 }
 
+/** What Date.prototype.toISOString writes, and its shorter forms that name the same time everywhere. */
+const isoTime =
+  /^(?:\d{4}|[+-]\d{6})-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
+
 /** How each tag is read. A single key that starts with `$` and is not listed here is ordinary data. */
 const tags = new Map<string, (node: unknown, depth: number) => unknown>([
   [
@@ -430,7 +440,8 @@ const tags = new Map<string, (node: unknown, depth: number) => unknown>([
     '$date',
     (node) => {
       if (node === 'Invalid Date') return new DateOf(notANumber);
-      const date = new DateOf(typeof node === 'string' ? node : notANumber);
+      // The engine reads more than ISO 8601, and some of it by the machine's time zone.
+      const date = new DateOf(typeof node === 'string' && isoTime.test(node) ? node : notANumber);
       if (is(date.getTime(), notANumber)) throw wrongTag('$date', 'an ISO 8601 time or "Invalid Date"');
       return date;
     },
@@ -441,7 +452,13 @@ const tags = new Map<string, (node: unknown, depth: number) => unknown>([
       throw wrongTag('$hole', 'to be an element of an array');
     },
   ],
-  ['$map', (node, depth) => new MapOf(arrayOf('$map', node, depth).map(pairOf))],
+  [
+    '$map',
+    (node, depth) => {
+      if (!isArray(node)) throw wrongTag('$map', 'an array');
+      return new MapOf(node.map((pair) => pairOf(pair, depth)));
+    },
+  ],
   ['$set', (node, depth) => new SetOf(arrayOf('$set', node, depth))],
   [
     '$typed',
@@ -486,7 +503,9 @@ const tags = new Map<string, (node: unknown, depth: number) => unknown>([
   ['$object', (node, depth) => reviveEntries(objectOf('$object', node), depth)],
 ]);
 
-function pairOf(node: unknown): [unknown, unknown] {
+/** The pair is part of the map's own level: the encoder counts no depth for it either. */
+function pairOf(node: unknown, depth: number): [unknown, unknown] {
   if (!isArray(node) || node.length !== 2) throw wrongTag('$map', 'pairs of key and value');
-  return [node[0], node[1]];
+  const [key, value] = reviveArray(node, depth);
+  return [key, value];
 }

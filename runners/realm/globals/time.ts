@@ -22,11 +22,14 @@ export interface VirtualTime {
 /** Time as `nowMs` tells it, in milliseconds since the epoch. The time zone remains the host's. */
 export function createVirtualTime(nowMs: () => number): VirtualTime {
   // A proxy, because all but three ways of using Date stay the engine's own: prototype, statics, name, subclassing.
-  const VirtualDate = new Proxy(NativeDate, {
+  // Its handler inherits nothing, or Object.prototype could be given a trap that is handed the engine's Date.
+  const handler = {
+    __proto__: null,
     construct: (target, args, newTarget) =>
       construct(target, args.length === 0 ? [nowMs()] : args, newTarget),
     apply: () => apply(nativeDateToString, new NativeDate(nowMs()), []),
-  });
+  } satisfies ProxyHandler<DateConstructor> & { __proto__: null };
+  const VirtualDate = new Proxy(NativeDate, handler);
   NativeDate.now = function now() {
     return nowMs();
   };

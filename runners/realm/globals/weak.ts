@@ -13,13 +13,16 @@ const { add: weakSetAdd, delete: weakSetDelete } = WeakSetOf.prototype;
 /** The realm's `WeakRef`, changed so that each reference keeps its target for as long as it lives itself. */
 export function keepTargets(): WeakRefConstructor {
   const targets = new WeakMapOf<WeakKey, unknown>();
-  const StrongWeakRef = new Proxy(NativeWeakRef, {
+  // Inherits nothing, or Object.prototype could be given a trap that is handed the engine's WeakRef.
+  const handler = {
+    __proto__: null,
     construct(native, args, newTarget) {
       const reference = construct(native, args, newTarget);
       apply(weakMapSet, targets, [reference, args[0]]);
       return reference;
     },
-  });
+  } satisfies ProxyHandler<WeakRefConstructor> & { __proto__: null };
+  const StrongWeakRef = new Proxy(NativeWeakRef, handler);
   defineProperty(NativeWeakRef.prototype, 'constructor', { value: StrongWeakRef });
   return StrongWeakRef;
 }

@@ -1,5 +1,5 @@
 /**
- * The Piscina thread of the grader's process. It never runs a candidate: declared expectations are compared in a realm of
+ * The task of the grader's process. It never runs a candidate: declared expectations are compared in a realm of
  * our own code, and an author's predicates run in realms of theirs, in another isolate.
  */
 import { writeSync } from 'node:fs';

@@ -1,0 +1,293 @@
+/** What holds a candidate: hosts that can do nothing, deadlines that are kept, forged answers that count for nothing. */
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { bundleHost, type HostCode } from '../runners/bundle.ts';
+import { HostPool } from '../runners/pool.ts';
+import { type CandidateJob, limitsSchema } from '../runners/protocol.ts';
+import { runCandidate } from '../runners/run-candidate.ts';
+import { type JobEnd, supervise } from '../runners/supervise.ts';
+import { transformModule } from '../runners/transform.ts';
+import { hostsOf, processesWith } from './processes.ts';
+import { adminToken, openWorld, scoreRequest, sealSuite, temporaryFolder } from './world.ts';
+
+const limits = limitsSchema.parse({});
+
+async function scriptOf(source: string): Promise<string> {
+  const transformed = await transformModule(source);
+  if (!transformed.ok) throw new Error(transformed.detail);
+  return transformed.script;
+}
+
+async function poolOf(code: HostCode): Promise<HostPool> {
+  const pool = new HostPool({ code, size: 1, isolateMb: 128 });
+  await pool.warm();
+  onTestFinished(() => pool.close());
+  return pool;
+}
+
+describe('a host', () => {
+  test('can read, write, start and reach nothing, and sees an empty environment', async () => {
+    process.env.HOLDBACK_TEST_SECRET = 'seen';
+    onTestFinished(() => {
+      delete process.env.HOLDBACK_TEST_SECRET;
+    });
+    const code = await bundleHost(new URL('./hosts/curious.ts', import.meta.url), {});
+    onTestFinished(code.remove);
+    const host = await (await poolOf(code)).lease();
+    const answers: unknown[] = [];
+    await supervise(host, {
+      line: 'null',
+      count: 1,
+      answerBytesMax: 10_000,
+      limits,
+      onAnswer: (_index, _durationMs, text) => answers.push(JSON.parse(text)),
+    });
+    expect(answers).toEqual([{ names: [], environment: ['LC_ALL', 'LIBC', 'TZ'] }]);
+  });
+
+  test('that is taken over cannot forge its way to an end: only the due answers in sequence count', async () => {
+    const code = await bundleHost(new URL('./hosts/forger.ts', import.meta.url), {});
+    onTestFinished(code.remove);
+    const pool = await poolOf(code);
+    const forge = async (lines: string[]): Promise<JobEnd | 'host_lost'> => {
+      const host = await pool.lease();
+      try {
+        return await supervise(host, {
+          line: JSON.stringify(lines),
+          count: 3,
+          answerBytesMax: 1_000,
+          limits: { ...limits, caseMs: 300 },
+          onAnswer: () => {},
+        });
+      } catch {
+        return 'host_lost';
+      } finally {
+        await pool.end(host);
+      }
+    };
+    const answer = (index: number | string) => `${index} 5 {"outcome":"returned","value":1}\n`;
+    const honest = ['loading\n', answer(0), answer(1), answer(2)];
+    // The host itself says `done` after its thread.
+    expect(await forge(honest)).toEqual({ end: 'done' });
+    const forgeries: [string, string[]][] = [
+      ['nothing', []],
+      ['no loading', honest.slice(1)],
+      ['an answer missing', ['loading\n', answer(0), answer(1)]],
+      ['an answer twice', ['loading\n', answer(0), answer(0), answer(1)]],
+      ['answers out of order', ['loading\n', answer(1), answer(0), answer(2)]],
+      ['an answer too many', [...honest, answer(3)]],
+      ['an early done', ['loading\n', answer(0), 'done\n']],
+      ['a negative index', ['loading\n', answer('-0')]],
+      ['an index that is no number', ['loading\n', answer('NaN')]],
+      ['no newline at all', ['loading\n', 'x'.repeat(5_000)]],
+      ['something that is no answer', ['loading\n', 'PASS\n']],
+      ['a second loading', ['loading\n', 'loading\n']],
+    ];
+    for (const [name, lines] of forgeries) {
+      expect(await forge(lines), name).toSatisfy(
+        (end) => end === 'host_lost' || Object(end).end === 'stopped',
+      );
+    }
+  });
+});
+
+describe('a run', () => {
+  let code: HostCode;
+
+  beforeAll(async () => {
+    code = await bundleHost(new URL('../runners/host/candidate-task.ts', import.meta.url), {
+      REALM_SOURCE: new URL('../runners/realm/main.ts', import.meta.url),
+    });
+  });
+  afterAll(() => code.remove());
+
+  test('whose host is killed after any answer is not done', async () => {
+    const pool = await poolOf(code);
+    const job: CandidateJob = {
+      script: await scriptOf('export const run = (x) => x'),
+      inputs: ['0', '1', '2', '3'],
+      seed: 1,
+      isolateMb: 128,
+      outputBytes: 1_000,
+    };
+    for (const killedAt of [0, 1, 2]) {
+      const host = await pool.lease();
+      const end = await supervise(host, {
+        line: JSON.stringify(job),
+        count: 4,
+        answerBytesMax: 10_000,
+        limits,
+        onAnswer: (index) => {
+          if (index === killedAt) host.kill();
+        },
+      });
+      await pool.end(host);
+      // The later answers may have been on their way already; `done` must not be.
+      expect(end).toMatchObject(end.end === 'done' ? { end: 'done' } : { end: 'stopped', why: 'died' });
+    }
+  });
+
+  test('that kills one host goes on with the later cases in another, and then gives up', async () => {
+    const pool = await poolOf(code);
+    const observed = await runCandidate(pool, {
+      script: await scriptOf('export function run(x) { if (x < 0) for (;;); return x; }'),
+      inputs: ['1', '-1', '2', '3', '4', '5'],
+      seed: 4,
+      limits: { ...limits, caseMs: 300 },
+      hosts: 1,
+    });
+    expect(observed.map(({ observation }) => observation.outcome)).toEqual([
+      'returned',
+      'timed_out',
+      'returned',
+      'returned',
+      'returned',
+      'returned',
+    ]);
+    const hopeless = await runCandidate(pool, {
+      script: await scriptOf('export function run() { for (;;); }'),
+      inputs: Array.from({ length: 20 }, () => '1'),
+      seed: 1,
+      limits: { ...limits, caseMs: 100 },
+      hosts: 1,
+    });
+    const outcomes = hopeless.map(({ observation }) => observation.outcome);
+    expect(outcomes.filter((outcome) => outcome === 'timed_out')).toHaveLength(4);
+    expect(outcomes.filter((outcome) => outcome === 'not_run')).toHaveLength(16);
+  });
+
+  test('on a machine that is far too busy does not become red', async () => {
+    const burners = Array.from({ length: 12 }, () =>
+      spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }),
+    );
+    onTestFinished(() => {
+      for (const burner of burners) burner.kill('SIGKILL');
+    });
+    const pool = await poolOf(code);
+    // About a third of the limit on an idle machine, and far over it by the wall on this one.
+    const source =
+      'export function run(n) { let x = 0; for (let i = 0; i < n; i++) x = (x + i * 7) % 1000003; return x; }';
+    const [observed] = await runCandidate(pool, {
+      script: await scriptOf(source),
+      inputs: ['400000000'],
+      seed: 1,
+      limits: { ...limits, caseMs: 1_500 },
+      hosts: 1,
+    });
+    expect(observed?.observation).toMatchObject({ outcome: 'returned' });
+  });
+});
+
+describe('the service', () => {
+  test('keeps the answer key out of the process that runs the candidate', async () => {
+    const world = await openWorld();
+    await sealSuite(world, 'keyed', {
+      cases: [{ name: 'NAME-zq81', input: 'INPUT-zq81', expect: { equals: 'EXPECTED-zq81' } }],
+      limits: { caseMs: 5_000 },
+    });
+    const scoring = world.admin(
+      'POST',
+      '/score',
+      scoreRequest('keyed', 'export function run() { const mark = "CANDIDATE-zq81"; for (;;) mark.length; }'),
+    );
+    const seen = { input: false, name: false, expected: false, suite: false };
+    await expect
+      .poll(
+        () => {
+          for (const { pid } of hostsOf(process.pid)) {
+            if (!isBusy(pid)) continue;
+            const memory = readMemory(pid);
+            // Graders hold the key, and never the candidate.
+            if (!memory.includes('INPUT-zq81') || !memory.includes('CANDIDATE-zq81')) continue;
+            seen.input = true;
+            seen.name ||= memory.includes('NAME-zq81');
+            seen.expected ||= memory.includes('EXPECTED-zq81');
+            seen.suite ||= memory.includes('"keyed"');
+          }
+          return seen.input;
+        },
+        { timeout: 20_000 },
+      )
+      .toBe(true);
+    expect(seen).toEqual({ input: true, name: false, expected: false, suite: false });
+    expect((await scoring).json).toMatchObject({ verdict: 'block' });
+  });
+
+  test('leaves no process behind when it is killed while a candidate spins', async () => {
+    const dataDir = await temporaryFolder();
+    onTestFinished(() => rm(dataDir, { recursive: true, force: true }));
+    const server = spawn(process.execPath, ['server/main.ts'], {
+      env: {
+        PATH: process.env.PATH,
+        HOLDBACK_PORT: '0',
+        HOLDBACK_DATA_DIR: dataDir,
+        HOLDBACK_ADMIN_TOKEN: adminToken,
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    onTestFinished(() => {
+      server.kill('SIGKILL');
+    });
+    let address = '';
+    for await (const line of createInterface({ input: server.stdout })) {
+      address = /http:\S+/.exec(line)?.[0] ?? '';
+      if (address !== '') break;
+    }
+    const ask = (method: string, path: string, body: unknown) =>
+      fetch(`${address}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    await ask('POST', '/suites/spin/revisions?activate=true', {
+      cases: [{ name: 'one', input: 1, expect: { equals: 1 } }],
+      limits: { caseMs: 60_000 },
+    });
+    await ask('PUT', '/gates/spin', { suites: ['spin'] });
+    ask('POST', '/score', scoreRequest('spin', 'export function run() { for (;;); }')).catch(() => {});
+    const before = hostsOf(server.pid ?? 0).map(({ pid }) => pid);
+    expect(before.length).toBeGreaterThan(0);
+    await expect
+      .poll(() => hostsOf(server.pid ?? 0).some(({ pid }) => isBusy(pid)), { timeout: 20_000 })
+      .toBe(true);
+    server.kill('SIGKILL');
+    await expect
+      .poll(() => processesWith('holdback-host-').filter(({ pid }) => before.includes(pid)), {
+        timeout: 20_000,
+      })
+      .toEqual([]);
+  });
+});
+
+function isBusy(pid: number): boolean {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const [, , , , , , , , , , , userTicks] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return Number(userTicks) > 60;
+}
+
+/** All readable memory of a process, as Latin-1 text. */
+function readMemory(pid: number): string {
+  const parts: string[] = [];
+  try {
+    const memory = openSync(`/proc/${pid}/mem`, 'r');
+    for (const line of readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n')) {
+      const [, from, to, rights, , , , name] =
+        /^(\w+)-(\w+) (\S+) (\S+) (\S+) (\S+)\s*(.*)$/.exec(line) ?? [];
+      if (from === undefined || to === undefined || !rights?.startsWith('rw') || name === '[vvar]') continue;
+      const start = Number.parseInt(from, 16);
+      const chunk = Buffer.alloc(Math.min(Number.parseInt(to, 16) - start, 64 << 20));
+      try {
+        parts.push(chunk.toString('latin1', 0, readSync(memory, chunk, 0, chunk.length, start)));
+      } catch {
+        // Reserved, but not in use.
+      }
+    }
+    closeSync(memory);
+  } catch {
+    // It ended while we read.
+  }
+  return parts.join('');
+}

