@@ -7,6 +7,8 @@ export default defineConfig({
     pool: 'forks',
     // isolated-vm, in the test of the realm alone, requires it.
     execArgv: ['--no-node-snapshot'],
+    // As in the realms, so that what a realm answers can be compared.
+    env: { TZ: 'UTC' },
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

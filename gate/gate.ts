@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { slugSchema } from '../suites/suite.ts';
 
 /** What PostgreSQL can store and every reader can show: no U+0000, no lone surrogates. */
-function wellFormed(charsMax: number) {
+export function wellFormed(charsMax: number) {
   return z
     .string()
     .min(1)

@@ -7,7 +7,7 @@ import { RunnerError } from '../runners/errors.ts';
 import type { HostPool } from '../runners/pool.ts';
 import type { ObservedCase } from '../runners/protocol.ts';
 import { type JobEnd, supervise } from '../runners/supervise.ts';
-import { transformModule } from '../runners/transform.ts';
+import type { Transformer } from '../runners/transformer.ts';
 import type { SuiteReader } from '../suites/authoring.ts';
 import { SuiteError } from '../suites/errors.ts';
 import { type GradeItem, type GraderJob, gradeSchema, listingSchema } from '../suites/grader/protocol.ts';
@@ -29,9 +29,11 @@ type Answer = { text: string } | { mishap: 'timed_out' | 'ended' };
 
 export class Grader implements SuiteReader {
   readonly #pool: HostPool;
+  readonly #transformer: Transformer;
 
-  constructor(pool: HostPool) {
+  constructor(pool: HostPool, transformer: Transformer) {
     this.#pool = pool;
+    this.#transformer = transformer;
   }
 
   /** One result for each case of the suite, in its order. Throws RunnerErrors and `grader_failed`. */
@@ -66,7 +68,7 @@ export class Grader implements SuiteReader {
   }
 
   async list(module: string): Promise<{ cases: unknown[]; limits: unknown; script: string }> {
-    const transformed = await transformModule(module);
+    const transformed = await this.#transformer.transform(module);
     if (!transformed.ok)
       throw new SuiteError('suite_invalid', `the module does not compile: ${transformed.detail}`);
     const { script } = transformed;

@@ -62,12 +62,12 @@ export async function appendScore(
 ): Promise<{ record: ScoreRecord; isNew: boolean }> {
   const { change, ...rest } = score;
   const { id: changeId, ...changeRest } = change;
-  const inserted = await database
+  const [row] = await database
     .insert(scores)
     .values({ ...rest, ...changeRest, changeId, idempotencyKey: score.idempotencyKey ?? null })
     .onConflictDoNothing({ target: [scores.requestedBy, scores.idempotencyKey] })
-    .returning({ id: scores.id });
-  if (inserted.length > 0) return { record: await findScore(database, score.id), isNew: true };
+    .returning();
+  if (row !== undefined) return { record: toRecord({ scores: row, verdicts: null }), isNew: true };
   const [earlier] = await select(database).where(
     and(eq(scores.requestedBy, score.requestedBy), eq(scores.idempotencyKey, score.idempotencyKey ?? '')),
   );

@@ -1,9 +1,9 @@
 /** One function for each question asked of the database about gates. A policy is never changed: a new version follows. */
-import { and, desc, eq, max, sql } from 'drizzle-orm';
+import { desc, eq, max, sql } from 'drizzle-orm';
 import type { Database } from '../migrations/open-database.ts';
 import { gatePolicies } from '../migrations/tables.ts';
 import { SuiteError } from '../suites/errors.ts';
-import { findActive, findUnknownSuites } from '../suites/revisions.ts';
+import { findActive, findUnknownSuites, type RevisionName } from '../suites/revisions.ts';
 import { GateError } from './errors.ts';
 import { type Gate, type GatePolicy, gatePolicySchema } from './gate.ts';
 
@@ -44,13 +44,21 @@ export async function policyVersion(database: Database, gate: string): Promise<n
 
 /** A gate with the policy in force. Throws `gate_not_found`. */
 export async function findGate(database: Database, gate: string): Promise<Gate> {
-  const version = await policyVersion(database, gate);
   const [row] = await database
     .select()
     .from(gatePolicies)
-    .where(and(eq(gatePolicies.gate, gate), eq(gatePolicies.version, version)));
+    .where(eq(gatePolicies.gate, gate))
+    .orderBy(desc(gatePolicies.version))
+    .limit(1);
   if (row === undefined) throw new GateError('gate_not_found', `there is no gate ${gate}`);
   return present(database, row);
+}
+
+/** The active revisions of a gate's suites; a suite that has none is missing from the answer. */
+export function activeRevisions({ active }: Gate): RevisionName[] {
+  return active.flatMap(({ suite, activeRevision }) =>
+    activeRevision === null ? [] : [{ suite, revision: activeRevision }],
+  );
 }
 
 /** Every gate by name. */

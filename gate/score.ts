@@ -2,15 +2,16 @@
  * The product in one function: a candidate is scored against the sealed suites that its gate requires, and a verdict is
  * appended. Read `scoreCandidate` from top to bottom.
  */
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import type { Database } from '../migrations/open-database.ts';
 import type { HostPool } from '../runners/pool.ts';
 import type { ObservedCase } from '../runners/protocol.ts';
 import { runCandidate } from '../runners/run-candidate.ts';
-import { type Transformed, transformModule } from '../runners/transform.ts';
-import { openContents } from '../suites/authoring.ts';
+import type { Transformed, Transformer } from '../runners/transformer.ts';
 import type { Identity } from '../suites/identity.ts';
-import { findActive, type RevisionName } from '../suites/revisions.ts';
+import type { OpenedSuites } from '../suites/opened-suites.ts';
+import type { RevisionName } from '../suites/revisions.ts';
 import { seal } from '../suites/sealing.ts';
 import type { SuiteContents } from '../suites/suite.ts';
 import { findCandidate } from './candidates.ts';
@@ -18,13 +19,15 @@ import { block, type Decision, decide, type SuiteScore } from './decide.ts';
 import { type Failure, failuresOf } from './disclosure.ts';
 import type { Grader } from './grader.ts';
 import { appendVerdict, type ScoreRecord } from './history.ts';
-import { findGate } from './policies.ts';
+import { activeRevisions, findGate } from './policies.ts';
 
-/** What scoring stands on: the database, the identity that opens suites, the runners and the grader. */
+/** What scoring stands on: the database, the opened suites, the runners and the grader. */
 export type Scoring = {
   database: Database;
   identity: Identity;
+  suites: OpenedSuites;
   runners: HostPool;
+  transformer: Transformer;
   grader: Grader;
   /** The most hosts that one score spreads over. */
   hostsPerScore: number;
@@ -50,6 +53,7 @@ export async function scoreCandidate(scoring: Scoring, score: ScoreRecord): Prom
     durationMs: performance.now() - started,
     sealedFailures: await sealFailures(failures, scoring.identity),
   });
+  scoring.transformer.prepare();
 }
 
 async function scoreOrBlock(
@@ -72,18 +76,20 @@ async function scoreOnce(
   scoring: Scoring,
   score: ScoreRecord,
 ): Promise<{ scored: SuiteScore[]; decision: Decision }> {
-  const { database, identity, grader } = scoring;
-  const { suites } = await findGate(database, score.gate);
-  const active = await findActive(database, suites);
-  const candidate = await readCandidate(await findCandidate(database, score.candidate));
+  const { database, suites, grader } = scoring;
+  const [gate, candidate] = await Promise.all([
+    findGate(database, score.gate),
+    readCandidate(scoring, score.candidate),
+  ]);
+  const active = activeRevisions(gate);
   const scored: SuiteScore[] = [];
   for (const name of active) {
-    const contents = await openContents(database, identity, name);
+    const contents = await suites.open(name);
     const observed = await observe(scoring, candidate, contents, name);
     const results = await grader.grade(contents, observed);
     scored.push({ ...name, caseCount: contents.cases.length, results });
   }
-  return { scored, decision: decide(suites, active, scored) };
+  return { scored, decision: decide(gate.suites, active, scored) };
 }
 
 /** Hands the candidate and the inputs, and nothing else of the suite, to the runners. */
@@ -113,13 +119,10 @@ function seedOf({ suite, revision }: RevisionName): number {
   return createHash('sha256').update(`${suite}@${revision}`).digest().readUInt32LE();
 }
 
-async function readCandidate(bytes: Uint8Array): Promise<Transformed> {
-  try {
-    return await transformModule(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (error) {
-    if (error instanceof TypeError) return { ok: false, detail: 'its bytes are not UTF-8 text' };
-    throw error;
-  }
+async function readCandidate({ database, transformer }: Scoring, digest: string): Promise<Transformed> {
+  const bytes = await findCandidate(database, digest);
+  if (!isUtf8(bytes)) return { ok: false, detail: 'its bytes are not UTF-8 text' };
+  return transformer.transform(new TextDecoder().decode(bytes));
 }
 
 async function sealFailures(failures: Failure[], identity: Identity): Promise<Uint8Array | null> {

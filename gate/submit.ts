@@ -64,16 +64,12 @@ export class Submissions {
   async wait(id: string, waitMs: number): Promise<ScoreRecord> {
     const until = performance.now() + waitMs;
     for (;;) {
+      const running = this.#running.get(id);
+      if (running !== undefined) await withinMs(running, until - performance.now());
       const record = await findScore(this.#scoring.database, id);
       const leftMs = until - performance.now();
       if (record.verdict !== undefined || leftMs <= 0) return record;
-      const timeout = new AbortController();
-      const running = this.#running.get(id);
-      const pause = sleep(running === undefined ? Math.min(pollMs, leftMs) : leftMs, undefined, {
-        signal: timeout.signal,
-      }).catch(() => {});
-      await (running === undefined ? pause : Promise.race([running, pause]));
-      timeout.abort();
+      if (running === undefined) await sleep(Math.min(pollMs, leftMs));
     }
   }
 
@@ -108,6 +104,16 @@ export class Submissions {
     await findCandidate(database, candidate.digest);
     return candidate.digest;
   }
+}
+
+/** Waits for a promise, or until the time is over. */
+async function withinMs(promise: Promise<void>, ms: number): Promise<void> {
+  const timeout = new AbortController();
+  await Promise.race([
+    promise,
+    sleep(Math.max(0, ms), undefined, { signal: timeout.signal }).catch(() => {}),
+  ]);
+  timeout.abort();
 }
 
 async function appendIndeterminate(

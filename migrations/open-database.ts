@@ -7,7 +7,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
-import { PGlite } from '@electric-sql/pglite';
+import { PGlite, types } from '@electric-sql/pglite';
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
 import { drizzle as drizzlePglite } from 'drizzle-orm/pglite';
 import { migrate as migratePglite } from 'drizzle-orm/pglite/migrator';
@@ -42,7 +42,11 @@ async function openPglite(dataDir: string): Promise<OpenDatabase> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const unlock = lockDirectory(dataDir);
   try {
-    const client = await PGlite.create(join(dataDir, 'database'));
+    const client = await PGlite.create(join(dataDir, 'database'), {
+      // PGlite's own conversion of bytes takes 20 ms for a candidate of 70 KB; Buffer's takes none.
+      serializers: { [types.BYTEA]: (bytes: Uint8Array) => `\\x${Buffer.from(bytes).toString('hex')}` },
+      parsers: { [types.BYTEA]: (hex) => Buffer.from(hex.slice(2), 'hex') },
+    });
     const database = drizzlePglite({ client });
     await migratePglite(database, { migrationsFolder });
     return {
@@ -57,7 +61,7 @@ async function openPglite(dataDir: string): Promise<OpenDatabase> {
     unlock();
     throw new DatabaseError(
       'database_unavailable',
-      `the embedded database in ${dataDir} could not be opened: ${cause instanceof Error ? cause.message : cause}`,
+      `the embedded database in ${dataDir} could not be opened: ${reasonOf(cause)}`,
       { cause },
     );
   }
@@ -80,23 +84,31 @@ function lockDirectory(dataDir: string): () => void {
 }
 
 async function openPostgres(databaseUrl: string): Promise<OpenDatabase> {
-  const client = postgres(databaseUrl, { onnotice: () => {}, connect_timeout: 10 });
+  const options = { onnotice: () => {}, connect_timeout: 10 };
   try {
-    // The lock belongs to a session, so the migrations run on the same connection.
-    const connection = postgres(databaseUrl, { onnotice: () => {}, connect_timeout: 10, max: 1 });
+    // The lock belongs to a session, so the migrations run on a connection of their own.
+    const connection = postgres(databaseUrl, { ...options, max: 1 });
     try {
       await connection`SELECT pg_advisory_lock(${migrationLock})`;
       await migratePostgres(drizzlePostgres({ client: connection }), { migrationsFolder });
     } finally {
-      await connection.end();
+      await connection.end({ timeout: 1 });
     }
-    return { database: drizzlePostgres({ client }), kind: 'postgresql', close: () => client.end() };
   } catch (cause) {
-    await client.end({ timeout: 1 });
     throw new DatabaseError(
       'database_unavailable',
-      `the database that DATABASE_URL names could not be opened: ${cause instanceof Error ? cause.message : cause}`,
+      `the database that DATABASE_URL names could not be opened: ${reasonOf(cause)}`,
       { cause },
     );
   }
+  const client = postgres(databaseUrl, options);
+  return { database: drizzlePostgres({ client }), kind: 'postgresql', close: () => client.end() };
+}
+
+/** Why a database does not open, in one line: what the innermost error says. No driver puts the password there. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
+  if (!(error instanceof Error)) return `${error}`;
+  if (error.cause instanceof Error) return reasonOf(error.cause);
+  return error.message.split('\n', 1)[0] || error.name;
 }

@@ -109,14 +109,16 @@ export class Host {
     for (let rest = chunk; rest.length > 0 && !this.#ended; ) {
       const end = rest.indexOf(newline);
       const part = end === -1 ? rest : rest.subarray(0, end);
-      this.#pending.push(part);
+      if (part.length > 0) this.#pending.push(part);
       this.#pendingBytes += part.length;
       if (this.#pendingBytes > (this.#reader?.bytesMax ?? 0)) {
         this.#end('line_too_long');
         return;
       }
       if (end === -1) return;
-      const line = Buffer.concat(this.#pending).toString('utf8');
+      const [only = part] = this.#pending;
+      const whole = this.#pending.length > 1 ? Buffer.concat(this.#pending) : only;
+      const line = whole.toString('utf8');
       this.#pending = [];
       this.#pendingBytes = 0;
       this.#reader?.onLine(line);

@@ -14,11 +14,16 @@ export type PoolOptions = {
   isolateMb: number;
 };
 
+/** A score that ended is often followed by its grading and by the next: so long nothing is started, in milliseconds. */
+const refillMs = 30;
+
 export class HostPool {
   readonly #options: PoolOptions;
   readonly #ready: Host[] = [];
   readonly #starting = new Set<Promise<void>>();
   readonly #leased = new Set<Host>();
+  #refill: NodeJS.Timeout | undefined;
+  #waiting = 0;
   #closed = false;
 
   constructor(options: PoolOptions) {
@@ -36,21 +41,16 @@ export class HostPool {
 
   /** Fills the pool and waits until it is full. Throws `host_unavailable`. */
   async warm(): Promise<void> {
-    this.#refill();
-    await Promise.all(this.#starting);
-    if (this.#ready.length < this.#options.size && !this.#closed) {
-      throw new RunnerError('host_unavailable', 'runner hosts do not start on this machine');
+    while (this.#ready.length < this.#options.size && !this.#closed) {
+      this.#startMissing(this.#options.size);
+      await Promise.all(this.#starting);
     }
   }
 
   /** A ready host, for the caller alone. It must be given back with `end` or `giveBack`. Throws `host_unavailable`. */
   async lease(): Promise<Host> {
     if (this.#closed) throw closed();
-    const host = this.#ready.shift() ?? (await this.#start());
-    if (this.#closed) {
-      host.kill();
-      throw closed();
-    }
+    const host = await this.#take();
     this.#leased.add(host);
     return host;
   }
@@ -60,7 +60,7 @@ export class HostPool {
     host.kill();
     await host.exited;
     this.#leased.delete(host);
-    this.#refill();
+    this.#refillSoon();
   }
 
   /** Takes back a leased host in which nothing foreign has run. */
@@ -72,6 +72,7 @@ export class HostPool {
   /** Ends every host. Leases under way end as if their hosts had died, and callers hear `runners_closed`. */
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#refill);
     await Promise.allSettled(this.#starting);
     const hosts = [...this.#ready, ...this.#leased];
     for (const host of hosts) host.kill();
@@ -82,8 +83,37 @@ export class HostPool {
     return this.#closed;
   }
 
-  #start(): Promise<Host> {
-    return Host.start(this.#options.code, this.#options.isolateMb);
+  async #take(): Promise<Host> {
+    this.#waiting++;
+    try {
+      for (;;) {
+        const host = this.#ready.shift();
+        if (host !== undefined) return host;
+        // One is started for each caller that waits; whichever is ready first will do.
+        if (this.#starting.size < this.#waiting) this.#startOne();
+        await Promise.race(this.#starting);
+        if (this.#closed) throw closed();
+      }
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  #startOne(): void {
+    const { code, isolateMb } = this.#options;
+    const starting: Promise<void> = Host.start(code, isolateMb)
+      .then((host) => {
+        this.#keep(host);
+        void host.exited.then(() => this.#forget(host));
+      })
+      .finally(() => this.#starting.delete(starting));
+    this.#starting.add(starting);
+    // Whoever waits hears of a failure; when nobody does, the next lease tries again and reports it.
+    starting.catch(() => {});
+  }
+
+  #startMissing(count: number): void {
+    while (this.#ready.length + this.#starting.size < count) this.#startOne();
   }
 
   #keep(host: Host): void {
@@ -92,25 +122,30 @@ export class HostPool {
       return;
     }
     this.#ready.push(host);
-    void host.exited.then(() => {
-      const index = this.#ready.indexOf(host);
-      if (index !== -1) this.#ready.splice(index, 1);
-    });
   }
 
-  /** Starting hosts takes the cores that a score needs, so it waits until none is under way. */
-  #refill(): void {
-    if (this.#leased.size > 0 || this.#closed) return;
-    while (this.#ready.length + this.#starting.size < this.#options.size) {
-      const starting: Promise<void> = this.#start()
-        .then(
-          (host) => this.#keep(host),
-          // The next lease tries again, and reports it.
-          () => {},
-        )
-        .finally(() => this.#starting.delete(starting));
-      this.#starting.add(starting);
-    }
+  #forget(host: Host): void {
+    const index = this.#ready.indexOf(host);
+    if (index !== -1) this.#ready.splice(index, 1);
+  }
+
+  /**
+   * Starting hosts takes the cores and the attention that a score needs, so it waits until none has been under way for a
+   * moment, and then starts one after the other.
+   */
+  #refillSoon(): void {
+    clearTimeout(this.#refill);
+    this.#refill = setTimeout(() => this.#refillNow(), refillMs);
+    this.#refill.unref();
+  }
+
+  #refillNow(): void {
+    if (this.#leased.size > 0 || this.#closed || this.#ready.length >= this.#options.size) return;
+    this.#startMissing(Math.min(this.#ready.length + 1, this.#options.size));
+    Promise.all(this.#starting).then(
+      () => this.#refillNow(),
+      () => {},
+    );
   }
 }
 

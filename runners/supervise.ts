@@ -3,13 +3,9 @@
  * a cap on resident memory. Whatever the host does, this answers.
  */
 import { RunnerError } from './errors.ts';
-import { FairClock } from './fair-clock.ts';
 import type { Host } from './host.ts';
 import type { Limits } from './protocol.ts';
-import { readUsage, wantsCore } from './usage.ts';
-
-/** How often a busy host's memory and time are looked at, in milliseconds. */
-const lookMs = 10;
+import { Watcher } from './watcher.ts';
 
 /** A score may last this many times its limit by the wall before the machine itself is found too busy. */
 const overloadFactor = 10;
@@ -40,14 +36,11 @@ export function supervise(host: Host, job: Job): Promise<JobEnd> {
     let loading = false;
     let at = 0;
     let settled = false;
-    let caseClock = new FairClock();
-    const scoreClock = new FairClock();
-    let last = { wallMs: startedMs, cpuMs: readUsage(host.pid)?.cpuMs ?? 0 };
 
     const settle = (conclude: () => void) => {
       if (settled) return;
       settled = true;
-      clearInterval(timer);
+      watcher.stop();
       conclude();
     };
     const stop = (why: Extract<JobEnd, { end: 'stopped' }>['why']) =>
@@ -59,30 +52,21 @@ export function supervise(host: Host, job: Job): Promise<JobEnd> {
         });
       });
 
-    const look = () => {
-      const usage = readUsage(host.pid);
-      // A process that is gone closes its channel, and that is what ends the job.
-      if (usage === undefined) return;
-      const wallMs = performance.now();
-      const step = {
-        wallMs: wallMs - last.wallMs,
-        cpuMs: usage.cpuMs - last.cpuMs,
-        wantsCore: usage.cpuMs - last.cpuMs < wallMs - last.wallMs && wantsCore(host.pid),
-      };
-      last = { wallMs, cpuMs: usage.cpuMs };
-      caseClock.advance(step);
-      scoreClock.advance(step);
-      if (usage.residentMb > limits.hostMb) stop('memory');
-      else if (caseClock.ownMs > limits.caseMs) stop('case_time');
-      else if (scoreClock.ownMs > limits.scoreMs) stop('score_time');
-      else if (wallMs - startedMs > limits.scoreMs * overloadFactor) {
-        settle(() => {
-          host.kill();
-          reject(new RunnerError('machine_overloaded', 'the machine is too busy to run a candidate'));
-        });
-      }
-    };
-    const timer = setInterval(look, lookMs);
+    const watcher = new Watcher(host.pid, {
+      onMemory: (residentMb) => {
+        if (residentMb > limits.hostMb) stop('memory');
+      },
+      onTime: ({ sinceRestart, sinceStart }) => {
+        if (sinceRestart > limits.caseMs) stop('case_time');
+        else if (sinceStart > limits.scoreMs) stop('score_time');
+        else if (performance.now() - startedMs > limits.scoreMs * overloadFactor) {
+          settle(() => {
+            host.kill();
+            reject(new RunnerError('machine_overloaded', 'the machine is too busy to run a candidate'));
+          });
+        }
+      },
+    });
 
     host.read({
       bytesMax: job.answerBytesMax + 64,
@@ -96,15 +80,22 @@ export function supervise(host: Host, job: Job): Promise<JobEnd> {
           if (at !== job.count) return stop('protocol');
           return settle(() => resolve({ end: 'done' }));
         } else {
-          const answer = /^(\d{1,9}) (\d{1,15}) (.*)$/s.exec(line);
-          const [, index, microseconds, text] = answer ?? [];
-          if (at >= job.count || text === undefined || Number(index) !== at) return stop('protocol');
-          job.onAnswer(at, Number(microseconds) / 1000, text);
+          const answer = readAnswer(line);
+          if (answer === undefined || at >= job.count || answer.index !== at) return stop('protocol');
+          job.onAnswer(at, answer.microseconds / 1000, answer.text);
           at++;
         }
-        caseClock = new FairClock();
+        watcher.restart();
       },
     });
     host.send(job.line);
   });
+}
+
+/** An answer is `index microseconds text`. */
+function readAnswer(line: string): { index: number; microseconds: number; text: string } | undefined {
+  const [, index, microseconds] = /^(\d{1,9}) (\d{1,15}) /.exec(line) ?? [];
+  if (index === undefined || microseconds === undefined) return undefined;
+  const text = line.slice(index.length + microseconds.length + 2);
+  return { index: Number(index), microseconds: Number(microseconds), text };
 }

@@ -2,41 +2,75 @@
  * What the operating system says a process uses. Linux alone: other systems have no /proc, and a runner that
  * cannot see memory cannot contain it.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 
 /** Linux reports processor time to user space in hundredths of a second on every architecture Node runs on. */
 const tickMs = 10;
 const pageBytes = 4096;
 
-export type Usage = { cpuMs: number; residentMb: number };
+/** Reads one process's figures again and again, cheaply: its files are opened once. */
+export class UsageReader {
+  readonly #pid: number;
+  readonly #stat: number | undefined;
+  readonly #statm: number | undefined;
+  readonly #text = Buffer.alloc(1024);
 
-/** Processor time and resident memory of a process, or undefined when it is gone. */
-export function readUsage(pid: number): Usage | undefined {
-  try {
-    const stat = fieldsOf(`/proc/${pid}/stat`);
-    const pages = Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]);
+  constructor(pid: number) {
+    this.#pid = pid;
+    this.#stat = openOrNone(`/proc/${pid}/stat`);
+    this.#statm = openOrNone(`/proc/${pid}/statm`);
+  }
+
+  /** Processor time of all threads so far, in milliseconds; undefined when the process is gone. */
+  get cpuMs(): number | undefined {
+    const fields = fieldsOf(this.#read(this.#stat));
     // Fields 14 and 15 of proc_pid_stat(5), counted from the state, which is field 3.
-    const cpuMs = (Number(stat[11]) + Number(stat[12])) * tickMs;
-    return { cpuMs, residentMb: (pages * pageBytes) / (1 << 20) };
+    return fields === undefined ? undefined : (Number(fields[11]) + Number(fields[12])) * tickMs;
+  }
+
+  /** Resident memory, in MiB; undefined when the process is gone. */
+  get residentMb(): number | undefined {
+    const pages = this.#read(this.#statm)?.split(' ')[1];
+    return pages === undefined ? undefined : (Number(pages) * pageBytes) / (1 << 20);
+  }
+
+  /** Whether a thread of the process wants a core (R) or waits for a disk (D) right now. */
+  get wantsCore(): boolean {
+    try {
+      return readdirSync(`/proc/${this.#pid}/task`).some((thread) => {
+        const state = fieldsOf(readFileSync(`/proc/${this.#pid}/task/${thread}/stat`, 'latin1'))?.[0];
+        return state === 'R' || state === 'D';
+      });
+    } catch {
+      return false;
+    }
+  }
+
+  close(): void {
+    if (this.#stat !== undefined) closeSync(this.#stat);
+    if (this.#statm !== undefined) closeSync(this.#statm);
+  }
+
+  #read(file: number | undefined): string | undefined {
+    if (file === undefined) return undefined;
+    try {
+      const length = readSync(file, this.#text, 0, this.#text.length, 0);
+      return length === 0 ? undefined : this.#text.toString('latin1', 0, length);
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+function openOrNone(path: string): number | undefined {
+  try {
+    return openSync(path, 'r');
   } catch {
     return undefined;
   }
 }
 
-/** Whether a thread of the process wants a core (R) or waits for a disk (D) right now. */
-export function wantsCore(pid: number): boolean {
-  try {
-    return readdirSync(`/proc/${pid}/task`).some((thread) => {
-      const state = fieldsOf(`/proc/${pid}/task/${thread}/stat`)[0];
-      return state === 'R' || state === 'D';
-    });
-  } catch {
-    return false;
-  }
-}
-
 /** The fields after the command's name, which is in parentheses and may hold anything. */
-function fieldsOf(path: string): string[] {
-  const text = readFileSync(path, 'latin1');
-  return text.slice(text.lastIndexOf(')') + 2).split(' ');
+function fieldsOf(stat: string | undefined): string[] | undefined {
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
 }

@@ -7,7 +7,9 @@ import { type OpenDatabase, openDatabase } from '../migrations/open-database.ts'
 import { bundleHost } from '../runners/bundle.ts';
 import { HostPool } from '../runners/pool.ts';
 import { limitsSchema } from '../runners/protocol.ts';
+import { Transformer } from '../runners/transformer.ts';
 import { loadIdentity } from '../suites/identity.ts';
+import { OpenedSuites } from '../suites/opened-suites.ts';
 import { buildApp } from './app.ts';
 import type { Config } from './config.ts';
 import { ensureAdminToken } from './tokens.ts';
@@ -34,20 +36,33 @@ export async function startService(config: Config): Promise<Service> {
   const close = async () => {
     for (const end of ending.splice(0).reverse()) await end();
   };
+  const starting: Promise<unknown>[] = [];
+  const start = <Part>(part: Promise<Part>, end: (part: Part) => Promise<unknown>): Promise<Part> => {
+    const started = part.then((ready) => {
+      ending.push(() => end(ready));
+      return ready;
+    });
+    starting.push(started);
+    return started;
+  };
   try {
     const [database, identity, hostCode, graderCode] = await Promise.all([
-      openDatabase(config).then((opened) => {
-        ending.push(opened.close);
-        return opened;
-      }),
+      start(openDatabase(config), (opened) => opened.close()),
       loadIdentity(config),
-      bundleHost(moduleAt('../runners/host/candidate-task'), { REALM_SOURCE: moduleAt('../runners/realm/main') }),
-      bundleHost(moduleAt('../suites/grader/task'), {
-        EXPECTATION_REALM: moduleAt('../suites/grader/expectation-realm'),
-        SUITE_REALM: moduleAt('../suites/grader/suite-realm'),
-      }),
+      start(
+        bundleHost(moduleAt('../runners/host/candidate-task'), {
+          REALM_SOURCE: moduleAt('../runners/realm/main'),
+        }),
+        (code) => code.remove(),
+      ),
+      start(
+        bundleHost(moduleAt('../suites/grader/task'), {
+          EXPECTATION_REALM: moduleAt('../suites/grader/expectation-realm'),
+          SUITE_REALM: moduleAt('../suites/grader/suite-realm'),
+        }),
+        (code) => code.remove(),
+      ),
     ]);
-    ending.push(hostCode.remove, graderCode.remove);
     const { isolateMb } = limitsSchema.parse({});
     const runners = new HostPool({ code: hostCode, size: config.pool, isolateMb });
     const graders = new HostPool({ code: graderCode, size: config.concurrency, isolateMb: 256 });
@@ -56,9 +71,20 @@ export async function startService(config: Config): Promise<Service> {
       () => graders.close(),
     );
     const newAdminToken = await ensureAdminToken(database.database, config.adminToken);
-    const grader = new Grader(graders);
+    const transformer = new Transformer();
+    ending.push(async () => transformer.close());
+    const grader = new Grader(graders, transformer);
+    const suites = new OpenedSuites(database.database, identity);
     const submissions = new Submissions(
-      { database: database.database, identity, runners, grader, hostsPerScore: config.hostsPerScore },
+      {
+        database: database.database,
+        identity,
+        suites,
+        runners,
+        transformer,
+        grader,
+        hostsPerScore: config.hostsPerScore,
+      },
       { concurrency: config.concurrency, waitingMax: config.queue },
     );
     if (database.kind === 'pglite') await submissions.settleAbandoned();
@@ -75,10 +101,13 @@ export async function startService(config: Config): Promise<Service> {
       await submissions.drain();
       await app.close();
     });
+    transformer.prepare();
     await Promise.all([runners.warm(), graders.warm()]);
     const address = await app.listen({ host: config.host, port: config.port });
     return { app, address, newAdminToken, runners, graders, database, close };
   } catch (error) {
+    // What is still starting is waited for, so that it can be ended too.
+    await Promise.allSettled(starting);
     await close();
     throw error;
   }

@@ -2,15 +2,16 @@
  * From what an author wrote to a sealed revision: the module is read in the grader, every case is checked there, the
  * contents are sealed to the service's recipient. And back again, for those who may see the contents.
  */
-import type { ZodError } from 'zod';
 import type { Database } from '../migrations/open-database.ts';
 import { limitsSchema } from '../runners/protocol.ts';
 import { SuiteError } from './errors.ts';
+import { type Fault, quoted, readBy } from './faults.ts';
 import { listedCaseSchema } from './grader/protocol.ts';
 import type { Identity } from './identity.ts';
 import { appendRevision, findSealed, findSuite, type RevisionName } from './revisions.ts';
 import { digestOf, seal, unseal } from './sealing.ts';
 import {
+  casesMax,
   type OpenedRevision,
   type SealedCase,
   type SuiteContents,
@@ -101,51 +102,58 @@ async function readSource(reader: SuiteReader, suite: string, source: SuiteSourc
       ? { cases: source.cases ?? [], limits: undefined, script: undefined }
       : await reader.list(source.module);
   if (listed.cases.length === 0) throw invalid('a suite has at least one case');
-  const limits = limitsSchema.safeParse({ ...asObject(listed.limits), ...source.limits });
-  if (!limits.success) throw invalid(`the limits: ${firstProblem(limits.error)}`);
+  if (listed.cases.length > casesMax) throw invalid(`a suite has at most ${casesMax} cases`);
+  const limits = readBy(limitsSchema, limitsOf(listed.limits, source.limits));
+  if (!limits.ok) throw invalid(`the limits: ${told(limits.faults[0])}`);
   const cases = listed.cases.map(readCase);
   const names = new Set<string>();
   for (const { name } of cases) {
-    if (names.has(name))
-      throw invalid(`two cases are called ${JSON.stringify(name)}: give each its own name`);
+    if (names.has(name)) throw invalid(`two cases are called ${quoted(name)}: give each its own name`);
     names.add(name);
   }
   const hasPredicates = cases.some(({ expect }) => 'predicate' in expect);
   const script = hasPredicates ? listed.script : undefined;
-  return { suite, cases, limits: limits.data, ...(script === undefined ? {} : { script }) };
+  return { suite, cases, limits: limits.value, ...(script === undefined ? {} : { script }) };
 }
 
 function readCase(authored: unknown, index: number): SealedCase {
-  const parsed = listedCaseSchema.safeParse(authored);
-  if (!parsed.success) {
-    const name =
-      typeof authored === 'object' && authored !== null ? Reflect.get(authored, 'name') : undefined;
-    throw invalid(
-      `${calledBy(typeof name === 'string' ? name : undefined, index)}: ${firstProblem(parsed.error)}`,
-    );
-  }
-  const { name, input, expect, tags } = parsed.data;
+  const name: unknown =
+    typeof authored === 'object' && authored !== null ? Reflect.get(authored, 'name') : undefined;
+  const called = calledBy(typeof name === 'string' ? name : undefined, index);
+  const read = readBy(listedCaseSchema, authored);
+  if (!read.ok) throw invalid(`${called}: ${told(read.faults[0])}`);
+  const { expect, tags } = read.value;
   const hasInput = typeof authored === 'object' && authored !== null && Object.hasOwn(authored, 'input');
   return {
-    name,
-    input: hasInput ? JSON.stringify(input) : '{"$undefined":true}',
-    expect,
+    name: read.value.name,
+    input: hasInput ? JSON.stringify(read.value.input, tagNumbers) : '{"$undefined":true}',
+    // Nothing in these two is a carried value that a tag could stand for, or needs one.
+    expect:
+      'schema' in expect || 'closeTo' in expect ? expect : JSON.parse(JSON.stringify(expect, tagNumbers)),
     tags: tags ?? [],
   };
 }
 
-function asObject(value: unknown): object {
-  return typeof value === 'object' && value !== null && !('$undefined' in value) ? value : {};
+/** JSON's text can say -0, and a number too large for a double; its writer cannot, and would make them 0 and null. */
+function tagNumbers(_key: string, value: unknown): unknown {
+  if (typeof value !== 'number' || (Number.isFinite(value) && !Object.is(value, -0))) return value;
+  return { $number: Object.is(value, -0) ? '-0' : `${value}` };
 }
 
-function firstProblem(error: ZodError): string {
-  const issue = error.issues[0];
-  if (issue === undefined) return 'it is not of the right form';
-  return `${issue.path.length === 0 ? '' : `${issue.path.join('.')}: `}${issue.message}`;
+/** What a module says of limits, and what the request says over it. */
+function limitsOf(listed: unknown, given: object | undefined): unknown {
+  if (listed === undefined || (typeof listed === 'object' && listed !== null && !Array.isArray(listed))) {
+    return { ...listed, ...given };
+  }
+  return listed;
+}
+
+function told({ path, detail }: Fault): string {
+  return path.length === 0 ? `it ${detail}` : `${path.join('.')}: ${detail}`;
 }
 
 function calledBy(name: string | undefined, index: number): string {
-  return name === undefined ? `case ${index + 1}` : `case ${JSON.stringify(name)}`;
+  return name === undefined ? `case ${index + 1}` : `case ${quoted(name)}`;
 }
 
 function invalid(message: string): SuiteError {

@@ -13,13 +13,16 @@ export const slugSchema = z
 /** A value in which what JSON cannot say is tagged, as in `{"$undefined": true}`. */
 const carriedSchema = z.unknown();
 
-const throwsSchema = z.union([
-  z.literal(true),
-  z.strictObject({
-    name: z.string().optional().describe("The error's name."),
-    message: z.string().optional().describe('The source of a regular expression.'),
-  }),
-]);
+const throwsSchema = z.union(
+  [
+    z.literal(true),
+    z.strictObject({
+      name: z.string().optional().describe("The error's name."),
+      message: z.string().optional().describe('The source of a regular expression.'),
+    }),
+  ],
+  { error: 'is true or {name?: "…", message?: "…"}' },
+);
 
 export const expectationKinds = [
   'equals',
@@ -32,6 +35,8 @@ export const expectationKinds = [
 ] as const;
 export type ExpectationKind = (typeof expectationKinds)[number];
 
+const oneKind = `an expectation has exactly one of ${expectationKinds.join(', ')}`;
+
 /** What a case requires of an observation, declared: exactly one of the kinds. */
 export const expectationSchema = z
   .strictObject({
@@ -42,13 +47,13 @@ export const expectationSchema = z
     oneOf: z.array(carriedSchema).min(1).optional(),
     throws: throwsSchema.optional(),
     schema: z
-      .union([z.boolean(), z.record(z.string(), z.unknown())])
+      .union([z.boolean(), z.record(z.string(), z.unknown())], {
+        error: 'is a JSON Schema: an object, true or false',
+      })
       .optional()
       .describe('A JSON Schema.'),
   })
-  .refine((expectation) => Object.keys(expectation).length === 1, {
-    error: `an expectation has exactly one of ${expectationKinds.join(', ')}`,
-  });
+  .refine((expectation) => Object.keys(expectation).length === 1, { error: oneKind });
 export type Expectation = z.infer<typeof expectationSchema>;
 
 const caseNameSchema = z.string().min(1).max(500);
@@ -87,10 +92,10 @@ export const suiteSourceSchema = z
 export type SuiteSource = z.infer<typeof suiteSourceSchema>;
 
 /** What a sealed case requires: a declared expectation, or the predicate of its module. */
-export const sealedExpectationSchema = z.union([
-  z.strictObject({ predicate: z.literal(true) }),
-  expectationSchema,
-]);
+export const sealedExpectationSchema = z.union(
+  [z.strictObject({ predicate: z.literal(true) }), expectationSchema],
+  { error: oneKind },
+);
 export type SealedExpectation = z.infer<typeof sealedExpectationSchema>;
 
 /** A case as it is sealed. `input` is carried JSON text. */

@@ -232,7 +232,8 @@ function encodeEntries(object: object, tag: string, here: Ancestors, room: numbe
   }
   const entries = `{${out}}`;
   // A URL or a Temporal date shows nothing of its state, and so would equal every other one.
-  if (tag === '$instance' && carried === 0) throw new Refused('an object of a class that shows no properties');
+  if (tag === '$instance' && carried === 0)
+    throw new Refused('an object of a class that shows no properties');
   if (tag !== '') return `{"${tag}":${entries}}`;
   // A plain object that looks like a tag is wrapped, so that data can never be taken for one.
   return carried === 1 && onlyKey !== '' && onlyKey[0] === '$' ? `{"$object":${entries}}` : entries;

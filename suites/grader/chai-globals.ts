@@ -9,5 +9,6 @@ class SilentTarget {
 
 class SilentEvent {}
 
-Reflect.defineProperty(globalThis, 'EventTarget', { value: SilentTarget });
-Reflect.defineProperty(globalThis, 'Event', { value: SilentEvent });
+if (!('EventTarget' in globalThis))
+  Reflect.defineProperty(globalThis, 'EventTarget', { value: SilentTarget });
+if (!('Event' in globalThis)) Reflect.defineProperty(globalThis, 'Event', { value: SilentEvent });

@@ -29,8 +29,52 @@ function failed(message: string): Grade {
   return { passed: false, message };
 }
 
+type Tester = Parameters<typeof equals>[2] extends (infer Each)[] | undefined ? Each : never;
+
+/**
+ * Vitest never looks into an ArrayBuffer, so that any two are equal and every object matches one; and it lets an array
+ * match a typed array.
+ */
+const bytesEquality: Tester = (actual, expected) => {
+  if (expected instanceof ArrayBuffer) return arrayBufferEquality(actual, expected) ?? false;
+  return ArrayBuffer.isView(expected) && !ArrayBuffer.isView(actual) ? false : undefined;
+};
+
+/**
+ * Members of Sets and Maps must pair off. Vitest lets several members of one side equal the same member of the other, so
+ * that a Set that holds the same order twice would equal a Set of two orders.
+ */
+const memberEquality: Tester = (a, b, testers) => {
+  if (a instanceof Set && b instanceof Set) return pairOff(entriesOf(a), entriesOf(b), testers);
+  if (a instanceof Map && b instanceof Map) return pairOff(a, b, testers);
+  return undefined;
+};
+
+function entriesOf(set: Set<unknown>): Map<unknown, unknown> {
+  return new Map(Array.from(set, (member) => [member, undefined]));
+}
+
+function pairOff(a: Map<unknown, unknown>, b: Map<unknown, unknown>, testers: Tester[]): boolean {
+  if (a.size !== b.size) return false;
+  const unpaired = Array.from(b).filter(([key]) => isObject(key));
+  for (const [key, value] of a) {
+    if (isObject(key)) {
+      const at = unpaired.findIndex(
+        (other) => equals(key, other[0], testers) && equals(value, other[1], testers),
+      );
+      if (at === -1) return false;
+      unpaired.splice(at, 1);
+    } else if (!b.has(key) || !equals(value, b.get(key), testers)) return false;
+  }
+  return true;
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
+}
+
 function same(actual: unknown, expected: unknown): boolean {
-  return equals(actual, expected, [iterableEquality]);
+  return equals(actual, expected, [bytesEquality, memberEquality, iterableEquality]);
 }
 
 /** What each kind of expectation requires of a returned value; `text` is the value as carried JSON, for messages. */
@@ -43,14 +87,14 @@ const requirements: {
   equals: ({ value, text }, wanted) =>
     same(value, carried(wanted)) ? passed : differs(text, 'equal', wanted),
   strictEquals: ({ value, text }, wanted) => {
-    const testers = [iterableEquality, typeEquality, sparseArrayEquality, arrayBufferEquality];
+    const testers = [memberEquality, iterableEquality, typeEquality, sparseArrayEquality, bytesEquality];
     return equals(value, carried(wanted), testers, true) ? passed : differs(text, 'strictly equal', wanted);
   },
   matches: ({ value, text }, wanted) => {
     const expected = carried(wanted);
-    // Vitest's toMatchObject refuses anything but objects on both sides.
+    // Only objects have parts to match, though Vitest lets a primitive match `{}`.
     const objects = typeof value === 'object' && value !== null && typeof expected === 'object';
-    return objects && equals(value, expected, [iterableEquality, subsetEquality])
+    return objects && equals(value, expected, [bytesEquality, iterableEquality, subsetEquality])
       ? passed
       : differs(text, 'match', wanted);
   },
@@ -72,8 +116,18 @@ const requirements: {
   },
 };
 
-/** Grades one observation against a declared expectation. */
+/** Grades one observation against a declared expectation. Whatever cannot be compared fails. */
 export function grade(expectation: Expectation, observation: Observation): Grade {
+  try {
+    return compare(expectation, observation);
+  } catch (error) {
+    return failed(
+      `it could not be compared: ${error instanceof Error ? shortened(error.message) : 'no reason known'}`,
+    );
+  }
+}
+
+function compare(expectation: Expectation, observation: Observation): Grade {
   if (expectation.throws !== undefined) return gradeThrows(expectation.throws, observation);
   if (observation.outcome === 'threw') {
     return failed(`it threw ${observation.error.name}: ${shortened(observation.error.message)}`);
@@ -113,15 +167,20 @@ export function problemOf(expectation: Expectation): string {
     if (typeof expectation.throws === 'object' && expectation.throws.message !== undefined) {
       new RegExp(expectation.throws.message);
     }
-    if (expectation.schema !== undefined) compileSchema(expectation.schema);
-    if (expectation.closeTo !== undefined && typeof carried(expectation.closeTo.value) !== 'number') {
-      return 'closeTo wants a number';
+    if (expectation.schema !== undefined) {
+      if (namesProto(expectation.schema)) return 'a schema cannot speak of a property named __proto__';
+      compileSchema(expectation.schema);
+    }
+    if (expectation.closeTo !== undefined) {
+      const target = carried(expectation.closeTo.value);
+      if (typeof target !== 'number' || Number.isNaN(target)) return 'closeTo wants a number, and not NaN';
     }
     if ('matches' in expectation) {
       const subset = carried(expectation.matches);
       if (typeof subset !== 'object' || subset === null) return 'matches wants an object or an array';
     }
-    for (const value of [expectation.equals, expectation.strictEquals, expectation.oneOf]) carried(value);
+    const values = [expectation.equals, expectation.strictEquals, ...(expectation.oneOf ?? [])];
+    for (const value of values) carried(value);
     return '';
   } catch (error) {
     return error instanceof Error ? error.message : 'it cannot be read';
@@ -132,11 +191,29 @@ function carried(value: unknown): unknown {
   return value === undefined ? undefined : decode(JSON.stringify(value));
 }
 
+/** Ajv leaves out what a schema says of `__proto__`, without a word. */
+function namesProto(schema: unknown): boolean {
+  let found = false;
+  JSON.stringify(schema, (key, value) => {
+    found ||= key === '__proto__';
+    return value;
+  });
+  return found;
+}
+
 let schemas: Ajv2020 | undefined;
 
 function ajv(): Ajv2020 {
   if (schemas === undefined) {
-    schemas = new Ajv2020({ allErrors: false, strict: true, strictTypes: false, strictRequired: false });
+    // Own properties alone: every object inherits a `constructor`, and JSON Schema knows nothing of that.
+    const options = {
+      allErrors: false,
+      strict: true,
+      strictTypes: false,
+      strictRequired: false,
+      strictTuples: false,
+    };
+    schemas = new Ajv2020({ ...options, ownProperties: true });
     addFormats.default(schemas);
   }
   return schemas;

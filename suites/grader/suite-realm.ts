@@ -90,7 +90,14 @@ function listWanted(kind: string, wanted: unknown, called: string): unknown {
   if (kind !== 'throws') return carried(wanted, where);
   const message = memberOf(wanted, 'message');
   if (typeof wanted !== 'object' || wanted === null) return wanted;
-  return { ...wanted, ...(message instanceof RegExp ? { message: message.source } : {}) };
+  return { ...wanted, ...(message instanceof RegExp ? { message: sourceOf(message, where) } : {}) };
+}
+
+/** A pattern as the source of a regular expression. Flags that change what it matches become part of it. */
+function sourceOf(pattern: RegExp, where: string): string {
+  if (!/^[dgims]*$/.test(pattern.flags)) throw new Error(`${where}: a pattern may have the flags i, m and s`);
+  const flags = pattern.flags.replace(/[dg]/g, '');
+  return flags === '' ? pattern.source : `(?${flags}:${pattern.source})`;
 }
 
 /** The carried form of a value, as JSON data. Throws an Error that says where it stands and why it cannot be carried. */

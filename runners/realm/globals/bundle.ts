@@ -3,8 +3,11 @@
  * wrapper of every module costs a little each time: core-js alone has two hundred. So each file that is required
  * rather than imported is bundled by itself into one function, which does nothing until it is called.
  */
-import { dirname, join } from 'node:path';
+import { dirname, extname, join } from 'node:path';
 import type { BuildOptions, Plugin } from 'esbuild';
+
+/** `.ts` in a clone, `.js` in the published package, where the ids of `require` still say `.ts`. */
+const extension = extname(import.meta.url);
 
 const shape: BuildOptions = {
   bundle: true,
@@ -24,9 +27,10 @@ const shape: BuildOptions = {
 const oneFunctionPerRequire: Plugin = {
   name: 'one function per require',
   setup(build) {
-    build.onResolve({ filter: /^\.\.?\/.*\.ts$/ }, ({ kind, path, resolveDir }) =>
-      kind === 'require-call' ? { path: join(resolveDir, path), namespace: 'function' } : undefined,
-    );
+    build.onResolve({ filter: /^\.\.?\/.*\.ts$/ }, ({ kind, path, resolveDir }) => {
+      if (kind !== 'require-call') return undefined;
+      return { path: join(resolveDir, path.replace(/\.ts$/, extension)), namespace: 'function' };
+    });
     build.onLoad({ filter: /.*/, namespace: 'function' }, async ({ path }) => {
       const { outputFiles, warnings } = await build.esbuild.build({
         ...shape,

@@ -1,0 +1,202 @@
+/**
+ * `npm run bench`: what the service costs over the isolates' own work. All that is compared is measured in this one run, in
+ * turns, and printed as ratios; the bounds are those that the project holds itself to.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { readConfig } from '../server/config.ts';
+import { type Service, startService } from '../server/service.ts';
+import { type BenchCase, makeCases } from './cases.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const token = 'hb_bench_admin_token_0123456789';
+const cores = availableParallelism();
+
+async function bundle(format: 'esm' | 'iife'): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [join(root, 'bench/candidate.ts')],
+    bundle: true,
+    minify: true,
+    platform: 'browser',
+    format,
+    globalName: format === 'iife' ? 'candidate' : undefined,
+    write: false,
+  });
+  return outputFiles[0]?.text ?? '';
+}
+
+type Asked = (method: string, path: string, body: unknown) => Promise<unknown>;
+
+function ask(service: Service): Asked {
+  return async (method, path, body) => {
+    const response = await fetch(`${service.address}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
+    return response.json();
+  };
+}
+
+/** Waits until the pools are full, and then some, so that nothing of the last score is still under way. */
+async function settle(service: Service): Promise<void> {
+  await Promise.all([service.runners.warm(), service.graders.warm()]);
+  await sleep(300);
+}
+
+/** One score through HTTP with history committed, in milliseconds. */
+async function timeService(service: Service, gate: string, source: string, turn: number): Promise<number> {
+  await settle(service);
+  const started = performance.now();
+  const score = await ask(service)('POST', '/score', {
+    gate,
+    change: { id: 'bench', commit: `${turn}` },
+    // A candidate that was never seen before.
+    candidate: { source: `${source}\n// ${gate} ${turn}` },
+  });
+  const tookMs = performance.now() - started;
+  if (Reflect.get(Object(score), 'verdict') !== 'merge') throw new Error(JSON.stringify(score));
+  return tookMs;
+}
+
+/** The bare loop over the same cases, one process for each core, start-up excluded, in milliseconds. */
+async function timeBareLoop(script: string, cases: BenchCase[]): Promise<number> {
+  const inputs = cases.map(({ input }) => JSON.stringify(input));
+  const loops = await Promise.all(
+    Array.from({ length: cores }, async (_, core) => {
+      const child = spawn(process.execPath, ['--no-node-snapshot', join(root, 'bench/bare-loop.ts')], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
+      const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+      await lines.next();
+      return { child, lines, share: inputs.filter((_input, index) => index % cores === core) };
+    }),
+  );
+  await sleep(300);
+  const started = performance.now();
+  await Promise.all(
+    loops.map(({ child, lines, share }) => {
+      child.stdin.write(`${JSON.stringify({ script, inputs: share })}\n`);
+      return lines.next();
+    }),
+  );
+  const tookMs = performance.now() - started;
+  for (const { child } of loops) child.stdin.end();
+  await Promise.all(loops.map(({ child }) => new Promise((resolve) => child.once('exit', resolve))));
+  return tookMs;
+}
+
+/** `vitest run` of the same cases, from a cold start as CI runs it, in milliseconds. */
+async function timeVitest(cases: BenchCase[]): Promise<number> {
+  const folder = await mkdtemp(join(root, 'bench/.vitest-'));
+  try {
+    await writeFile(
+      join(folder, 'cases.test.ts'),
+      `import { expect, test } from 'vitest';
+import { run } from '../candidate.ts';
+test.each(${JSON.stringify(cases)})('$name', ({ input, expect: { equals } }) => expect(run(input)).toEqual(equals));
+`,
+    );
+    const started = performance.now();
+    const vitest = join(root, 'node_modules/vitest/vitest.mjs');
+    const child = spawn(process.execPath, [vitest, 'run', '--root', folder], { stdio: 'ignore' });
+    const code = await new Promise((resolve) => child.once('exit', resolve));
+    if (code !== 0) throw new Error(`vitest ended with ${code}`);
+    return performance.now() - started;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function median(numbers: number[]): number {
+  const sorted = numbers.toSorted((one, other) => one - other);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+type Row = {
+  what: string;
+  'ours, ms': string;
+  'theirs, ms': string;
+  ratio: string;
+  bound: string;
+  holds: string;
+};
+
+function compare(
+  what: string,
+  ours: number[],
+  theirs: number[],
+  bound: { most: number } | { least: number },
+): Row {
+  const [our, their] = [median(ours), median(theirs)];
+  const ratio = 'most' in bound ? our / their : their / our;
+  const holds = 'most' in bound ? ratio <= bound.most : ratio >= bound.least;
+  return {
+    what,
+    'ours, ms': our.toFixed(1),
+    'theirs, ms': their.toFixed(1),
+    ratio: `${ratio.toFixed(2)} ×`,
+    bound: 'most' in bound ? `≤ ${bound.most} ×` : `≥ ${bound.least} ×`,
+    holds: holds ? 'yes' : 'NO',
+  };
+}
+
+const dataDir = await mkdtemp(join(tmpdir(), 'holdback-bench-'));
+const service = await startService(
+  readConfig({
+    HOLDBACK_PORT: '0',
+    HOLDBACK_DATA_DIR: dataDir,
+    HOLDBACK_ADMIN_TOKEN: token,
+    HOLDBACK_POOL: `${cores}`,
+  }),
+);
+try {
+  const [source, script] = await Promise.all([bundle('esm'), bundle('iife')]);
+  console.log(
+    `${cores} cores, Node ${process.version}, candidate of ${(source.length / 1024).toFixed(1)} KiB\n`,
+  );
+  const suites = { large: makeCases(1_000), small: makeCases(20) };
+  for (const [name, cases] of Object.entries(suites)) {
+    await ask(service)('POST', `/suites/${name}/revisions?activate=true`, { cases });
+    await ask(service)('PUT', `/gates/${name}`, { suites: [name] });
+  }
+  const times = {
+    large: [] as number[],
+    largeBare: [] as number[],
+    small: [] as number[],
+    smallBare: [] as number[],
+    vitest: [] as number[],
+  };
+  const rounds = Number(process.env.BENCH_ROUNDS ?? 9);
+  // The first round warms caches on all sides and is not counted.
+  for (let turn = 0; turn <= rounds; turn++) {
+    const measured = {
+      large: await timeService(service, 'large', source, turn),
+      largeBare: await timeBareLoop(script, suites.large),
+      small: await timeService(service, 'small', source, turn),
+      smallBare: await timeBareLoop(script, suites.small),
+      vitest: turn <= 3 ? await timeVitest(suites.small) : Number.NaN,
+    };
+    if (turn === 0) continue;
+    times.large.push(measured.large);
+    times.largeBare.push(measured.largeBare);
+    times.small.push(measured.small);
+    times.smallBare.push(measured.smallBare);
+    if (!Number.isNaN(measured.vitest)) times.vitest.push(measured.vitest);
+  }
+  console.table([
+    compare('1,000 cases, against the bare loop', times.large, times.largeBare, { most: 1.25 }),
+    compare('20 cases, against the bare loop', times.small, times.smallBare, { most: 3 }),
+    compare('20 cases, against vitest run', times.small, times.vitest, { least: 10 }),
+  ]);
+} finally {
+  await service.close();
+  await rm(dataDir, { recursive: true, force: true });
+}

@@ -1,0 +1,131 @@
+/**
+ * Turns a module's text (ES module, CommonJS or TypeScript) into the body of a CommonJS function. The text is foreign, so
+ * each one is read by an esbuild process of its own, under the same deadline and memory cap as a host.
+ */
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import type { Readable, Writable } from 'node:stream';
+import { RunnerError } from './errors.ts';
+import { Watcher } from './watcher.ts';
+
+/** A script, or why the text is no module: words for the suite's author. */
+export type Transformed = { ok: true; script: string } | { ok: false; detail: string };
+
+const transformMsMax = 20_000;
+const transformMbMax = 1_024;
+
+const require = createRequire(import.meta.url);
+const esbuildPath = createRequire(require.resolve('esbuild/package.json')).resolve(
+  `@esbuild/${process.platform}-${process.arch}/bin/esbuild`,
+);
+
+const options = [
+  '--format=cjs',
+  '--platform=neutral',
+  '--target=node26',
+  '--charset=utf8',
+  '--tsconfig-raw={}',
+  '--log-level=error',
+  '--log-limit=1',
+  '--color=false',
+];
+
+type Child = ChildProcessByStdio<Writable, Readable, Readable>;
+
+export class Transformer {
+  /** An esbuild that waits for its text, started ahead so that its start is off the critical path. Used once. */
+  #spare: Child | undefined;
+  #closed = false;
+
+  /** Starts an esbuild for the next module, if none is waiting already. */
+  prepare(): void {
+    if (this.#spare !== undefined || this.#closed) return;
+    const child = start('js');
+    this.#spare = child;
+    child.once('exit', () => {
+      if (this.#spare === child) this.#spare = undefined;
+    });
+  }
+
+  /** Text that is valid JavaScript is read as JavaScript; only if it is not, it is read as TypeScript. */
+  async transform(source: string): Promise<Transformed> {
+    const child = this.#spare ?? start('js');
+    this.#spare = undefined;
+    const javascript = await finish(child, source);
+    if (javascript.ok) return javascript;
+    const typescript = await finish(start('ts'), source);
+    return typescript.ok ? typescript : javascript;
+  }
+
+  /** Ends the esbuild that waits, if there is one. */
+  close(): void {
+    this.#closed = true;
+    this.#spare?.kill('SIGKILL');
+  }
+}
+
+function start(loader: 'js' | 'ts'): Child {
+  const child = spawn(
+    '/bin/sh',
+    ['-c', 'ulimit -c 0; exec "$@"', 'sh', esbuildPath, `--loader=${loader}`, ...options],
+    // It ends by itself when its standard input does, and so when we do.
+    { stdio: ['pipe', 'pipe', 'pipe'], detached: true, cwd: '/', env: {} },
+  );
+  child.on('error', () => {});
+  child.stdin.on('error', () => {});
+  return child;
+}
+
+function finish(child: Child, source: string): Promise<Transformed> {
+  return new Promise((resolve, reject) => {
+    if (child.pid === undefined) {
+      reject(new RunnerError('host_unavailable', 'esbuild could not be started'));
+      return;
+    }
+    const whyStopped = watch(child, child.pid);
+    const output = collect(child.stdout);
+    const errors = collect(child.stderr);
+    child.once('close', (code) => {
+      const why = whyStopped();
+      if (why !== undefined) resolve({ ok: false, detail: why });
+      else if (code === 0) resolve({ ok: true, script: output().replace(/^#!/, '//') });
+      else resolve({ ok: false, detail: firstError(errors()) });
+    });
+    child.stdin.end(source);
+  });
+}
+
+/** Kills the process when it takes too much; tells why afterwards. */
+function watch(child: Child, pid: number): () => string | undefined {
+  let why: string | undefined;
+  const stop = (reason: string) => {
+    why = reason;
+    child.kill('SIGKILL');
+  };
+  const watcher = new Watcher(pid, {
+    onMemory: (residentMb) => {
+      if (residentMb > transformMbMax) stop('the module takes too much memory to read');
+    },
+    onTime: ({ sinceStart }) => {
+      if (sinceStart > transformMsMax) stop('the module takes too long to read');
+    },
+  });
+  return () => {
+    watcher.stop();
+    return why;
+  };
+}
+
+function collect(stream: Readable): () => string {
+  const chunks: Buffer[] = [];
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  stream.on('error', () => {});
+  return () => Buffer.concat(chunks).toString('utf8');
+}
+
+function firstError(text: string): string {
+  const message = /\[ERROR\] (.*)\n(?:\s*<stdin>:(\d+):(\d+))?/.exec(text.trimStart());
+  const [, what, line, column] = message ?? [];
+  if (what === undefined) return 'the module could not be read';
+  return `${line === undefined ? '' : `line ${line}, column ${column}: `}${what}`.slice(0, 500);
+}

@@ -1,0 +1,74 @@
+/** Watches what one process uses, for as long as something foreign may run in it. */
+import { FairClock, type UsageStep } from './fair-clock.ts';
+import { UsageReader } from './usage.ts';
+
+/** How often memory is looked at, in milliseconds: a hostile process can take a gigabyte in a second. */
+const memoryLookMs = 10;
+/** How often time is looked at, in milliseconds, which asks more of the system. */
+const timeLookMs = 50;
+
+export type Watch = {
+  /** The process's own time since `restart`, in milliseconds, as of the last look. */
+  onTime(ownMs: { sinceRestart: number; sinceStart: number }): void;
+  onMemory(residentMb: number): void;
+};
+
+/** Calls back at every look until it is stopped. */
+export class Watcher {
+  readonly #usage: UsageReader;
+  readonly #watch: Watch;
+  readonly #timers: NodeJS.Timeout[];
+  readonly #sinceStart = new FairClock();
+  #sinceRestart = new FairClock();
+  #last: { wallMs: number; cpuMs: number };
+  #restartedMs: number;
+
+  constructor(pid: number, watch: Watch) {
+    this.#usage = new UsageReader(pid);
+    this.#watch = watch;
+    this.#last = { wallMs: performance.now(), cpuMs: this.#usage.cpuMs ?? 0 };
+    this.#restartedMs = this.#last.wallMs;
+    this.#timers = [
+      setInterval(() => this.#lookAtMemory(), memoryLookMs),
+      setInterval(() => this.#lookAtTime(), timeLookMs),
+    ];
+  }
+
+  /** Starts a clock anew: the next case has begun. */
+  restart(): void {
+    this.#sinceRestart = new FairClock();
+    this.#restartedMs = performance.now();
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#usage.close();
+  }
+
+  #lookAtMemory(): void {
+    const { residentMb } = this.#usage;
+    if (residentMb !== undefined) this.#watch.onMemory(residentMb);
+  }
+
+  #lookAtTime(): void {
+    const { cpuMs } = this.#usage;
+    // A process that is gone closes its channels, and that is what ends its work.
+    if (cpuMs === undefined) return;
+    const wallMs = performance.now();
+    const step: UsageStep = {
+      wallMs: wallMs - this.#last.wallMs,
+      cpuMs: cpuMs - this.#last.cpuMs,
+      wantsCore: cpuMs - this.#last.cpuMs < wallMs - this.#last.wallMs && this.#usage.wantsCore,
+    };
+    // Of a step that began before the restart, only what came after it counts for the new clock.
+    const sinceRestartMs = wallMs - Math.max(this.#last.wallMs, this.#restartedMs);
+    this.#last = { wallMs, cpuMs };
+    this.#sinceStart.advance(step);
+    this.#sinceRestart.advance({
+      ...step,
+      wallMs: sinceRestartMs,
+      cpuMs: Math.min(step.cpuMs, sinceRestartMs),
+    });
+    this.#watch.onTime({ sinceRestart: this.#sinceRestart.ownMs, sinceStart: this.#sinceStart.ownMs });
+  }
+}

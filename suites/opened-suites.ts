@@ -1,0 +1,46 @@
+/**
+ * Revisions that were opened lately, in clear text, in this process's memory and nowhere else: a revision never changes, so
+ * opening it again would give the same. Bounded by number and, roughly, by size.
+ */
+import type { Database } from '../migrations/open-database.ts';
+import { openContents } from './authoring.ts';
+import type { Identity } from './identity.ts';
+import type { RevisionName } from './revisions.ts';
+import type { SuiteContents } from './suite.ts';
+
+const openedMax = 64;
+/** All opened revisions together may have this many cases. */
+const casesMax = 100_000;
+
+export class OpenedSuites {
+  readonly #database: Database;
+  readonly #identity: Identity;
+  /** Oldest use first, as a Map keeps its order. */
+  readonly #opened = new Map<string, SuiteContents>();
+
+  constructor(database: Database, identity: Identity) {
+    this.#database = database;
+    this.#identity = identity;
+  }
+
+  /** The contents of a revision. Throws `revision_not_found` and `seal_broken`. */
+  async open(name: RevisionName): Promise<SuiteContents> {
+    const key = `${name.suite}@${name.revision}`;
+    const contents = this.#opened.get(key) ?? (await openContents(this.#database, this.#identity, name));
+    this.#opened.delete(key);
+    this.#opened.set(key, contents);
+    this.#forgetOldest();
+    return contents;
+  }
+
+  #forgetOldest(): void {
+    let cases = 0;
+    for (const { cases: ofOne } of this.#opened.values()) cases += ofOne.length;
+    for (const [key, contents] of this.#opened) {
+      if (this.#opened.size <= openedMax && cases <= casesMax) return;
+      if (this.#opened.size === 1) return;
+      this.#opened.delete(key);
+      cases -= contents.cases.length;
+    }
+  }
+}
