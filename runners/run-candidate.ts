@@ -113,7 +113,7 @@ async function runOnHost(
 }
 
 function parseObservation(text: string, outputBytes: number): Observation {
-  if (Buffer.byteLength(text) > outputBytes + 2_048) {
+  if (outputBytesOf(text) > outputBytes) {
     return { outcome: 'output_rejected', detail: `longer than ${outputBytes} bytes` };
   }
   try {
@@ -122,6 +122,14 @@ function parseObservation(text: string, outputBytes: number): Observation {
     return { outcome: 'crashed', detail: 'the host answered with something that is no observation' };
   }
 }
+
+/** The size of what the candidate answered with, without the words that we put around it. */
+function outputBytesOf(text: string): number {
+  const frame = frames.find((words) => text.startsWith(words));
+  return frame === undefined ? 0 : Buffer.byteLength(text) - frame.length - '}'.length;
+}
+
+const frames = ['{"outcome":"returned","value":', '{"outcome":"threw","error":'];
 
 function stoppedObservation(why: Extract<JobEnd, { end: 'stopped' }>['why']): Observation {
   switch (why) {

@@ -5,18 +5,20 @@ import fastify, { type FastifyInstance } from 'fastify';
 import {
   createJsonSchemaTransform,
   serializerCompiler,
-  validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
+import { z } from 'zod';
 import type { Submissions } from '../gate/submit.ts';
 import type { Authoring } from '../suites/authoring.ts';
 import { requireTokens } from './access.ts';
-import { answerProblem, RequestError } from './problems.ts';
+import { nameComponents } from './components.ts';
+import { answerBrokenRequest, answerProblem, RequestError } from './problems.ts';
 import { gateRoutes } from './routes/gates.ts';
 import { healthRoutes } from './routes/health.ts';
 import { scoreRoutes } from './routes/scores.ts';
 import { suiteRoutes } from './routes/suites.ts';
 import { tokenRoutes } from './routes/tokens.ts';
+import { validatorCompiler } from './validation.ts';
 
 export type AppParts = {
   authoring: Authoring;
@@ -32,17 +34,22 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const { database, identity } = authoring;
   const app = fastify({
     logger: { level: parts.logLevel, redact: ['req.headers.authorization'] },
-    // Cases may hold keys such as `__proto__`: values are never merged into anything, and survive unchanged.
-    onProtoPoisoning: 'ignore',
-    onConstructorPoisoning: 'ignore',
     routerOptions: { maxParamLength: 1_000 },
     forceCloseConnections: 'idle',
+    frameworkErrors: answerProblem,
+    clientErrorHandler: answerBrokenRequest,
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(answerProblem);
   app.setNotFoundHandler((request) => {
     throw new RequestError('route_not_found', `there is nothing at ${request.method} ${pathOf(request.url)}`);
+  });
+  readJson(app);
+  app.addHook('onRoute', (route) => {
+    // A route that names no query takes none: a misspelt field is refused everywhere.
+    if (route.schema !== undefined && route.schema.hide !== true)
+      route.schema.querystring ??= z.strictObject({});
   });
   await app.register(swagger, {
     openapi: {
@@ -68,6 +75,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       const secured = route.route.config?.roles === undefined ? [] : [{ token: [] }];
       return { ...transformed, schema: { ...transformed.schema, security: secured } };
     },
+    transformObject: nameComponents,
   });
   await app.register(swaggerUi, { routePrefix: '/docs' });
   requireTokens(app, database);
@@ -83,6 +91,32 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
 const transformSchema = createJsonSchemaTransform({
   zodToJsonConfig: { target: 'draft-2020-12' },
 });
+
+/** JSON is the one kind of body, but for raw candidates. Keys such as `__proto__` are data, and survive unchanged. */
+function readJson(app: FastifyInstance): void {
+  const utf8 = new TextDecoder('utf-8', { fatal: true });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (_request: unknown, body: Buffer) => {
+      if (body.length === 0) return undefined;
+      try {
+        return JSON.parse(utf8.decode(body));
+      } catch (error) {
+        throw new RequestError('malformed_json', jsonFault(error));
+      }
+    },
+  );
+}
+
+/** The place of a mistake in JSON, and nothing of the text itself. */
+function jsonFault(error: unknown): string {
+  if (error instanceof TypeError) return 'the body is not UTF-8: send JSON text as UTF-8';
+  const place =
+    error instanceof Error ? /position \d+(?: \(line \d+ column \d+\))?/.exec(error.message) : null;
+  return `the body does not parse as JSON${place === null ? '' : `, at ${place[0]}`}: send one JSON value`;
+}
 
 function pathOf(url: string): string {
   return url.split('?', 1)[0] ?? url;

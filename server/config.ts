@@ -23,12 +23,12 @@ const environmentSchema = z.object({
     .describe('Where the embedded database and the identity are kept.'),
   DATABASE_URL: z
     .string()
-    .regex(/^postgres(?:ql)?:\/\//, 'DATABASE_URL starts with postgres:// or postgresql://')
+    .regex(/^postgres(?:ql)?:\/\//, 'starts with postgres:// or postgresql://')
     .optional()
     .describe('A PostgreSQL to use instead of the embedded database.'),
   HOLDBACK_ADMIN_TOKEN: z
     .string()
-    .min(20, 'HOLDBACK_ADMIN_TOKEN has at least 20 characters')
+    .min(20, 'has at least 20 characters')
     .optional()
     .describe('The first admin token; else one is made and printed once.'),
   HOLDBACK_IDENTITY: z.string().optional().describe('The age identity that opens suites.'),
@@ -62,7 +62,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
   const parsed = environmentSchema.safeParse(given);
   if (!parsed.success) {
     const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
-    throw new Error(`wrong settings in the environment:\n  ${problems.join('\n  ')}`);
+    throw new Error(`wrong settings in the environment: ${problems.join('; ')}`);
   }
   const settings = parsed.data;
   return Object.freeze({

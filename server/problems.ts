@@ -2,14 +2,16 @@
  * Every error that a caller sees, as RFC 9457 problem details. This is the only place where an error's code meets an HTTP
  * status, and nothing of a suite's contents is ever put into one for a reader who may not see it.
  */
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { hasZodFastifySchemaValidationErrors, isResponseSerializationError } from 'fastify-type-provider-zod';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 
 /** What is known of each code: its status and its title. */
 const problems = {
   invalid_request: [400, 'The request is not of the right form'],
   malformed_json: [400, 'The body is not JSON'],
+  malformed_request: [400, 'The request is not HTTP as it should be'],
   token_missing: [401, 'A token is needed'],
   token_unknown: [401, 'The token is not known'],
   role_forbidden: [403, 'The token may not do this'],
@@ -21,11 +23,13 @@ const problems = {
   score_not_found: [404, 'There is no such score'],
   candidate_not_found: [404, 'There is no such candidate'],
   token_not_found: [404, 'There is no such token'],
+  request_timeout: [408, 'The request took too long to arrive'],
   body_too_large: [413, 'The body is too large'],
   content_type_wrong: [415, 'The content type is not accepted here'],
   idempotency_conflict: [422, 'The idempotency key was used for another request'],
   suite_invalid: [422, 'The suite cannot be sealed as it stands'],
   queue_full: [429, 'Too many scores are waiting'],
+  headers_too_large: [431, 'The headers are too large'],
   internal: [500, 'The service failed'],
   seal_broken: [500, 'A sealed revision does not open'],
   grader_failed: [503, 'The grader failed'],
@@ -58,14 +62,40 @@ export class RequestError extends Error {
   }
 }
 
-/** Codes of Fastify's own that have a counterpart here. */
-const fastifyCodes: Record<string, ProblemCode | undefined> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'content_type_wrong',
-  FST_ERR_CTP_EMPTY_TYPE: 'content_type_wrong',
-  FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed_json',
-  FST_ERR_CTP_INVALID_JSON_BODY: 'malformed_json',
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid_request',
+/** A request that its route's schema refuses: everything that is wrong with it, by JSON pointer. */
+export class InvalidRequest extends Error {
+  override readonly name = 'InvalidRequest';
+  readonly faults: NonNullable<Problem['errors']>;
+
+  constructor(faults: NonNullable<Problem['errors']>) {
+    super(faults.map(({ pointer, detail }) => `${pointer}: ${detail}`).join('; '));
+    this.faults = faults;
+  }
+}
+
+/** Codes of Fastify's own that have a counterpart here, and what the caller should do. */
+const fastifyCodes: Record<
+  string,
+  [code: ProblemCode, detail: (request: FastifyRequest) => string] | undefined
+> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: [
+    'body_too_large',
+    ({ routeOptions }) => `send at most ${routeOptions.bodyLimit} bytes here`,
+  ],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    'content_type_wrong',
+    ({ routeOptions }) =>
+      `send the body with the Content-Type ${(routeOptions.schema?.consumes ?? ['application/json']).join(' or ')}`,
+  ],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
+    'malformed_request',
+    () => 'the body is not as long as its Content-Length says: send it again',
+  ],
+  FST_ERR_BAD_URL: [
+    'malformed_request',
+    () => 'the address is not percent-encoded UTF-8: encode it, for example % as %25',
+  ],
+  FST_ERR_MAX_PARAM_LENGTH: ['invalid_request', () => 'a part of the address is too long'],
 };
 
 function isProblemCode(code: string): code is ProblemCode {
@@ -73,24 +103,17 @@ function isProblemCode(code: string): code is ProblemCode {
 }
 
 /** The problem that an error is to its caller. Unexpected errors say nothing of themselves. */
-export function problemOf(error: unknown): Problem {
-  if (hasZodFastifySchemaValidationErrors(error)) {
-    const errors = error.validation.map(({ instancePath, message }) => ({
-      pointer: `${error.validationContext ?? 'body'}${instancePath}`,
-      detail: message ?? 'is not of the right form',
-    }));
-    const [first] = errors;
-    return problem(
-      'invalid_request',
-      first === undefined ? undefined : `${first.pointer}: ${first.detail}`,
-      errors,
-    );
+export function problemOf(error: unknown, request: FastifyRequest): Problem {
+  if (error instanceof InvalidRequest) {
+    const [first] = error.faults;
+    const detail = first === undefined ? undefined : `${first.pointer}: ${first.detail}`;
+    return problem('invalid_request', detail, error.faults);
   }
-  if (isResponseSerializationError(error) || !(error instanceof Error) || !('code' in error)) {
-    return problem(error instanceof SyntaxError ? 'malformed_json' : 'internal');
-  }
-  const code = typeof error.code === 'string' ? (fastifyCodes[error.code] ?? error.code) : 'internal';
-  return isProblemCode(code) ? problem(code, error.message) : problem('internal');
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const [known, detail] = fastifyCodes[code] ?? [];
+  if (known !== undefined) return problem(known, detail?.(request));
+  if (error instanceof Error && isProblemCode(code)) return problem(code, error.message);
+  return problem('internal', 'try again later; the log of the service has the cause');
 }
 
 function problem(code: ProblemCode, detail?: string, errors?: Problem['errors']): Problem {
@@ -106,10 +129,29 @@ function problem(code: ProblemCode, detail?: string, errors?: Problem['errors'])
 }
 
 /** Answers an error as a problem, and logs those that are ours. */
-export function answerProblem(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  const answer = problemOf(error);
+export function answerProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const answer = problemOf(error, request);
   if (answer.status >= 500) request.log.error({ err: error }, 'a request failed');
   if (answer.status === 401) reply.header('www-authenticate', 'Bearer realm="holdback"');
-  if (answer.status === 429) reply.header('retry-after', '5');
+  if (answer.status === 429 || answer.status === 503) reply.header('retry-after', '5');
   reply.code(answer.status).type('application/problem+json').send(JSON.stringify(answer));
+}
+
+/** Answers what never became a request, on the bare socket. It is not logged: its bytes may hold a token or a suite. */
+export function answerBrokenRequest(error: { code: string }, socket: Socket): void {
+  if (error.code !== 'ECONNRESET' && socket.writable) {
+    const answer = brokenRequest(error.code);
+    const body = JSON.stringify(answer);
+    socket.write(
+      `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status]}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    );
+  }
+  socket.destroy();
+}
+
+function brokenRequest(code: string): Problem {
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return problem('headers_too_large', 'send a shorter address and fewer headers');
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return problem('request_timeout', 'send the request faster');
+  return problem('malformed_request', 'send a request as RFC 9112 describes it');
 }

@@ -7,6 +7,7 @@ import { crc32 } from 'node:zlib';
 import { and, desc, eq, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { type Role, roles } from '../gate/disclosure.ts';
+import { wellFormed } from '../gate/gate.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { tokens } from '../migrations/tables.ts';
 import { slugSchema } from '../suites/suite.ts';
@@ -18,7 +19,7 @@ const checksumLength = 6;
 
 export const tokenRequestSchema = z.strictObject({
   role: z.enum(roles),
-  name: z.string().min(1).max(200).describe('What the token is for.'),
+  name: wellFormed(200).describe('What the token is for.'),
   gates: z
     .array(slugSchema)
     .min(1)

@@ -104,12 +104,17 @@ function clientOf(address: string, token: string | undefined): Client {
       status: response.status,
       headers: response.headers,
       text,
-      json: isJson ? JSON.parse(text) : undefined,
+      json: isJson && text !== '' ? JSON.parse(text) : undefined,
     };
   };
 }
 
-export type PostgresServer = { url: string; close(): Promise<void> };
+export type PostgresServer = {
+  url: string;
+  /** Where it keeps its files. */
+  dataDir: string;
+  close(): Promise<void>;
+};
 
 /** A real PostgreSQL on a free port, with an empty database. */
 export async function startPostgres(): Promise<PostgresServer> {
@@ -132,6 +137,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   await server.createDatabase('holdback');
   return {
     url: `postgres://holdback:holdback@127.0.0.1:${port}/holdback`,
+    dataDir: databaseDir,
     close: async () => {
       await server.stop();
       await rm(databaseDir, { recursive: true, force: true });

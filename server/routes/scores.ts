@@ -1,5 +1,5 @@
 /** `/candidates`, `/score`, `/scores`, `/verdict`, `/changes`: what CI asks, and what became of it. */
-import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import type { FastifyPluginAsyncZod, ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { storeCandidate } from '../../gate/candidates.ts';
 import {
@@ -43,7 +43,7 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
     ];
     raw.removeAllContentTypeParsers();
     raw.addContentTypeParser(types, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-    raw.post(
+    raw.withTypeProvider<ZodTypeProvider>().post(
       '/candidates',
       {
         bodyLimit: candidateBytesMax,
@@ -52,16 +52,15 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
           tags: ['scores'],
           summary: "Upload a candidate's bytes",
           consumes: types,
+          body: z.custom<Buffer>((body) => body instanceof Buffer && body.length > 0, {
+            error: 'is empty: send the bytes of one module',
+          }),
           response: withProblems({ 201: z.strictObject({ digest: digestSchema, bytes: z.int() }) }),
         },
       },
       async (request, reply) => {
-        const bytes = request.body;
-        if (!(bytes instanceof Buffer) || bytes.length === 0) {
-          throw new RequestError('invalid_request', 'the body is empty: send the bytes of one module');
-        }
         reply.code(201);
-        return { digest: await storeCandidate(database, bytes), bytes: bytes.length };
+        return { digest: await storeCandidate(database, request.body), bytes: request.body.length };
       },
     );
   });
@@ -133,7 +132,11 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
       schema: {
         tags: ['scores'],
         summary: 'May this commit, built to this candidate, merge now?',
-        querystring: verdictQuestionSchema,
+        // What no change can have as its id or commit is refused, not looked for.
+        querystring: verdictQuestionSchema.extend({
+          change: changeSchema.shape.id,
+          commit: changeSchema.shape.commit,
+        }),
         response: withProblems({ 200: verdictSchema }),
       },
     },

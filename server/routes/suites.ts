@@ -16,10 +16,13 @@ import { withProblems } from '../responses.ts';
 /** A suite may be this large, in bytes of JSON. */
 const suiteBytesMax = 64 << 20;
 
+/** PostgreSQL's largest integer. */
+const revisionMax = 2_147_483_647;
+
 export const suiteRoutes: FastifyPluginAsyncZod<{ authoring: Authoring }> = async (app, { authoring }) => {
   const { database, identity } = authoring;
   const suiteParams = z.strictObject({ suite: slugSchema });
-  const revisionParams = suiteParams.extend({ revision: z.coerce.number().int().positive() });
+  const revisionParams = suiteParams.extend({ revision: z.coerce.number().int().min(1).max(revisionMax) });
 
   app.post(
     '/suites/:suite/revisions',
