@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { Grader } from '../gate/grader.ts';
 import { Submissions } from '../gate/submit.ts';
 import { type OpenDatabase, openDatabase } from '../migrations/open-database.ts';
-import { bundleHost } from '../runners/bundle.ts';
+import { bundleHost, type HostCode } from '../runners/bundle.ts';
 import { HostPool } from '../runners/pool.ts';
 import { limitsSchema } from '../runners/protocol.ts';
 import { Transformer } from '../runners/transformer.ts';
@@ -22,6 +22,9 @@ export type Service = {
   newAdminToken: string | undefined;
   runners: HostPool;
   graders: HostPool;
+  /** The folders that hosts and graders read their code from. */
+  hostCode: HostCode;
+  graderCode: HostCode;
   database: OpenDatabase;
   /** Ends everything: no process is left running. */
   close(): Promise<void>;
@@ -104,7 +107,7 @@ export async function startService(config: Config): Promise<Service> {
     transformer.prepare();
     await Promise.all([runners.warm(), graders.warm()]);
     const address = await app.listen({ host: config.host, port: config.port });
-    return { app, address, newAdminToken, runners, graders, database, close };
+    return { app, address, newAdminToken, runners, graders, hostCode, graderCode, database, close };
   } catch (error) {
     // What is still starting is waited for, so that it can be ended too.
     await Promise.allSettled(starting);

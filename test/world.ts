@@ -113,6 +113,9 @@ export type PostgresServer = {
   url: string;
   /** Where it keeps its files. */
   dataDir: string;
+  /** Stops and starts it; the data stay. */
+  stop(): Promise<void>;
+  start(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -126,7 +129,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     port,
     user: 'holdback',
     password: 'holdback',
-    persistent: false,
+    persistent: true,
     // PostgreSQL refuses to run as root.
     createPostgresUser: isRoot,
     onLog: () => {},
@@ -138,6 +141,8 @@ export async function startPostgres(): Promise<PostgresServer> {
   return {
     url: `postgres://holdback:holdback@127.0.0.1:${port}/holdback`,
     dataDir: databaseDir,
+    stop: () => server.stop(),
+    start: () => server.start(),
     close: async () => {
       await server.stop();
       await rm(databaseDir, { recursive: true, force: true });

@@ -1,0 +1,52 @@
+/** Bundles a module with everything it imports into one ES module, the same one from whatever folder it is asked for. */
+import { dirname, resolve } from 'node:path';
+import { type BuildOptions, build } from 'esbuild';
+import { z } from 'zod';
+import { usageError } from './errors.ts';
+
+const failureSchema = z.object({
+  errors: z.array(
+    z.object({
+      text: z.string(),
+      location: z.object({ file: z.string(), line: z.number(), column: z.number() }).nullable(),
+    }),
+  ),
+});
+
+/** How many of esbuild's errors are told. */
+const errorsMax = 5;
+
+/** The bundled text. Throws a usage error that says where the module cannot be bundled. */
+export async function bundleModule(
+  path: string,
+  options: BuildOptions = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const entry = resolve(path);
+  try {
+    const { outputFiles } = await build({
+      ...options,
+      entryPoints: [entry],
+      // esbuild writes paths into comments; so they, and with them the digest, do not depend on the caller's folder.
+      absWorkingDir: dirname(entry),
+      bundle: true,
+      format: 'esm',
+      platform: 'browser',
+      target: 'node26',
+      mainFields: ['module', 'main'],
+      define: { 'process.env.NODE_ENV': '"production"' },
+      write: false,
+      logLevel: 'silent',
+    });
+    const [file] = outputFiles;
+    if (file === undefined || outputFiles.length !== 1)
+      throw usageError(`${path} does not bundle to one module`);
+    return new Uint8Array(file.contents);
+  } catch (cause) {
+    const failure = failureSchema.safeParse(cause);
+    if (!failure.success) throw cause;
+    const told = failure.data.errors.slice(0, errorsMax).map(({ text, location }) => {
+      return location === null ? text : `${location.file}:${location.line}:${location.column + 1}: ${text}`;
+    });
+    throw usageError(`${path} cannot be bundled: ${told.join('; ')}`, { cause });
+  }
+}

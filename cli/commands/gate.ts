@@ -1,0 +1,52 @@
+/** `holdback gate …`: what a merge needs is set on the server, never by the pipeline that asks. */
+import { z } from 'zod';
+import { type GatePolicy, gatePolicySchema, gateSchema } from '../../gate/gate.ts';
+import { slugSchema } from '../../suites/suite.ts';
+import { type Client, connect, json } from '../client.ts';
+import type { Command } from '../command.ts';
+
+const answerSchema = gateSchema.loose();
+
+/** The bounds that the service itself holds a policy to. */
+const budget = { min: 0, max: 1_000_000 };
+
+export const gateSetCommand: Command = {
+  words: 'gate set',
+  about:
+    "Put a gate's policy in force. It replaces the whole policy: what is not given does not hold any more.",
+  positionals: [{ name: 'NAME', about: 'The gate.' }],
+  flags: {
+    suite: { value: 'NAME', about: 'A suite that a merge needs.', repeatable: true },
+    'attempts-per-change': { value: 'N', about: 'How often a change may be scored.' },
+    'exposure-budget-bits': { value: 'N', about: 'How much the verdicts may teach about the cases.' },
+  },
+  async run(given) {
+    const gate = slugSchema.safeParse(given.requiredPositional(0));
+    if (!gate.success) throw given.wrong(`NAME: ${gate.error.issues[0]?.message}`);
+    if (!given.has('suite')) throw given.wrong('--suite is missing: a gate needs at least one suite');
+    const policy = gatePolicySchema.safeParse({
+      suites: given.texts('suite'),
+      attemptsPerChange: given.number('attempts-per-change', { ...budget, min: 1, whole: true }),
+      exposureBudgetBits: given.number('exposure-budget-bits', { ...budget, whole: false }),
+    });
+    if (policy.success) return { kind: 'gate', gate: await setGate(connect(), gate.data, policy.data) };
+    const [issue] = policy.error.issues;
+    throw given.wrong(`${issue?.path[0] === 'suites' ? '--suite' : 'the policy'}: ${issue?.message}`);
+  },
+};
+
+export const gateListCommand: Command = {
+  words: 'gate list',
+  about: 'List the gates with what they need.',
+  positionals: [],
+  flags: {},
+  async run() {
+    const schema = z.object({ gates: z.array(answerSchema) });
+    return { kind: 'gates', ...(await connect().ask({ method: 'GET', path: ['gates'] }, schema)) };
+  },
+};
+
+/** Puts a policy in force. Throws CommandError. */
+export function setGate(client: Client, gate: string, policy: GatePolicy) {
+  return client.ask({ method: 'PUT', path: ['gates', gate], body: json(policy) }, answerSchema);
+}

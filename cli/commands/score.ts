@@ -1,0 +1,43 @@
+/** `holdback score`: the required check of a pipeline. Its exit code is the verdict. */
+import { entryFlag, readGivenBuild } from '../build.ts';
+import { changeFlags, questionFlags, readChange, readGate } from '../change.ts';
+import { connect } from '../client.ts';
+import type { Command } from '../command.ts';
+import { withProgress } from '../progress.ts';
+import { scoreBuild } from '../scoring.ts';
+
+const waitSecondsDefault = 60;
+const waitSecondsMax = 7_200;
+
+export const scoreCommand: Command = {
+  words: 'score',
+  about: 'Score a build at a gate and tell whether it may merge.',
+  positionals: [{ name: 'FILE', about: 'The build: one module, sent as it is.', optional: true }],
+  flags: {
+    ...questionFlags,
+    entry: entryFlag,
+    ...changeFlags,
+    wait: { value: 'SECONDS', about: `How long to wait for the verdict (${waitSecondsDefault}).` },
+    'idempotency-key': { value: 'KEY', about: 'Asked again with the same key, the same score answers.' },
+  },
+  notes: [
+    'Exit codes: 0 merge, 1 block, 2 usage, 3 no verdict could be had.',
+    'Example: holdback score --gate checkout --change 42 --entry src/index.ts',
+  ],
+  async run(given) {
+    const gate = readGate(given);
+    const waitSeconds =
+      given.number('wait', { min: 0, max: waitSecondsMax, whole: true }) ?? waitSecondsDefault;
+    const idempotencyKey = given.text('idempotency-key');
+    if (idempotencyKey !== undefined && !/^[\x21-\x7e]{1,200}$/.test(idempotencyKey)) {
+      throw given.wrong('--idempotency-key takes 1 to 200 printable ASCII characters without spaces');
+    }
+    const [change, build] = [await readChange(given), await readGivenBuild(given)];
+    const client = connect();
+    const score = await withProgress(
+      `scoring at gate ${gate}`,
+      scoreBuild(client, { gate, change, build, waitSeconds, idempotencyKey }),
+    );
+    return { kind: 'score', score, waitSeconds };
+  },
+};

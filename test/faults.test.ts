@@ -1,0 +1,69 @@
+/** Failures of ours: while one lasts there is no green, it is never called red, and a later score is right again. */
+import { expect, test } from 'vitest';
+import { openWorld, scoreRequest, sealSuite, startPostgres } from './world.ts';
+
+const right = 'export const run = (x) => x + 1';
+const cases = [{ name: 'one', input: 1, expect: { equals: 2 } }];
+
+test('a service whose runner hosts no longer start answers indeterminate, which is neither red nor green', async () => {
+  const world = await openWorld({ HOLDBACK_POOL: '1' });
+  await sealSuite(world, 'plain', { cases });
+  await world.service.hostCode.remove();
+  // What was ready is used up, and what is started now finds no code.
+  for (const pid of world.service.runners.pids) process.kill(pid, 'SIGKILL');
+  await expect.poll(() => world.service.runners.readyCount).toBe(0);
+  const scored = await world.admin('POST', '/score', scoreRequest('plain', right));
+  expect(scored.json).toMatchObject({ verdict: 'block', canMerge: false, reason: 'indeterminate' });
+  expect((await world.admin('GET', '/readyz')).json).toMatchObject({ status: 'not_ready', runners: false });
+  expect((await world.admin('GET', '/healthz')).status).toBe(200);
+});
+
+test('a service whose graders no longer start answers indeterminate', async () => {
+  const world = await openWorld({ HOLDBACK_CONCURRENCY: '1' });
+  await sealSuite(world, 'plain', { cases });
+  await world.service.graderCode.remove();
+  for (const pid of world.service.graders.pids) process.kill(pid, 'SIGKILL');
+  await expect.poll(() => world.service.graders.readyCount).toBe(0);
+  const scored = await world.admin('POST', '/score', scoreRequest('plain', right));
+  expect(scored.json).toMatchObject({ verdict: 'block', reason: 'indeterminate' });
+});
+
+test('hosts that are killed while they wait cost nobody a verdict', async () => {
+  const world = await openWorld();
+  await sealSuite(world, 'plain', { cases });
+  for (const pid of [...world.service.runners.pids, ...world.service.graders.pids])
+    process.kill(pid, 'SIGKILL');
+  const scored = await world.admin('POST', '/score', scoreRequest('plain', right));
+  expect(scored.json).toMatchObject({ verdict: 'merge', reason: 'green' });
+});
+
+test('a score that is under way when the service closes ends as indeterminate, and whoever waits is told', async () => {
+  const world = await openWorld();
+  await sealSuite(world, 'slow', { cases, limits: { caseMs: 60_000 } });
+  const scoring = world.admin('POST', '/score', scoreRequest('slow', 'export function run() { for (;;); }'));
+  const { runners } = world.service;
+  await expect.poll(() => runners.leasedCount).toBeGreaterThan(0);
+  const [scored] = await Promise.all([scoring, world.service.close()]);
+  expect(scored.json).toMatchObject({ verdict: 'block', reason: 'indeterminate' });
+});
+
+test('while the database is away nothing merges, and the service says so; it is right again when the database is back', async () => {
+  const postgres = await startPostgres();
+  const world = await openWorld({ DATABASE_URL: postgres.url });
+  await sealSuite(world, 'plain', { cases });
+  const merged = await world.admin('POST', '/score', scoreRequest('plain', right));
+  expect(merged.json).toMatchObject({ verdict: 'merge' });
+  await postgres.stop();
+  const away = await world.admin('POST', '/score', scoreRequest('plain', right));
+  expect(away.status).toBeGreaterThanOrEqual(500);
+  expect(away.text).not.toContain('merge');
+  expect((await world.admin('GET', '/readyz')).json).toMatchObject({ status: 'not_ready', database: false });
+  await postgres.start();
+  await expect
+    .poll(async () => (await world.admin('POST', '/score', scoreRequest('plain', right))).json, {
+      timeout: 20_000,
+    })
+    .toMatchObject({ verdict: 'merge' });
+  await world.close();
+  await postgres.close();
+});

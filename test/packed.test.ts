@@ -1,0 +1,84 @@
+/** The published package: packed, installed into an empty folder as its users do, and run there by the machine's own Node. */
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { z } from 'zod';
+
+const run = promisify(execFile);
+const project = dirname(dirname(fileURLToPath(import.meta.url)));
+const descriptionSchema = z.object({ version: z.string(), devDependencies: z.object({ node: z.string() }) });
+
+let folder: string;
+let description: z.infer<typeof descriptionSchema>;
+
+/** The environment of a user's shell: without this project's own Node, and without what npm tells its scripts. */
+const environment = {
+  ...Object.fromEntries(
+    Object.entries(process.env).filter(
+      ([name]) => !/^(npm_(package|lifecycle)_|NODE_OPTIONS$|HOLDBACK_)/i.test(name),
+    ),
+  ),
+  PATH: (process.env.PATH ?? '')
+    .split(delimiter)
+    .filter((path) => !path.includes(`${sep}node_modules${sep}.bin`))
+    .join(delimiter),
+};
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'holdback-packed-'));
+  description = descriptionSchema.parse(JSON.parse(await readFile(join(project, 'package.json'), 'utf8')));
+  // The build needs this project's Node; what is installed afterwards must do without it.
+  await run('npm', ['pack', '--pack-destination', folder], { cwd: project });
+  const [packed] = (await readdir(folder)).filter((name) => name.endsWith('.tgz'));
+  await mkdir(join(folder, 'user'));
+  await writeFile(
+    join(folder, 'user/package.json'),
+    JSON.stringify({
+      private: true,
+      allowScripts: { node: true, 'isolated-vm': true, esbuild: true },
+      dependencies: { holdback: `file:../${packed}`, node: description.devDependencies.node },
+    }),
+  );
+  const quiet = ['--prefer-offline', '--no-audit', '--no-fund'];
+  await run('npm', ['install', ...quiet], { cwd: join(folder, 'user'), env: environment });
+}, 300_000);
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+}, 60_000);
+
+/** Runs the installed command. A failure's message holds what it printed. */
+function holdback(...flags: string[]) {
+  const user = join(folder, 'user');
+  return run(join(user, 'node_modules/.bin/holdback'), flags, { cwd: user, env: environment });
+}
+
+it('holdback --help and --version answer from an installed package', async () => {
+  const [help, version] = await Promise.all([holdback('--help'), holdback('--version')]);
+  expect(help.stdout).toContain('Usage: holdback COMMAND');
+  expect(version.stdout).toBe(`${description.version}\n`);
+}, 60_000);
+
+it('holdback demo runs from an installed package, and every verdict is as it should be', async () => {
+  const { stdout } = await holdback('demo', '--json');
+  const report = z
+    .object({
+      asExpected: z.boolean(),
+      verdicts: z.array(z.object({ seen: z.object({ ci: z.object({ verdict: z.string() }) }) })),
+    })
+    .parse(JSON.parse(stdout));
+  expect(report.asExpected).toBe(true);
+  expect(report.verdicts.map(({ seen }) => seen.ci.verdict)).toEqual(['block', 'merge', 'block', 'merge']);
+}, 120_000);
+
+it('the package holds no tests', async () => {
+  const files = await readdir(join(folder, 'user/node_modules/holdback'), { recursive: true });
+  expect(files).toEqual(
+    expect.arrayContaining(['dist/cli/bin.js', 'dist/migrations/sql/meta/_journal.json']),
+  );
+  expect(files.filter((name) => !name.startsWith('node_modules') && /\.test\./.test(name))).toEqual([]);
+});
