@@ -3,8 +3,8 @@
  * disagree. Exit code 0 of a score or verdict needs all that a merge needs; everything odd is something else.
  */
 import { styleText } from 'node:util';
+import type { Verdict } from '../gate/disclosed.ts';
 import type { Gate } from '../gate/gate.ts';
-import type { Verdict } from '../gate/verdict.ts';
 import type { Revision, Suite } from '../suites/suite.ts';
 import type { DemoReport } from './commands/demo.ts';
 import type { CreatedToken } from './commands/token.ts';

@@ -3,56 +3,15 @@
  * learn the verdict and a coarse reason, and two suites that give the same verdict look the same to them.
  */
 import { z } from 'zod';
-import { outcomes } from '../runners/protocol.ts';
 import type { Identity } from '../suites/identity.ts';
 import { unseal } from '../suites/sealing.ts';
-import { slugSchema } from '../suites/suite.ts';
-import { blockReasons, type SuiteScore } from './decide.ts';
-import { changeSchema, digestSchema } from './gate.ts';
-import { revisionNamesSchema, type ScoreRecord } from './history.ts';
-
-export const roles = ['ci', 'harness', 'author', 'lead', 'admin'] as const;
-export type Role = (typeof roles)[number];
+import type { BlockReason, SuiteScore } from './decide.ts';
+import { type DisclosedScore, type Failure, failureSchema, type Role, reasonSchema } from './disclosed.ts';
+import type { ScoreRecord } from './history.ts';
 
 /** Who reads counts and durations, and who reads failures with the names of cases. */
 const seesCounts: readonly Role[] = ['author', 'lead', 'admin'];
 const seesFailures: readonly Role[] = ['author', 'admin'];
-
-export const failureSchema = z.strictObject({
-  suite: slugSchema,
-  case: z.string(),
-  outcome: z.enum(outcomes),
-  message: z.string(),
-});
-export type Failure = z.infer<typeof failureSchema>;
-
-export const reasonSchema = z.enum(['green', ...blockReasons]);
-
-const attemptSchema = z.strictObject({
-  id: z.uuid(),
-  gate: slugSchema,
-  change: changeSchema,
-  candidate: z.strictObject({ digest: digestSchema }),
-});
-
-/** A score that has no verdict yet. */
-export const runningScoreSchema = attemptSchema.extend({ state: z.literal('running') });
-
-/** A score with its verdict, as its reader may see it. */
-export const finishedScoreSchema = attemptSchema.extend({
-  state: z.literal('finished'),
-  verdict: z.enum(['merge', 'block']),
-  canMerge: z.boolean(),
-  reason: reasonSchema,
-  revisions: revisionNamesSchema,
-  passed: z.int().nonnegative().optional(),
-  total: z.int().nonnegative().optional(),
-  durationMs: z.number().nonnegative().optional(),
-  failures: z.array(failureSchema).optional(),
-});
-
-export const disclosedScoreSchema = z.discriminatedUnion('state', [runningScoreSchema, finishedScoreSchema]);
-export type DisclosedScore = z.infer<typeof disclosedScoreSchema>;
 
 /** What of a score's results is kept for its author: the cases that did not pass. */
 export function failuresOf(scored: SuiteScore[]): Failure[] {
@@ -88,7 +47,7 @@ export async function disclose(score: ScoreRecord, role: Role, identity: Identit
   return { ...counted, failures: await openFailures(verdict.sealedFailures, identity) };
 }
 
-function blocked(reason: (typeof blockReasons)[number]) {
+function blocked(reason: BlockReason) {
   return { verdict: 'block' as const, canMerge: false, reason };
 }
 

@@ -1,10 +1,10 @@
 /** One function for each question asked of the database about scores and verdicts. Rows are appended, never changed. */
 import { and, desc, eq, isNull, lt, sql } from 'drizzle-orm';
-import { z } from 'zod';
 import type { Database } from '../migrations/open-database.ts';
 import { gatePolicies, scores, verdicts } from '../migrations/tables.ts';
 import { findActive, type RevisionName } from '../suites/revisions.ts';
 import { block, type Decision, type SuiteScore } from './decide.ts';
+import { revisionNamesSchema } from './disclosed.ts';
 import { GateError } from './errors.ts';
 import type { Change } from './gate.ts';
 import { policyVersion } from './policies.ts';
@@ -35,10 +35,6 @@ export type ScoreRecord = {
   requestDigest: string;
   verdict: StoredVerdict | undefined;
 };
-
-export const revisionNamesSchema = z.array(
-  z.strictObject({ suite: z.string(), revision: z.int().positive() }),
-);
 
 /** A verdict read back: what was decided then, which need not hold now. */
 export type StoredVerdict = {

@@ -1,29 +1,9 @@
 /** The question that any pipeline asks before it merges: may this commit, built to this candidate, merge now? */
-import { z } from 'zod';
 import type { Database } from '../migrations/open-database.ts';
-import { slugSchema } from '../suites/suite.ts';
-import { reasonSchema } from './disclosure.ts';
-import { digestSchema } from './gate.ts';
-import { findNewestVerdict, isCurrent, revisionNamesSchema } from './history.ts';
+import type { BlockReason } from './decide.ts';
+import { reasonSchema, type Verdict, type VerdictQuestion } from './disclosed.ts';
+import { findNewestVerdict, isCurrent } from './history.ts';
 import { findGate } from './policies.ts';
-
-export const verdictQuestionSchema = z.strictObject({
-  gate: slugSchema,
-  change: z.string().min(1),
-  commit: z.string().min(1),
-  candidate: digestSchema,
-});
-export type VerdictQuestion = z.infer<typeof verdictQuestionSchema>;
-
-export const verdictSchema = z.strictObject({
-  ...verdictQuestionSchema.shape,
-  verdict: z.enum(['merge', 'block']),
-  canMerge: z.boolean(),
-  reason: reasonSchema,
-  scoreId: z.uuid().nullable(),
-  revisions: revisionNamesSchema,
-});
-export type Verdict = z.infer<typeof verdictSchema>;
 
 /**
  * The verdict for exactly this gate, change, commit and candidate, as it stands now: `not_scored` if there is none, and
@@ -47,6 +27,6 @@ export async function askVerdict(database: Database, question: VerdictQuestion):
   return { ...answer, verdict: 'merge', canMerge: true, reason: 'green' };
 }
 
-function blocked(reason: Exclude<z.infer<typeof reasonSchema>, 'green'>) {
+function blocked(reason: BlockReason) {
   return { verdict: 'block' as const, canMerge: false, reason };
 }

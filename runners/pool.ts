@@ -35,6 +35,11 @@ export class HostPool {
     return this.#ready.length;
   }
 
+  /** How many hosts are leased. */
+  get leasedCount(): number {
+    return this.#leased.size;
+  }
+
   get pids(): number[] {
     return [...this.#ready, ...this.#leased].map((host) => host.pid);
   }

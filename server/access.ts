@@ -1,6 +1,6 @@
 /** Who may do what: each route names the roles it is for, and the gate it is about is held against the token's gates. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Role } from '../gate/disclosure.ts';
+import type { Role } from '../gate/disclosed.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { RequestError } from './problems.ts';
 import { findReader, type Reader } from './tokens.ts';

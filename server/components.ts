@@ -11,9 +11,9 @@ import {
   failureSchema,
   finishedScoreSchema,
   runningScoreSchema,
-} from '../gate/disclosure.ts';
+  verdictSchema,
+} from '../gate/disclosed.ts';
 import { changeSchema, gatePolicySchema, gateSchema, scoreRequestSchema } from '../gate/gate.ts';
-import { verdictSchema } from '../gate/verdict.ts';
 import { limitsSchema } from '../runners/protocol.ts';
 import {
   caseSchema,

@@ -2,20 +2,20 @@
 import { readConfig } from './config.ts';
 import { startService } from './service.ts';
 
+/** Whether to stop, also when that was asked while the service was still starting. */
+const stopping = new Promise<void>((resolve) => {
+  process.once('SIGTERM', resolve);
+  process.once('SIGINT', resolve);
+});
+
 try {
   const service = await startService(readConfig(process.env));
   console.log(`Holdback listens on ${service.address}`);
   if (service.newAdminToken !== undefined) {
     console.log(`Its first admin token, shown this once: ${service.newAdminToken}`);
   }
-  let stopping = false;
-  const stop = async () => {
-    if (stopping) return;
-    stopping = true;
-    await service.close();
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  await stopping;
+  await service.close();
 } catch (error) {
   console.error(`holdback could not start: ${error instanceof Error ? error.message : error}`);
   process.exitCode = 1;

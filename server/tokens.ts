@@ -6,7 +6,7 @@ import { createHash, randomInt, randomUUID } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { and, desc, eq, sql } from 'drizzle-orm';
 import { z } from 'zod';
-import { type Role, roles } from '../gate/disclosure.ts';
+import { type Role, roles } from '../gate/disclosed.ts';
 import { wellFormed } from '../gate/gate.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { tokens } from '../migrations/tables.ts';

@@ -38,7 +38,7 @@ const mayImport: Record<string, RegExp[]> = {
   ],
   cli: [
     /^suites\/suite\.ts$/,
-    /^gate\/(?:gate|disclosure|verdict)\.ts$/,
+    /^gate\/(?:gate|disclosed)\.ts$/,
     /^runners\/protocol\.ts$/,
     /^server\/tokens\.ts$/,
   ],

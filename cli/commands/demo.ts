@@ -147,16 +147,18 @@ async function showExample(
   say: Stage['say'],
 ): Promise<DemoVerdict[]> {
   say(heading(title));
-  const folder = join(dirname(findPackageJSON(import.meta.url) ?? '.'), 'examples');
+  const root = dirname(findPackageJSON(import.meta.url) ?? '.');
   const startedAt = performance.now();
-  const source = await readSuiteSource(join(folder, file));
+  const source = await readSuiteSource(join(root, 'examples', file));
   const sealed = await withProgress('sealing the suite', pushSuite(clients.author, suite, source, true));
   await setGate(clients.admin, gate, { suites: [suite], disclosure: 'verdict' });
   const what = `sealed examples/${file}: ${sealed.cases} cases; gate ${gate} requires them`;
   say(step(what, since(startedAt)));
   const verdicts: DemoVerdict[] = [];
   for (const { file: path, expected } of builds) {
-    const build = await readBuild(bundled ? { entry: join(folder, path) } : { file: join(folder, path) });
+    const build = await readBuild(
+      bundled ? { entry: join(root, bundledPath(path)) } : { file: join(root, 'examples', path) },
+    );
     const scoredAt = performance.now();
     // The commit is made up; the digest of the build is what binds the verdict.
     const change = { id: path, commit: build.digest.slice(-40), agent: 'demo' };
@@ -168,6 +170,13 @@ async function showExample(
     verdicts.push({ suite, build: path, expected, durationMs, seen });
   }
   return verdicts;
+}
+
+/** In the published package the builds that import packages come bundled: the packages are not there. */
+function bundledPath(path: string): string {
+  return import.meta.url.endsWith('.ts')
+    ? join('examples', path)
+    : join('dist/examples', path.replace(/\.ts$/, '.js'));
 }
 
 function finished(score: Awaited<ReturnType<typeof readScore>>): FinishedScore {

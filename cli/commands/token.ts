@@ -1,6 +1,6 @@
 /** `holdback token create`: a token for a pipeline, a harness or a person. It is printed once and kept nowhere. */
 import { z } from 'zod';
-import { type Role, roles } from '../../gate/disclosure.ts';
+import { type Role, roles } from '../../gate/disclosed.ts';
 import { slugSchema } from '../../suites/suite.ts';
 import { type Client, connect, json } from '../client.ts';
 import type { Command } from '../command.ts';

@@ -87,7 +87,9 @@ function observeCase(candidate: LoadedCandidate, job: CandidateJob, input: strin
     return typeof observation === 'string' ? observation : crashed('the realm answered with no text');
   } catch {
     // No field of the exception is read: a candidate may have made it.
-    return isolate.isDisposed ? '{"outcome":"out_of_memory"}' : crashed('an exception that nothing caught, or a rejection that nothing handled, ended the realm');
+    return isolate.isDisposed
+      ? '{"outcome":"out_of_memory"}'
+      : crashed('an exception that nothing caught, or a rejection that nothing handled, ended the realm');
   }
 }
 

@@ -3,16 +3,18 @@ import type { FastifyPluginAsyncZod, ZodTypeProvider } from 'fastify-type-provid
 import { z } from 'zod';
 import { storeCandidate } from '../../gate/candidates.ts';
 import {
-  disclose,
   disclosedScoreSchema,
   finishedScoreSchema,
   runningScoreSchema,
-} from '../../gate/disclosure.ts';
+  verdictQuestionSchema,
+  verdictSchema,
+} from '../../gate/disclosed.ts';
+import { disclose } from '../../gate/disclosure.ts';
 import { changeSchema, digestSchema, scoreRequestSchema } from '../../gate/gate.ts';
 import { findScore, listScores } from '../../gate/history.ts';
 import { findGate } from '../../gate/policies.ts';
 import type { Submissions } from '../../gate/submit.ts';
-import { askVerdict, verdictQuestionSchema, verdictSchema } from '../../gate/verdict.ts';
+import { askVerdict } from '../../gate/verdict.ts';
 import type { Database } from '../../migrations/open-database.ts';
 import { candidateBytesMax } from '../../runners/protocol.ts';
 import type { Identity } from '../../suites/identity.ts';

@@ -44,26 +44,36 @@ const bytesEquality: Tester = (actual, expected) => {
  * Members of Sets and Maps must pair off. Vitest lets several members of one side equal the same member of the other, so
  * that a Set that holds the same order twice would equal a Set of two orders.
  */
-const memberEquality: Tester = (a, b, testers) => {
-  if (a instanceof Set && b instanceof Set) return pairOff(entriesOf(a), entriesOf(b), testers);
-  if (a instanceof Map && b instanceof Map) return pairOff(a, b, testers);
+const memberEquality: Tester = (a, b, testers) => membersAgree(a, b, testers, true);
+
+/** As Vitest's, several members may match the same one; but values that differ are not compared twice at every level. */
+const memberSubset: Tester = (a, b, testers) => membersAgree(a, b, testers, false);
+
+function membersAgree(a: unknown, b: unknown, testers: Tester[], once: boolean): boolean | undefined {
+  if (a instanceof Set && b instanceof Set) return entriesAgree(entriesOf(a), entriesOf(b), testers, once);
+  if (a instanceof Map && b instanceof Map) return entriesAgree(a, b, testers, once);
   return undefined;
-};
+}
 
 function entriesOf(set: Set<unknown>): Map<unknown, unknown> {
   return new Map(Array.from(set, (member) => [member, undefined]));
 }
 
-function pairOff(a: Map<unknown, unknown>, b: Map<unknown, unknown>, testers: Tester[]): boolean {
+function entriesAgree(
+  a: Map<unknown, unknown>,
+  b: Map<unknown, unknown>,
+  testers: Tester[],
+  once: boolean,
+): boolean {
   if (a.size !== b.size) return false;
-  const unpaired = Array.from(b).filter(([key]) => isObject(key));
+  const others = Array.from(b).filter(([key]) => isObject(key));
   for (const [key, value] of a) {
     if (isObject(key)) {
-      const at = unpaired.findIndex(
+      const at = others.findIndex(
         (other) => equals(key, other[0], testers) && equals(value, other[1], testers),
       );
       if (at === -1) return false;
-      unpaired.splice(at, 1);
+      if (once) others.splice(at, 1);
     } else if (!b.has(key) || !equals(value, b.get(key), testers)) return false;
   }
   return true;
@@ -94,7 +104,7 @@ const requirements: {
     const expected = carried(wanted);
     // Only objects have parts to match, though Vitest lets a primitive match `{}`.
     const objects = typeof value === 'object' && value !== null && typeof expected === 'object';
-    return objects && equals(value, expected, [bytesEquality, iterableEquality, subsetEquality])
+    return objects && equals(value, expected, [bytesEquality, memberSubset, iterableEquality, subsetEquality])
       ? passed
       : differs(text, 'match', wanted);
   },
