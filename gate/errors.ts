@@ -7,9 +7,7 @@ export type GateErrorCode =
   /** The idempotency key was used before for another request. */
   | 'idempotency_conflict'
   /** As many scores are waiting as the service accepts. */
-  | 'queue_full'
-  /** The grader could not do its work, although no candidate runs there. */
-  | 'grader_failed';
+  | 'queue_full';
 
 export class GateError extends Error {
   override readonly name = 'GateError';

@@ -13,7 +13,6 @@ import { SuiteError } from '../suites/errors.ts';
 import { type GradeItem, type GraderJob, gradeSchema, listingSchema } from '../suites/grader/protocol.ts';
 import type { SealedCase, SuiteContents } from '../suites/suite.ts';
 import type { CaseResult } from './decide.ts';
-import { GateError } from './errors.ts';
 
 /** An expectation has this long to answer for one case, in milliseconds of its own time. */
 const expectationMsMax = 2_000;
@@ -21,11 +20,14 @@ const graderMbMax = 768;
 /** A module's cases may come back as this much text, in bytes. */
 const listingBytesMax = 64 << 20;
 const gradeBytesMax = 1 << 20;
+/** Items are sent in batches of about this many characters, so that neither side holds a whole large score twice. */
+const batchCharsMax = 8 << 20;
 /** Expectations that hang or crash are worked around this often in one score. */
 const mishapsMax = 5;
 
+type Mishap = 'timed_out' | 'ended' | 'not_asked';
 /** What became of one item: its answer, or that it took too long, or that the grader's process ended at it. */
-type Answer = { text: string } | { mishap: 'timed_out' | 'ended' };
+type Answer = { text: string } | { mishap: Mishap };
 
 export class Grader implements SuiteReader {
   readonly #pool: HostPool;
@@ -36,7 +38,7 @@ export class Grader implements SuiteReader {
     this.#transformer = transformer;
   }
 
-  /** One result for each case of the suite, in its order. Throws RunnerErrors and `grader_failed`. */
+  /** One result for each case of the suite, in its order. Throws RunnerErrors. */
   async grade(contents: SuiteContents, observed: ObservedCase[]): Promise<CaseResult[]> {
     const results = contents.cases.map((testCase, position) =>
       ungraded(testCase, observed[position], position),
@@ -87,7 +89,8 @@ export class Grader implements SuiteReader {
 
   /**
    * Asks about items until each has its answer. A grader runs none but our own and the authors' code, so one that dies is
-   * asked again once at the same item; what ends two of them is to blame itself.
+   * asked again once at the same item; what ends two of them, or takes too long, is to blame itself. That may be what a
+   * candidate wanted of its output, so after a few of these the rest is not asked, which is no pass.
    */
   async #ask<Item>(
     items: Item[],
@@ -95,19 +98,24 @@ export class Grader implements SuiteReader {
     answerBytesMax = gradeBytesMax,
   ): Promise<Answer[]> {
     const answers: Answer[] = [];
+    let mishaps = 0;
     let diedAt = -1;
-    for (let mishaps = 0; answers.length < items.length; ) {
-      const rest = items.slice(answers.length);
-      const end = await this.#askOnce(rest.length, job(rest), answerBytesMax, (text) =>
+    while (answers.length < items.length) {
+      if (mishaps > mishapsMax) {
+        answers.push({ mishap: 'not_asked' });
+        continue;
+      }
+      const batch = firstBatch(items.slice(answers.length));
+      const end = await this.#askOnce(batch.length, job(batch), answerBytesMax, (text) =>
         answers.push({ text }),
       );
-      if (end.end === 'done') break;
+      if (end.end === 'done') continue;
       const at = answers.length;
       if (end.why === 'died' && diedAt !== at) {
         diedAt = at;
         continue;
       }
-      if (++mishaps > mishapsMax) throw new GateError('grader_failed', 'too many expectations hang or crash');
+      mishaps++;
       answers.push({ mishap: end.why === 'case_time' ? 'timed_out' : 'ended' });
     }
     return answers;
@@ -167,7 +175,7 @@ function gradeItem(
   const { expect, input } = testCase;
   if ('predicate' in expect) {
     if (observation.outcome !== 'returned') return undefined;
-    return { position, expect: null, input, observation: JSON.stringify(observation.value) };
+    return { position, expect: null, input, observation: observation.value };
   }
   if (observation.outcome !== 'returned' && observation.outcome !== 'threw') return undefined;
   return { position, expect: JSON.stringify(expect), input: '', observation: JSON.stringify(observation) };
@@ -177,10 +185,22 @@ function readGrade(text: string): z.infer<typeof gradeSchema> {
   return gradeSchema.parse(JSON.parse(text));
 }
 
-function mishapGrade(mishap: 'timed_out' | 'ended'): z.infer<typeof gradeSchema> {
-  const message =
-    mishap === 'timed_out'
-      ? `its expectation did not answer within ${expectationMsMax} ms`
-      : 'its expectation ended the grader: it takes too much memory, or crashes';
-  return { passed: false, message };
+const mishapMessages: Record<Mishap, string> = {
+  timed_out: `its expectation did not answer within ${expectationMsMax} ms`,
+  ended: 'its expectation ended the grader: it takes too much memory, or crashes',
+  not_asked: 'it was not graded: too many expectations before it hung or crashed',
+};
+
+function mishapGrade(mishap: Mishap): z.infer<typeof gradeSchema> {
+  return { passed: false, message: mishapMessages[mishap] };
+}
+
+/** As many of the first items as are sent at once; one at least. */
+function firstBatch<Item>(items: Item[]): Item[] {
+  let characters = 0;
+  const end = items.findIndex((item, index) => {
+    characters += JSON.stringify(item).length;
+    return index > 0 && characters > batchCharsMax;
+  });
+  return end === -1 ? items : items.slice(0, end);
 }

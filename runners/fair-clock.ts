@@ -18,10 +18,12 @@ const stepMs = 10;
 export class FairClock {
   #wallMs = 0;
   #waitedMs = 0;
+  /** Processor time that was reported early: a tick may count what the next step will have used. */
+  #aheadMs = 0;
 
   /** The host's own time so far, in milliseconds: what passed, less what it spent waiting for a core. */
   get ownMs(): number {
-    return this.#wallMs - Math.max(0, this.#waitedMs);
+    return this.#wallMs - this.#waitedMs;
   }
 
   /**
@@ -30,6 +32,9 @@ export class FairClock {
    */
   advance({ wallMs, cpuMs, wantsCore }: UsageStep): void {
     this.#wallMs += wallMs;
-    if (wantsCore) this.#waitedMs = Math.max(-stepMs, this.#waitedMs + wallMs - cpuMs);
+    if (!wantsCore) return;
+    const waitedMs = wallMs - cpuMs - this.#aheadMs;
+    this.#aheadMs = Math.min(stepMs, Math.max(0, -waitedMs));
+    this.#waitedMs += Math.max(0, waitedMs);
   }
 }

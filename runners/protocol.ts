@@ -22,9 +22,12 @@ export type Limits = z.infer<typeof limitsSchema>;
 /** The largest candidate that is accepted, in bytes. */
 export const candidateBytesMax = 16 << 20;
 
-/** How one case ended in the runner. `value` is a carried value (see `realm/value.ts`). */
+/**
+ * How one case ended in the runner. `value` is carried JSON text (see `realm/value.ts`): it was written beside hostile
+ * code, and is read in the grader alone.
+ */
 export const observationSchema = z.discriminatedUnion('outcome', [
-  z.strictObject({ outcome: z.literal('returned'), value: z.unknown() }),
+  z.strictObject({ outcome: z.literal('returned'), value: z.string() }),
   z.strictObject({
     outcome: z.literal('threw'),
     error: z.strictObject({ name: z.string(), message: z.string() }),

@@ -19,6 +19,9 @@ const continuationsMax = 3;
 /** Our own failures are tried again this often. A candidate's never are. */
 const retriesMax = 2;
 
+/** All outputs of one score together, in characters: the service holds them until they are graded. */
+const outputCharsMax = 64 << 20;
+
 /** Fewer cases than this are not worth a host of their own. */
 const casesPerHostMin = 4;
 
@@ -33,6 +36,9 @@ export type CandidateRun = {
   hosts: number;
 };
 
+/** What the hosts of one score may use up between them. */
+type Allowance = { continuations: number; outputChars: number };
+
 /** One observation for each input, in the order of the inputs. Throws `RunnerError`s, which are never the candidate's. */
 export async function runCandidate(pool: HostPool, run: CandidateRun): Promise<ObservedCase[]> {
   const observed: ObservedCase[] = run.inputs.map(() => ({
@@ -44,7 +50,7 @@ export async function runCandidate(pool: HostPool, run: CandidateRun): Promise<O
   for (const [turn, position] of shuffled(run.inputs.length, run.seed).entries()) {
     shares[turn % hosts]?.push(position);
   }
-  const allowance = { continuations: continuationsMax };
+  const allowance: Allowance = { continuations: continuationsMax, outputChars: outputCharsMax };
   await Promise.all(shares.map((share) => runShare(pool, run, share, observed, allowance)));
   return observed;
 }
@@ -54,14 +60,14 @@ async function runShare(
   run: CandidateRun,
   share: number[],
   observed: ObservedCase[],
-  allowance: { continuations: number },
+  allowance: Allowance,
 ): Promise<void> {
   let rest = share;
   let retries = 0;
   while (rest.length > 0) {
     let end: JobEnd;
     try {
-      end = await runOnHost(pool, run, rest, observed);
+      end = await runOnHost(pool, run, rest, observed, allowance);
     } catch (error) {
       const lost = error instanceof RunnerError && error.code === 'host_lost';
       if (!lost || pool.closed || ++retries > retriesMax) throw error;
@@ -84,6 +90,7 @@ async function runOnHost(
   run: CandidateRun,
   positions: number[],
   observed: ObservedCase[],
+  allowance: Allowance,
 ): Promise<JobEnd> {
   const { limits } = run;
   const job: CandidateJob = {
@@ -104,7 +111,12 @@ async function runOnHost(
       onAnswer: (index, durationMs, text) => {
         const position = positions[index];
         if (position === undefined) return;
-        observed[position] = { observation: parseObservation(text, limits.outputBytes), durationMs };
+        allowance.outputChars -= text.length;
+        const observation: Observation =
+          allowance.outputChars < 0
+            ? { outcome: 'output_rejected', detail: 'the outputs of all cases together are too long' }
+            : parseObservation(text, limits.outputBytes);
+        observed[position] = { observation, durationMs };
       },
     });
   } finally {
@@ -112,24 +124,26 @@ async function runOnHost(
   }
 }
 
+const returnedFrame = '{"outcome":"returned","value":';
+const threwFrame = '{"outcome":"threw","error":';
+
 function parseObservation(text: string, outputBytes: number): Observation {
-  if (outputBytesOf(text) > outputBytes) {
+  const frame = [returnedFrame, threwFrame].find((words) => text.startsWith(words) && text.endsWith('}'));
+  // What we put around the candidate's own words is not counted.
+  const bytes = frame === undefined ? 0 : Buffer.byteLength(text) - frame.length - '}'.length;
+  if (bytes > outputBytes) {
     return { outcome: 'output_rejected', detail: `longer than ${outputBytes} bytes` };
   }
+  // The value stays text: read here, it would take many times its size of our own memory.
+  if (frame === returnedFrame) return { outcome: 'returned', value: text.slice(frame.length, -1) };
   try {
-    return observationSchema.parse(JSON.parse(text));
+    const observation = observationSchema.parse(JSON.parse(text));
+    if (observation.outcome !== 'returned') return observation;
   } catch {
-    return { outcome: 'crashed', detail: 'the host answered with something that is no observation' };
+    // It is no observation, as the last line says.
   }
+  return { outcome: 'crashed', detail: 'the host answered with something that is no observation' };
 }
-
-/** The size of what the candidate answered with, without the words that we put around it. */
-function outputBytesOf(text: string): number {
-  const frame = frames.find((words) => text.startsWith(words));
-  return frame === undefined ? 0 : Buffer.byteLength(text) - frame.length - '}'.length;
-}
-
-const frames = ['{"outcome":"returned","value":', '{"outcome":"threw","error":'];
 
 function stoppedObservation(why: Extract<JobEnd, { end: 'stopped' }>['why']): Observation {
   switch (why) {

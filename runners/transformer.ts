@@ -6,6 +6,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import type { Readable, Writable } from 'node:stream';
 import { RunnerError } from './errors.ts';
+import { candidateBytesMax } from './protocol.ts';
 import { Watcher } from './watcher.ts';
 
 /** A script, or why the text is no module: words for the suite's author. */
@@ -13,6 +14,8 @@ export type Transformed = { ok: true; script: string } | { ok: false; detail: st
 
 const transformMsMax = 20_000;
 const transformMbMax = 1_024;
+/** What esbuild writes may be this much, in bytes: more than any honest module of the largest size becomes. */
+const scriptBytesMax = 2 * candidateBytesMax;
 
 const require = createRequire(import.meta.url);
 const esbuildPath = createRequire(require.resolve('esbuild/package.json')).resolve(
@@ -23,6 +26,8 @@ const options = [
   '--format=cjs',
   '--platform=neutral',
   '--target=node26',
+  // Without it, deep nesting makes indentation that grows with its square.
+  '--minify-whitespace',
   '--charset=utf8',
   '--tsconfig-raw={}',
   '--log-level=error',
@@ -82,9 +87,10 @@ function finish(child: Child, source: string): Promise<Transformed> {
       reject(new RunnerError('host_unavailable', 'esbuild could not be started'));
       return;
     }
-    const whyStopped = watch(child, child.pid);
-    const output = collect(child.stdout);
-    const errors = collect(child.stderr);
+    const { stop, whyStopped } = watch(child, child.pid);
+    const tooLong = () => stop('the module becomes too long');
+    const output = collect(child.stdout, tooLong);
+    const errors = collect(child.stderr, tooLong);
     child.once('close', (code) => {
       const why = whyStopped();
       if (why !== undefined) resolve({ ok: false, detail: why });
@@ -96,10 +102,10 @@ function finish(child: Child, source: string): Promise<Transformed> {
 }
 
 /** Kills the process when it takes too much; tells why afterwards. */
-function watch(child: Child, pid: number): () => string | undefined {
+function watch(child: Child, pid: number) {
   let why: string | undefined;
   const stop = (reason: string) => {
-    why = reason;
+    why ??= reason;
     child.kill('SIGKILL');
   };
   const watcher = new Watcher(pid, {
@@ -110,15 +116,21 @@ function watch(child: Child, pid: number): () => string | undefined {
       if (sinceStart > transformMsMax) stop('the module takes too long to read');
     },
   });
-  return () => {
+  const whyStopped = () => {
     watcher.stop();
     return why;
   };
+  return { stop, whyStopped };
 }
 
-function collect(stream: Readable): () => string {
+function collect(stream: Readable, tooLong: () => void): () => string {
   const chunks: Buffer[] = [];
-  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  let bytes = 0;
+  stream.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > scriptBytesMax) tooLong();
+    else chunks.push(chunk);
+  });
   stream.on('error', () => {});
   return () => Buffer.concat(chunks).toString('utf8');
 }

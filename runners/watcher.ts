@@ -58,7 +58,7 @@ export class Watcher {
     const step: UsageStep = {
       wallMs: wallMs - this.#last.wallMs,
       cpuMs: cpuMs - this.#last.cpuMs,
-      wantsCore: cpuMs - this.#last.cpuMs < wallMs - this.#last.wallMs && this.#usage.wantsCore,
+      wantsCore: this.#usage.wantsCore,
     };
     // Of a step that began before the restart, only what came after it counts for the new clock.
     const sinceRestartMs = wallMs - Math.max(this.#last.wallMs, this.#restartedMs);

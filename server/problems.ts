@@ -32,7 +32,6 @@ const problems = {
   headers_too_large: [431, 'The headers are too large'],
   internal: [500, 'The service failed'],
   seal_broken: [500, 'A sealed revision does not open'],
-  grader_failed: [503, 'The grader failed'],
   host_unavailable: [503, 'No runner is available'],
   host_lost: [503, 'No runner is available'],
   machine_overloaded: [503, 'The machine is too busy'],

@@ -49,9 +49,10 @@ export async function startService(config: Config): Promise<Service> {
     return started;
   };
   try {
-    const [database, identity, hostCode, graderCode] = await Promise.all([
+    // First, because it takes no time, and a wrong one should not either.
+    const identity = await loadIdentity(config);
+    const [database, hostCode, graderCode] = await Promise.all([
       start(openDatabase(config), (opened) => opened.close()),
-      loadIdentity(config),
       start(
         bundleHost(moduleAt('../runners/host/candidate-task'), {
           REALM_SOURCE: moduleAt('../runners/realm/main'),

@@ -86,7 +86,8 @@ export function temporaryFolder(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'holdback-test-'));
 }
 
-function clientOf(address: string, token: string | undefined): Client {
+/** A client of the service at an address, with this token or with none. */
+export function clientOf(address: string, token: string | undefined): Client {
   return async (method, path, body, headers = {}) => {
     const isRaw = typeof body === 'string' || body instanceof Uint8Array;
     const response = await fetch(`${address}${path}`, {

@@ -32,7 +32,8 @@ export function open(seed: number, inputText: string, outputCharsMax: number): v
 export function load(factory: Factory): void {
   try {
     const module: { exports: unknown } = { exports: {} };
-    apply(factory, undefined, [module.exports, module, refuseRequire]);
+    // As in CommonJS, `this` is the exports.
+    apply(factory, module.exports, [module.exports, module, refuseRequire]);
     findRun(module.exports);
     if (run === undefined) observe('crashed', 'the module exports no function named run');
   } catch (error) {

@@ -143,7 +143,7 @@ function compare(expectation: Expectation, observation: Observation): Grade {
     return failed(`it threw ${observation.error.name}: ${shortened(observation.error.message)}`);
   }
   if (observation.outcome !== 'returned') return failed(`it ended as ${observation.outcome}`);
-  const text = JSON.stringify(observation.value);
+  const text = observation.value;
   const returned: Returned = { value: decode(text), text };
   if (expectation.closeTo !== undefined) return requirements.closeTo(returned, expectation.closeTo);
   if (expectation.oneOf !== undefined) return requirements.oneOf(returned, expectation.oneOf);

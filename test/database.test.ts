@@ -1,0 +1,241 @@
+/** The database keeps what happened, for several processes at once, through kills and against whoever would change it. */
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { generateX25519Identity } from 'age-encryption';
+import { sql } from 'drizzle-orm';
+import postgres from 'postgres';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { hostsOf, processesWith } from './processes.ts';
+import { type ServiceProcess, startProcess } from './service-process.ts';
+import {
+  adminToken,
+  type Client,
+  clientOf,
+  type PostgresServer,
+  scoreRequest,
+  sealSuite,
+  startPostgres,
+  startWorld,
+  temporaryFolder,
+  type World,
+} from './world.ts';
+
+const right = 'export function run(x) { return x }';
+const looping = 'export function run(x) { while (true); }';
+const cases = [{ name: 'one', input: 1, expect: { equals: 1 } }];
+const small = { HOLDBACK_POOL: '1', HOLDBACK_CONCURRENCY: '1', HOLDBACK_HOSTS_PER_SCORE: '1' };
+
+let home: string;
+beforeAll(async () => {
+  home = await temporaryFolder();
+});
+afterAll(() => rm(home, { recursive: true, force: true }));
+
+/** A process of the service that is killed, at the latest, when its test ends. */
+function start(environment: Record<string, string>): ServiceProcess {
+  const service = startProcess({ ...small, ...environment });
+  onTestFinished(() => service.end('SIGKILL'));
+  return service;
+}
+
+/** Seals a suite and puts a gate in front of it, through HTTP alone. */
+async function setGate(admin: Client, suite: string, limits = {}): Promise<void> {
+  await admin('POST', `/suites/${suite}/revisions?activate=true`, { cases, limits });
+  expect((await admin('PUT', `/gates/${suite}`, { suites: [suite] })).status).toBe(200);
+}
+
+describe('one PostgreSQL', () => {
+  let server: PostgresServer;
+  beforeAll(async () => {
+    server = await startPostgres();
+  });
+  afterAll(() => server.close());
+
+  test('for several processes that start at once is set up once, and they share everything', async () => {
+    const shared = { DATABASE_URL: server.url, HOLDBACK_IDENTITY: await generateX25519Identity() };
+    const services = [1, 2, 3].map((number) =>
+      start({ ...shared, HOLDBACK_DATA_DIR: join(home, `shared-${number}`) }),
+    );
+    const addresses = await Promise.all(services.map(({ listening }) => listening));
+    const shown = services.flatMap((service) => service.printed().match(/hb_[0-9A-Za-z]{38}/g) ?? []);
+    expect(shown).toHaveLength(1);
+
+    const database = postgres(server.url, { max: 1 });
+    onTestFinished(() => database.end());
+    const applied =
+      await database`SELECT hash, count(*)::int AS times FROM drizzle.__drizzle_migrations GROUP BY hash`;
+    expect(applied.length).toBeGreaterThan(0);
+    expect(applied.every(({ times }) => times === 1)).toBe(true);
+    expect(await database`SELECT role FROM tokens`).toEqual([{ role: 'admin' }]);
+
+    const [first, ...others] = addresses.map((address) => clientOf(address, shown[0]));
+    if (first === undefined) throw new Error('no process listens');
+    await setGate(first, 'shared');
+    const scored = await first('POST', '/score', scoreRequest('shared', right));
+    expect(scored.json).toMatchObject({ verdict: 'merge' });
+    for (const other of others) {
+      expect((await other('GET', '/readyz')).status).toBe(200);
+      expect((await other('GET', `/scores/${Reflect.get(Object(scored.json), 'id')}`)).json).toEqual(
+        scored.json,
+      );
+      expect((await other('POST', '/score', scoreRequest('shared', right))).json).toMatchObject({
+        verdict: 'merge',
+      });
+    }
+    for (const service of services) expect(service.printed()).not.toContain('holdback:holdback');
+  });
+
+  test('a wrong password is one clear line, and is not printed', async () => {
+    for (const url of [
+      server.url.replace('holdback:holdback', 'holdback:geheim'),
+      server.url.replace(/holdback$/, 'missing'),
+    ]) {
+      const service = start({ DATABASE_URL: url, HOLDBACK_DATA_DIR: join(home, 'unused') });
+      expect(await service.ended).toBe(1);
+      expect(service.printed()).toMatch(/^holdback could not start: .*DATABASE_URL.*\n$/);
+      expect(service.printed()).not.toMatch(/geheim|holdback:holdback/);
+    }
+  });
+});
+
+describe('one data directory', () => {
+  let environment: Record<string, string>;
+  beforeAll(() => {
+    environment = { HOLDBACK_DATA_DIR: join(home, 'directory'), HOLDBACK_ADMIN_TOKEN: adminToken };
+  });
+
+  test('is for one process: a second is told so, and the first is unharmed', async () => {
+    const first = start(environment);
+    const admin = clientOf(await first.listening, adminToken);
+    await setGate(admin, 'contended');
+    const second = start(environment);
+    expect(await second.ended).toBe(1);
+    expect(second.printed()).toMatch(
+      /^holdback could not start: another holdback process uses .*HOLDBACK_DATA_DIR.*\n$/,
+    );
+    expect((await admin('POST', '/score', scoreRequest('contended', right))).json).toMatchObject({
+      verdict: 'merge',
+    });
+    await first.end();
+    const third = start(environment);
+    const again = clientOf(await third.listening, adminToken);
+    expect((await again('GET', '/gates/contended')).json).toMatchObject({ version: 1 });
+  });
+
+  test('opens again after a kill: history is whole, and what was under way is indeterminate, never green', async () => {
+    const first = start(environment);
+    const admin = clientOf(await first.listening, adminToken);
+    await setGate(admin, 'kept', { caseMs: 60_000 });
+    const green = await admin('POST', '/score', scoreRequest('kept', right, 'green'));
+    const red = await admin('POST', '/score', scoreRequest('kept', 'export const run = () => 0', 'red'));
+    const asked = await admin('POST', '/score', scoreRequest('kept', looping, 'cut'), {
+      prefer: 'respond-async',
+    });
+    expect([green.status, red.status, asked.status]).toEqual([200, 200, 202]);
+    const { id, candidate } = Object(asked.json);
+    const hosts = hostsOf(first.child.pid ?? 0);
+    await first.end('SIGKILL');
+
+    const second = start(environment);
+    const again = clientOf(await second.listening, adminToken);
+    for (const before of [green, red]) {
+      expect((await again('GET', `/scores/${Reflect.get(Object(before.json), 'id')}`)).json).toEqual(
+        before.json,
+      );
+    }
+    expect((await again('GET', `/scores/${id}`)).json).toMatchObject({
+      state: 'finished',
+      verdict: 'block',
+      canMerge: false,
+      reason: 'indeterminate',
+    });
+    const question = { gate: 'kept', change: 'cut', commit: 'c0ffee', candidate: `${candidate.digest}` };
+    const verdict = await again('GET', `/verdict?${new URLSearchParams(question)}`);
+    expect(verdict.json).toMatchObject({ verdict: 'block', canMerge: false, reason: 'indeterminate' });
+    const retried = await again('POST', '/score', scoreRequest('kept', right, 'cut'));
+    expect(retried.json).toMatchObject({ verdict: 'merge' });
+    expect(hosts.length).toBeGreaterThan(0);
+    // What it had started ends by itself.
+    const left = () =>
+      processesWith('holdback-host-').filter(({ pid }) => hosts.some((host) => host.pid === pid));
+    await expect.poll(left, { timeout: 10_000 }).toEqual([]);
+  });
+});
+
+describe('verdicts', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld(small);
+  });
+  afterAll(() => world.close());
+
+  test('no row can say merge unless every case of at least one passed', async () => {
+    await sealSuite(world, 'checked', { cases });
+    const scored = await world.admin('POST', '/score', scoreRequest('checked', right));
+    const { id } = Object(scored.json);
+    const { database } = world.service.database;
+    for (const [verdict, reason, passed, total] of [
+      ['merge', 'green', 0, 0],
+      ['merge', 'green', 1, 2],
+      ['merge', 'green', 2, 1],
+      ['merge', 'red', 1, 1],
+      ['merge', 'indeterminate', 1, 1],
+      ['block', 'green', 1, 1],
+      ['yes', 'green', 1, 1],
+      ['', '', 1, 1],
+    ] as const) {
+      const forged = randomUUID();
+      await database.execute(sql`
+        INSERT INTO scores (id, gate, policy_version, change_id, commit, candidate, requested_by, deadline_at, request_digest)
+        SELECT ${forged}::uuid, gate, policy_version, change_id, commit, candidate, requested_by, deadline_at, request_digest
+        FROM scores WHERE id = ${id}::uuid`);
+      const inserted = database.execute(sql`
+        INSERT INTO verdicts (score_id, verdict, reason, revisions, passed, total, duration_ms)
+        VALUES (${forged}::uuid, ${verdict}, ${reason}, '[]', ${passed}, ${total}, 1)`);
+      await expect(inserted, `${verdict} ${reason} ${passed} of ${total}`).rejects.toMatchObject({
+        cause: { message: expect.stringContaining('verdicts_merge_is_green') },
+      });
+    }
+  });
+
+  test('a score has one verdict, and no verdict is without its score', async () => {
+    await sealSuite(world, 'once', { cases });
+    const scored = await world.admin('POST', '/score', scoreRequest('once', 'export const run = () => 0'));
+    const verdictOf = (score: unknown) =>
+      world.service.database.database.execute(sql`
+        INSERT INTO verdicts (score_id, verdict, reason, revisions, passed, total, duration_ms)
+        VALUES (${score}::uuid, 'merge', 'green', '[]', 1, 1, 1)`);
+    await expect(verdictOf(Reflect.get(Object(scored.json), 'id'))).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('verdicts_pkey') },
+    });
+    await expect(verdictOf(randomUUID())).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('verdicts_of_a_score') },
+    });
+  });
+});
+
+test.each([
+  ['leads nowhere', 'postgres://user:geheim@127.0.0.1:1/holdback', 'ECONNREFUSED'],
+  [
+    'is of another database',
+    'mysql://user:geheim@127.0.0.1/holdback',
+    'DATABASE_URL: starts with postgres://',
+  ],
+  ['is not percent-encoded', 'postgres://user:gehe%zzim@127.0.0.1/holdback', 'DATABASE_URL'],
+  ['has an impossible port', 'postgres://user:geheim@127.0.0.1:99999/holdback', 'DATABASE_URL'],
+  ['is no address at all', 'postgres://user:geheim@[::1/holdback', 'DATABASE_URL'],
+])(
+  'a DATABASE_URL that %s is one clear line, without the password, and exit code 1',
+  async (_what, url, told) => {
+    const service = start({
+      DATABASE_URL: url,
+      HOLDBACK_DATA_DIR: join(home, 'unused'),
+      HOLDBACK_LOG_LEVEL: 'trace',
+    });
+    expect(await service.ended).toBe(1);
+    expect(service.printed()).toMatch(/^holdback could not start: .*\n$/);
+    expect(service.printed()).toContain(told);
+    expect(service.printed()).not.toMatch(/gehe/);
+  },
+);

@@ -1,0 +1,50 @@
+/** The service as a process of its own, as its users run it: what it prints, how it ends, and how it takes being killed. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+export type ServiceProcess = {
+  child: ChildProcess;
+  /** All that it has printed so far, on both streams. */
+  printed(): string;
+  /** Resolves to its address when it listens. Rejects with what it printed if it ends before. */
+  listening: Promise<string>;
+  /** Resolves to its exit code, or to the signal that ended it. */
+  ended: Promise<number | NodeJS.Signals | null>;
+  /** Sends it a signal and waits for its end. */
+  end(signal?: NodeJS.Signals): Promise<void>;
+};
+
+const main = fileURLToPath(new URL('../server/main.ts', import.meta.url));
+
+/** Starts `server/main.ts` on a free port, with these settings and nothing else of our environment but the PATH. */
+export function startProcess(environment: Record<string, string>): ServiceProcess {
+  const child = spawn(process.execPath, [main], {
+    env: { PATH: process.env.PATH, HOLDBACK_PORT: '0', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let text = '';
+  const ended = once(child, 'close').then(([code, signal]) => code ?? signal);
+  const listening = new Promise<string>((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+        const [, address] = /Holdback listens on (\S+)\n/.exec(text) ?? [];
+        if (address !== undefined) resolve(address);
+      });
+    }
+    void ended.then((code) => reject(new Error(`the service ended with ${code}: ${text}`)));
+  });
+  // Who waits for the end alone does not care that it never listened.
+  listening.catch(() => {});
+  return {
+    child,
+    printed: () => text,
+    listening,
+    ended,
+    end: async (signal = 'SIGTERM') => {
+      child.kill(signal);
+      await ended;
+    },
+  };
+}
