@@ -51,7 +51,7 @@ export async function scoreCandidate(scoring: Scoring, score: ScoreRecord): Prom
     policyVersion: score.policyVersion,
     decision,
     scored,
-    durationMs: performance.now() - started,
+    durationMs: Math.round(performance.now() - started),
     sealedFailures: await sealFailures(failures, scoring.identity),
   });
   scoring.transformer.prepare();

@@ -64,7 +64,12 @@ describe.each(['the embedded database', 'PostgreSQL'])('on %s', (kind) => {
       passed: 1,
       total: 2,
       failures: [
-        { suite: 'increment', case: 'SECRET-CASE-NAME', outcome: 'returned', message: '42 should equal 2' },
+        {
+          suite: 'increment',
+          case: 'SECRET-CASE-NAME',
+          outcome: 'returned',
+          message: 'it should equal 2, but is 42',
+        },
       ],
     });
     const seenByLead = await lead('GET', path);

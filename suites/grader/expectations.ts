@@ -122,7 +122,9 @@ const requirements: {
   schema: ({ value, text }, wanted) => {
     const validate = compileSchema(wanted);
     if (validate(value) === true) return passed;
-    return failed(`${shortened(text)} does not satisfy the schema: ${ajv().errorsText(validate.errors)}`);
+    return failed(
+      `it does not satisfy the schema: ${ajv().errorsText(validate.errors)}; it is ${shortened(text)}`,
+    );
   },
 };
 
@@ -236,7 +238,7 @@ function compileSchema(schema: boolean | Record<string, unknown>) {
 }
 
 function differs(actual: string, verb: string, wanted: unknown): Grade {
-  return failed(`${shortened(actual)} should ${verb} ${shortened(JSON.stringify(wanted))}`);
+  return failed(`it should ${verb} ${shortened(JSON.stringify(wanted))}, but is ${shortened(actual)}`);
 }
 
 const shownCharsMax = 500;
