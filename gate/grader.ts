@@ -143,7 +143,7 @@ export class Grader implements SuiteReader {
       });
     } finally {
       if (end?.end === 'done') this.#pool.giveBack(host);
-      else await this.#pool.end(host);
+      else this.#pool.end(host);
     }
     if (this.#pool.closed) throw new RunnerError('runners_closed', 'the service is shutting down');
     return end;

@@ -2,7 +2,6 @@
  * The product in one function: a candidate is scored against the sealed suites that its gate requires, and a verdict is
  * appended. Read `scoreCandidate` from top to bottom.
  */
-import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import type { Database } from '../migrations/open-database.ts';
 import type { HostPool } from '../runners/pool.ts';
@@ -14,7 +13,7 @@ import type { OpenedSuites } from '../suites/opened-suites.ts';
 import type { RevisionName } from '../suites/revisions.ts';
 import { seal } from '../suites/sealing.ts';
 import type { SuiteContents } from '../suites/suite.ts';
-import { findCandidate } from './candidates.ts';
+import type { CandidateScripts } from './candidate-scripts.ts';
 import { block, type Decision, decide, type SuiteScore } from './decide.ts';
 import type { Failure } from './disclosed.ts';
 import { failuresOf } from './disclosure.ts';
@@ -28,6 +27,7 @@ export type Scoring = {
   identity: Identity;
   suites: OpenedSuites;
   runners: HostPool;
+  candidates: CandidateScripts;
   transformer: Transformer;
   grader: Grader;
   /** The most hosts that one score spreads over. */
@@ -80,7 +80,7 @@ async function scoreOnce(
   const { database, suites, grader } = scoring;
   const [gate, candidate] = await Promise.all([
     findGate(database, score.gate),
-    readCandidate(scoring, score.candidate),
+    scoring.candidates.get(score.candidate),
   ]);
   const active = activeRevisions(gate);
   const scored: SuiteScore[] = [];
@@ -118,12 +118,6 @@ async function observe(
 /** The same revision always has the same seed, so that trying again is no lottery. */
 function seedOf({ suite, revision }: RevisionName): number {
   return createHash('sha256').update(`${suite}@${revision}`).digest().readUInt32LE();
-}
-
-async function readCandidate({ database, transformer }: Scoring, digest: string): Promise<Transformed> {
-  const bytes = await findCandidate(database, digest);
-  if (!isUtf8(bytes)) return { ok: false, detail: 'its bytes are not UTF-8 text' };
-  return transformer.transform(new TextDecoder().decode(bytes));
 }
 
 async function sealFailures(failures: Failure[], identity: Identity): Promise<Uint8Array | null> {

@@ -9,7 +9,7 @@ import { digestOf } from '../suites/sealing.ts';
 import { findCandidate, storeCandidate } from './candidates.ts';
 import { block } from './decide.ts';
 import { GateError } from './errors.ts';
-import type { ScoreRequest } from './gate.ts';
+import type { Gate, ScoreRequest } from './gate.ts';
 import { appendScore, appendVerdict, findScore, listUndecided, type ScoreRecord } from './history.ts';
 import { findGate } from './policies.ts';
 import { type Scoring, scoreCandidate } from './score.ts';
@@ -27,6 +27,8 @@ export class Submissions {
   readonly #turns: LimitFunction;
   readonly #waitingMax: number;
   readonly #running = new Map<string, Promise<void>>();
+  /** How many are being written down, and will wait in a moment. */
+  #accepting = 0;
 
   constructor(scoring: Scoring, options: { concurrency: number; waitingMax: number }) {
     this.#scoring = scoring;
@@ -41,9 +43,19 @@ export class Submissions {
   async accept({ request, by, idempotencyKey }: Submission): Promise<ScoreRecord> {
     const { database } = this.#scoring;
     const gate = await findGate(database, request.gate);
-    if (this.#turns.pendingCount >= this.#waitingMax) {
+    if (this.#turns.pendingCount + this.#accepting >= this.#waitingMax) {
       throw new GateError('queue_full', 'too many scores are waiting: try again later');
     }
+    this.#accepting++;
+    try {
+      return await this.#append({ request, by, idempotencyKey }, gate);
+    } finally {
+      this.#accepting--;
+    }
+  }
+
+  async #append({ request, by, idempotencyKey }: Submission, gate: Gate): Promise<ScoreRecord> {
+    const { database } = this.#scoring;
     const candidate = await this.#candidateOf(request);
     const { record, isNew } = await appendScore(database, {
       id: randomUUID(),
@@ -100,7 +112,11 @@ export class Submissions {
 
   async #candidateOf({ candidate }: ScoreRequest): Promise<string> {
     const { database } = this.#scoring;
-    if ('source' in candidate) return storeCandidate(database, Buffer.from(candidate.source, 'utf8'));
+    if ('source' in candidate) {
+      const bytes = Buffer.from(candidate.source, 'utf8');
+      this.#scoring.candidates.begin(digestOf(bytes), bytes);
+      return storeCandidate(database, bytes);
+    }
     await findCandidate(database, candidate.digest);
     return candidate.digest;
   }

@@ -24,6 +24,7 @@ export class HostPool {
   readonly #leased = new Set<Host>();
   #refill: NodeJS.Timeout | undefined;
   #waiting = 0;
+  #canStart = true;
   #closed = false;
 
   constructor(options: PoolOptions) {
@@ -38,6 +39,11 @@ export class HostPool {
   /** How many hosts are leased. */
   get leasedCount(): number {
     return this.#leased.size;
+  }
+
+  /** Whether the last host that was started became ready. */
+  get canStart(): boolean {
+    return this.#canStart;
   }
 
   get pids(): number[] {
@@ -60,12 +66,13 @@ export class HostPool {
     return host;
   }
 
-  /** Ends a leased host: what has run a candidate runs nothing else. */
-  async end(host: Host): Promise<void> {
+  /** Ends a leased host: what has run a candidate runs nothing else. Nobody has to wait until it is gone. */
+  end(host: Host): void {
     host.kill();
-    await host.exited;
-    this.#leased.delete(host);
-    this.#refillSoon();
+    void host.exited.then(() => {
+      this.#leased.delete(host);
+      this.#refillSoon();
+    });
   }
 
   /** Takes back a leased host in which nothing foreign has run. */
@@ -108,13 +115,16 @@ export class HostPool {
     const { code, isolateMb } = this.#options;
     const starting: Promise<void> = Host.start(code, isolateMb)
       .then((host) => {
+        this.#canStart = true;
         this.#keep(host);
         void host.exited.then(() => this.#forget(host));
       })
       .finally(() => this.#starting.delete(starting));
     this.#starting.add(starting);
     // Whoever waits hears of a failure; when nobody does, the next lease tries again and reports it.
-    starting.catch(() => {});
+    starting.catch(() => {
+      this.#canStart = false;
+    });
   }
 
   #startMissing(count: number): void {

@@ -120,7 +120,7 @@ async function runOnHost(
       },
     });
   } finally {
-    await pool.end(host);
+    pool.end(host);
   }
 }
 

@@ -1,6 +1,7 @@
 /** One running service: constructs every part, in the order in which they need one another, and ends them in reverse. */
 import { readFile } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
+import { CandidateScripts } from '../gate/candidate-scripts.ts';
 import { Grader } from '../gate/grader.ts';
 import { Submissions } from '../gate/submit.ts';
 import { type OpenDatabase, openDatabase } from '../migrations/open-database.ts';
@@ -85,6 +86,7 @@ export async function startService(config: Config): Promise<Service> {
         identity,
         suites,
         runners,
+        candidates: new CandidateScripts(database.database, transformer),
         transformer,
         grader,
         hostsPerScore: config.hostsPerScore,
@@ -95,7 +97,7 @@ export async function startService(config: Config): Promise<Service> {
     const app = await buildApp({
       authoring: { database: database.database, identity, reader: grader },
       submissions,
-      runnersReady: () => !runners.closed && runners.readyCount > 0,
+      runnersReady: () => !runners.closed && runners.canStart,
       version: await readVersion(),
       logLevel: config.logLevel,
     });

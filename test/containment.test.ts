@@ -65,7 +65,7 @@ describe('a host', () => {
       } catch {
         return 'host_lost';
       } finally {
-        await pool.end(host);
+        pool.end(host);
       }
     };
     const answer = (index: number | string) => `${index} 5 {"outcome":"returned","value":1}\n`;
@@ -124,7 +124,7 @@ describe('a run', () => {
           if (index === killedAt) host.kill();
         },
       });
-      await pool.end(host);
+      pool.end(host);
       // The later answers may have been on their way already; `done` must not be.
       expect(end).toMatchObject(end.end === 'done' ? { end: 'done' } : { end: 'stopped', why: 'died' });
     }

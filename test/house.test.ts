@@ -27,7 +27,12 @@ const mayImport: Record<string, RegExp[]> = {
   migrations: [],
   runners: [],
   // The answer key cannot reach a runner; of the runners, suites know what an observation is and how values are carried.
-  suites: [/^migrations\//, /^runners\/protocol\.ts$/, /^runners\/realm\/(?:value|globals)\.ts$/],
+  suites: [
+    /^migrations\//,
+    /^runners\/protocol\.ts$/,
+    /^runners\/realm\/(?:value|globals)\.ts$/,
+    /^runners\/host\/outbox\.ts$/,
+  ],
   gate: [/^suites\//, /^runners\//, /^migrations\//],
   server: [
     /^gate\//,

@@ -1,17 +1,16 @@
 /**
  * The task of a runner host: one isolate, and a fresh realm for every case.
  *
- * It hears one job and writes one line for each case straight to the channel, so that what has been observed
- * is with the parent even if the next case ends this process. It keeps no deadline: the parent does.
+ * It hears one job and puts one line for each case into the outbox. It keeps no deadline: the parent does.
  */
-import { writeSync } from 'node:fs';
 import ivm from 'isolated-vm';
 import type { CandidateJob } from '../protocol.ts';
+import type { Outbox } from './outbox.ts';
 
 /** The realm's own code as a JavaScript expression, put in by `bundle.ts`. */
 declare const REALM_SOURCE: string;
 
-const channelFd = 3;
+const warmCases = 8;
 
 type Equipped = { isolate: ivm.Isolate; isolateMb: number; prelude: ivm.Script; entry: string };
 
@@ -25,40 +24,43 @@ function equip(isolateMb: number): Equipped {
   return { isolate, isolateMb, prelude, entry };
 }
 
-/** Makes an isolate of the usual size ahead of the job, off the critical path. */
+/** Makes an isolate of the usual size ahead of the job, and runs a few cases of our own in it, so that all is compiled. */
 export function warm(isolateMb: number): void {
   equipped = equip(isolateMb);
+  const candidate = load(equipped, 'exports.run = (input) => input');
+  for (let turn = 0; turn < warmCases; turn++)
+    observeCase(candidate, { seed: 1, outputBytes: 1_024 }, '{"warm":[1,"up"]}');
 }
 
 /** Runs every input of a job in a realm of its own, in the order given. */
-export function run(job: CandidateJob): void {
-  let candidate: LoadedCandidate | undefined;
+export function run(job: CandidateJob, outbox: Outbox): void {
   if (equipped?.isolateMb !== job.isolateMb) equipped = equip(job.isolateMb);
   // Until this line a failure is ours; from here on it is the candidate's.
-  writeSync(channelFd, 'loading\n');
+  outbox.put('loading');
+  outbox.send();
+  let candidate: LoadedCandidate | undefined;
   for (const [index, input] of job.inputs.entries()) {
-    const started = process.hrtime.bigint();
-    candidate ??= loadCandidate(job);
+    const startedMs = performance.now();
+    candidate ??= load(equipped ?? equip(job.isolateMb), job.script);
     const observation = observeCase(candidate, job, input);
     // An isolate in which anything abnormal happened is not used again.
     if (!/^\{"outcome":"(?:returned|threw)"/.test(observation)) {
       if (!candidate.isolate.isDisposed) candidate.isolate.dispose();
       candidate = undefined;
+      equipped = undefined;
     }
-    const microseconds = (process.hrtime.bigint() - started) / 1000n;
-    writeSync(channelFd, `${index} ${microseconds} ${observation}\n`);
+    const endedMs = performance.now();
+    outbox.put(`${index} ${Math.round((endedMs - startedMs) * 1_000)} ${observation}`);
   }
 }
 
 type LoadedCandidate = Equipped & { script: ivm.Script | undefined; start: ivm.Script; step: ivm.Script };
 
-function loadCandidate(job: CandidateJob): LoadedCandidate {
-  const fresh = equipped ?? equip(job.isolateMb);
-  equipped = undefined;
+function load(fresh: Equipped, script: string): LoadedCandidate {
   const { isolate, entry } = fresh;
   return {
     ...fresh,
-    script: compileCandidate(isolate, entry, job.script),
+    script: compileCandidate(isolate, entry, script),
     start: isolate.compileScriptSync(`${entry}.start()`),
     step: isolate.compileScriptSync(`${entry}.step()`),
   };
@@ -72,7 +74,11 @@ function compileCandidate(isolate: ivm.Isolate, entry: string, script: string): 
   }
 }
 
-function observeCase(candidate: LoadedCandidate, job: CandidateJob, input: string): string {
+function observeCase(
+  candidate: LoadedCandidate,
+  job: Pick<CandidateJob, 'seed' | 'outputBytes'>,
+  input: string,
+): string {
   const { isolate, prelude, entry, script, start, step } = candidate;
   if (script === undefined) return crashed('the engine could not compile the candidate');
   try {

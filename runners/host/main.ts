@@ -1,15 +1,19 @@
 /**
  * A host: one operating-system process in which foreign code runs on a Piscina thread. It is told where its
- * thread's code lies, says `ready`, takes jobs as lines on standard input and lets the thread answer on the channel.
+ * thread's code lies, says `ready`, takes jobs as lines on standard input and sends what its thread answers on the channel.
  * When its parent goes away it ends itself, so that nothing is left running.
  */
-import { read, writeSync } from 'node:fs';
+import { read } from 'node:fs';
 import { join } from 'node:path';
 import { Piscina } from 'piscina';
 import { dropPermissions } from './drop-permissions.ts';
+import { makeOutboxMemory, Outbox } from './outbox.ts';
 
-const channelFd = 3;
+/** How often answers are sent while a job is under way, in milliseconds. */
+const sendMs = 4;
 const isolateMb = Number(process.argv[2]);
+const memory = makeOutboxMemory();
+const outbox = new Outbox(memory);
 
 const piscina = new Piscina({
   filename: join(__dirname, 'thread.cjs'),
@@ -24,9 +28,16 @@ function endSelf(): never {
   throw new Error('unreachable');
 }
 
+function say(line: string): void {
+  outbox.put(line);
+  outbox.send();
+}
+
 async function doJob(line: Buffer): Promise<void> {
+  const sending = setInterval(() => outbox.send(), sendMs);
   await piscina.run(JSON.parse(line.toString('utf8')), { name: 'run' });
-  writeSync(channelFd, 'done\n');
+  clearInterval(sending);
+  say('done');
 }
 
 /** Reads lines for as long as the parent lives; one job is under way at a time. */
@@ -41,8 +52,8 @@ function readJobs(pending: Buffer[]): void {
   });
 }
 
-piscina.run(isolateMb, { name: 'warm' }).then(() => {
+piscina.run({ isolateMb, memory }, { name: 'warm' }).then(() => {
   dropPermissions();
-  writeSync(channelFd, 'ready\n');
+  say('ready');
   readJobs([]);
 }, endSelf);

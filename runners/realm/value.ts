@@ -59,17 +59,6 @@ const bufferResizable = getterOf(ArrayBuffer.prototype, 'resizable');
 const mapSize = getterOf(Map.prototype, 'size');
 const setSize = getterOf(Set.prototype, 'size');
 
-const typedArrayKinds = new Map<string, (values: Iterable<unknown>) => object>();
-for (const kind of [Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array]) {
-  typedArrayKinds.set(kind.name, (values) => kind.from(Array.from(values, toNumber)));
-}
-for (const kind of [Uint32Array, Float16Array, Float32Array, Float64Array]) {
-  typedArrayKinds.set(kind.name, (values) => kind.from(Array.from(values, toNumber)));
-}
-for (const kind of [BigInt64Array, BigUint64Array]) {
-  typedArrayKinds.set(kind.name, (values) => kind.from(Array.from(values, toBigInt)));
-}
-
 /** Objects of these kinds keep their state where no own property shows it: carrying the properties would lie. */
 const opaquePrototypes = {
   promise: Promise.prototype,
@@ -360,7 +349,8 @@ function revive(node: unknown, depth: number): unknown {
   const only = keys.length === 1 ? keys[0] : undefined;
   if (typeof only === 'string' && apply(startsWith, only, ['$'])) {
     const tagged: unknown = getOwnPropertyDescriptor(node, only)?.value;
-    const untag = tags.get(only);
+    untags ??= makeUntags();
+    const untag = untags.get(only);
     if (untag !== undefined) return untag(tagged, depth);
   }
   return reviveEntries(node, depth);
@@ -409,100 +399,121 @@ function objectOf(tag: string, node: unknown): object {
 const isoTime =
   /^(?:\d{4}|[+-]\d{6})-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
 
+type Untag = (node: unknown, depth: number) => unknown;
+
 /** How each tag is read. A single key that starts with `$` and is not listed here is ordinary data. */
-const tags = new Map<string, (node: unknown, depth: number) => unknown>([
-  [
-    '$undefined',
-    (node) => {
-      if (node !== true) throw wrongTag('$undefined', 'true');
-      return undefined;
-    },
-  ],
-  [
-    '$number',
-    (node) => {
-      if (node === 'NaN') return notANumber;
-      if (node === 'Infinity') return 1 / 0;
-      if (node === '-Infinity') return -1 / 0;
-      if (node === '-0') return -0;
-      throw wrongTag('$number', '"NaN", "Infinity", "-Infinity" or "-0"');
-    },
-  ],
-  [
-    '$bigint',
-    (node) => {
-      if (typeof node !== 'string' || !/^-?\d{1,20000}$/.test(node)) {
-        throw wrongTag('$bigint', 'the digits of an integer, as a string');
-      }
-      return BigIntOf(node);
-    },
-  ],
-  [
-    '$date',
-    (node) => {
-      if (node === 'Invalid Date') return new DateOf(notANumber);
-      // The engine reads more than ISO 8601, and some of it by the machine's time zone.
-      const date = new DateOf(typeof node === 'string' && isoTime.test(node) ? node : notANumber);
-      if (is(date.getTime(), notANumber)) throw wrongTag('$date', 'an ISO 8601 time or "Invalid Date"');
-      return date;
-    },
-  ],
-  [
-    '$hole',
-    () => {
-      throw wrongTag('$hole', 'to be an element of an array');
-    },
-  ],
-  [
-    '$map',
-    (node, depth) => {
-      if (!isArray(node)) throw wrongTag('$map', 'an array');
-      return new MapOf(node.map((pair) => pairOf(pair, depth)));
-    },
-  ],
-  ['$set', (node, depth) => new SetOf(arrayOf('$set', node, depth))],
-  [
-    '$typed',
-    (node, depth) => {
-      const [name, elements] = isArray(node) ? node : [];
-      const kind = typeof name === 'string' ? typedArrayKinds.get(name) : undefined;
-      if (kind === undefined) throw wrongTag('$typed', 'the name of a typed array and its elements');
-      return kind(arrayOf('$typed', elements, depth));
-    },
-  ],
-  ['$buffer', (node, depth) => Uint8ArrayOf.from(arrayOf('$buffer', node, depth), toNumber).buffer],
-  [
-    '$error',
-    (node) => {
-      const fields = objectOf('$error', node);
-      const name: unknown = getOwnPropertyDescriptor(fields, 'name')?.value;
-      const message: unknown = getOwnPropertyDescriptor(fields, 'message')?.value;
-      if (typeof name !== 'string' || typeof message !== 'string') {
-        throw wrongTag('$error', 'a name and a message');
-      }
-      const error = new ErrorOf(message);
-      defineProperty(error, 'name', { writable: true, enumerable: false, configurable: true, value: name });
-      return error;
-    },
-  ],
-  [
-    '$instance',
-    (node, depth) => {
-      const instance = reviveEntries(objectOf('$instance', node), depth);
-      setPrototypeOf(instance, CarriedInstance.prototype);
-      return instance;
-    },
-  ],
-  [
-    '$bare',
-    (node, depth) => {
-      const bare = reviveEntries(objectOf('$bare', node), depth);
-      setPrototypeOf(bare, null);
-      return bare;
-    },
-  ],
-  ['$object', (node, depth) => reviveEntries(objectOf('$object', node), depth)],
-]);
+let untags: Map<string, Untag> | undefined;
+
+/** Made when the first tag is met: a realm whose input has none does without. */
+function makeUntags(): Map<string, Untag> {
+  return new Map<string, Untag>([
+    [
+      '$undefined',
+      (node) => {
+        if (node !== true) throw wrongTag('$undefined', 'true');
+        return undefined;
+      },
+    ],
+    [
+      '$number',
+      (node) => {
+        if (node === 'NaN') return notANumber;
+        if (node === 'Infinity') return 1 / 0;
+        if (node === '-Infinity') return -1 / 0;
+        if (node === '-0') return -0;
+        throw wrongTag('$number', '"NaN", "Infinity", "-Infinity" or "-0"');
+      },
+    ],
+    [
+      '$bigint',
+      (node) => {
+        if (typeof node !== 'string' || !/^-?\d{1,20000}$/.test(node)) {
+          throw wrongTag('$bigint', 'the digits of an integer, as a string');
+        }
+        return BigIntOf(node);
+      },
+    ],
+    [
+      '$date',
+      (node) => {
+        if (node === 'Invalid Date') return new DateOf(notANumber);
+        // The engine reads more than ISO 8601, and some of it by the machine's time zone.
+        const date = new DateOf(typeof node === 'string' && isoTime.test(node) ? node : notANumber);
+        if (is(date.getTime(), notANumber)) throw wrongTag('$date', 'an ISO 8601 time or "Invalid Date"');
+        return date;
+      },
+    ],
+    [
+      '$hole',
+      () => {
+        throw wrongTag('$hole', 'to be an element of an array');
+      },
+    ],
+    [
+      '$map',
+      (node, depth) => {
+        if (!isArray(node)) throw wrongTag('$map', 'an array');
+        return new MapOf(node.map((pair) => pairOf(pair, depth)));
+      },
+    ],
+    ['$set', (node, depth) => new SetOf(arrayOf('$set', node, depth))],
+    [
+      '$typed',
+      (node, depth) => {
+        const [name, elements] = isArray(node) ? node : [];
+        const array = typedArrayOf(name, arrayOf('$typed', elements, depth));
+        if (array === undefined) throw wrongTag('$typed', 'the name of a typed array and its elements');
+        return array;
+      },
+    ],
+    ['$buffer', (node, depth) => Uint8ArrayOf.from(arrayOf('$buffer', node, depth), toNumber).buffer],
+    [
+      '$error',
+      (node) => {
+        const fields = objectOf('$error', node);
+        const name: unknown = getOwnPropertyDescriptor(fields, 'name')?.value;
+        const message: unknown = getOwnPropertyDescriptor(fields, 'message')?.value;
+        if (typeof name !== 'string' || typeof message !== 'string') {
+          throw wrongTag('$error', 'a name and a message');
+        }
+        const error = new ErrorOf(message);
+        defineProperty(error, 'name', { writable: true, enumerable: false, configurable: true, value: name });
+        return error;
+      },
+    ],
+    [
+      '$instance',
+      (node, depth) => {
+        const instance = reviveEntries(objectOf('$instance', node), depth);
+        setPrototypeOf(instance, CarriedInstance.prototype);
+        return instance;
+      },
+    ],
+    [
+      '$bare',
+      (node, depth) => {
+        const bare = reviveEntries(objectOf('$bare', node), depth);
+        setPrototypeOf(bare, null);
+        return bare;
+      },
+    ],
+    ['$object', (node, depth) => reviveEntries(objectOf('$object', node), depth)],
+  ]);
+}
+
+/** A typed array of the named kind, or undefined where there is no such kind. */
+function typedArrayOf(name: unknown, elements: unknown[]): object | undefined {
+  for (const kind of [Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array]) {
+    if (kind.name === name) return kind.from(Array.from(elements, toNumber));
+  }
+  for (const kind of [Uint32Array, Float16Array, Float32Array, Float64Array]) {
+    if (kind.name === name) return kind.from(Array.from(elements, toNumber));
+  }
+  for (const kind of [BigInt64Array, BigUint64Array]) {
+    if (kind.name === name) return kind.from(Array.from(elements, toBigInt));
+  }
+  return undefined;
+}
 
 /** The pair is part of the map's own level: the encoder counts no depth for it either. */
 function pairOf(node: unknown, depth: number): [unknown, unknown] {

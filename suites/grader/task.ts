@@ -2,18 +2,18 @@
  * The task of the grader's process. It never runs a candidate: declared expectations are compared in a realm of
  * our own code, and an author's predicates run in realms of theirs, in another isolate.
  */
-import { writeSync } from 'node:fs';
 import ivm from 'isolated-vm';
+import type { Outbox } from '../../runners/host/outbox.ts';
 import type { GradeItem, GraderJob } from './protocol.ts';
 
 /** The scripts of both kinds of realm as JavaScript expressions, put in when hosts are bundled. */
 declare const EXPECTATION_REALM: string;
 declare const SUITE_REALM: string;
 
-const channelFd = 3;
 const entry = 'holdback';
 
-type OwnRealm = { isolate: ivm.Isolate; context: ivm.Context };
+/** A realm of our own code alone, so that holding references into it is safe. */
+type OwnRealm = Record<'gradeText' | 'checkText', ivm.Reference>;
 
 let own: OwnRealm | undefined;
 let isolateMb = 128;
@@ -22,43 +22,51 @@ function makeOwnRealm(): OwnRealm {
   const isolate = new ivm.Isolate({ memoryLimit: isolateMb });
   const context = isolate.createContextSync();
   isolate.compileScriptSync(`const ${entry} = ${EXPECTATION_REALM}; undefined`).runSync(context);
-  return { isolate, context };
+  return {
+    gradeText: context.evalSync(`${entry}.gradeText`, { reference: true }),
+    checkText: context.evalSync(`${entry}.checkText`, { reference: true }),
+  };
 }
 
 /** Makes the grader's own realm ahead of the first job. */
 export function warm(mb: number): void {
   isolateMb = mb;
   own = makeOwnRealm();
+  // So that what most cases need is compiled.
+  own.gradeText.applySync(undefined, [
+    '{"equals":{"a":[1]}}',
+    '{"outcome":"returned","value":"{\\"a\\":[2]}"}',
+  ]);
 }
 
-export function run(job: GraderJob): void {
-  writeSync(channelFd, 'loading\n');
-  if (job.task === 'list') answer(0, listModule(job.script));
-  else if (job.task === 'check') {
-    for (const [index, item] of job.items.entries())
-      answer(index, callOwn('checkText', item.expect, item.input));
-  } else gradeAll(job.script, job.items);
-}
-
-function gradeAll(script: string | null, items: GradeItem[]): void {
-  const suite = script === null ? undefined : compileSuite(script);
-  for (const [index, item] of items.entries()) {
-    const grade =
-      item.expect !== null ? callOwn('gradeText', item.expect, item.observation) : askPredicate(suite, item);
-    answer(index, grade);
+export function run(job: GraderJob, outbox: Outbox): void {
+  outbox.put('loading');
+  outbox.send();
+  if (job.task === 'list') outbox.put(`0 0 ${listModule(job.script)}`);
+  else if (job.task === 'grade') gradeAll(job.script, job.items, outbox);
+  else {
+    for (const [index, { expect, input }] of job.items.entries()) {
+      outbox.put(`${index} 0 ${callOwn('checkText', expect, input)}`);
+    }
   }
-  suite?.isolate.dispose();
 }
 
-function answer(index: number, text: string): void {
-  writeSync(channelFd, `${index} 0 ${text}\n`);
+function gradeAll(script: string | null, items: GradeItem[], outbox: Outbox): void {
+  let suite: SuiteScript | undefined;
+  for (const [index, item] of items.entries()) {
+    // One predicate may use up the memory of its isolate; the next gets a new one.
+    const lacksSuite = item.expect === null && suite?.isolate.isDisposed !== false;
+    if (lacksSuite && script !== null) suite = compileSuite(script);
+    const grade =
+      item.expect === null ? askPredicate(suite, item) : callOwn('gradeText', item.expect, item.observation);
+    outbox.put(`${index} 0 ${grade}`);
+  }
+  if (suite?.isolate.isDisposed === false) suite.isolate.dispose();
 }
 
 function callOwn(name: 'gradeText' | 'checkText', first: string, second: string): string {
   own ??= makeOwnRealm();
-  return textOf(
-    own.context.evalSync(`${entry}.${name}(${JSON.stringify(first)}, ${JSON.stringify(second)})`),
-  );
+  return textOf(own[name].applySync(undefined, [first, second]));
 }
 
 type SuiteScript = { isolate: ivm.Isolate; prelude: ivm.Script; module: ivm.Script };
