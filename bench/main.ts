@@ -10,8 +10,6 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { readConfig } from '../server/config.ts';
-import { type Service, startService } from '../server/service.ts';
 import { type BenchCase, makeCases } from './cases.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -31,31 +29,50 @@ async function bundle(format: 'esm' | 'iife'): Promise<string> {
   return outputFiles[0]?.text ?? '';
 }
 
-type Asked = (method: string, path: string, body: unknown) => Promise<unknown>;
+type Service = { address: string; stop(): Promise<void> };
 
-function ask(service: Service): Asked {
-  return async (method, path, body) => {
-    const response = await fetch(`${service.address}${path}`, {
-      method,
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    });
-    if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
-    return response.json();
-  };
+/** The service as a process of its own, as its users have it. */
+async function startService(dataDir: string): Promise<Service> {
+  const child = spawn(process.execPath, [join(root, 'server/main.ts')], {
+    env: {
+      HOLDBACK_PORT: '0',
+      HOLDBACK_DATA_DIR: dataDir,
+      HOLDBACK_ADMIN_TOKEN: token,
+      HOLDBACK_POOL: `${cores}`,
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  for await (const line of createInterface({ input: child.stdout })) {
+    const [address] = /http:\S+/.exec(line) ?? [];
+    if (address === undefined) continue;
+    const stop = () => {
+      child.kill('SIGTERM');
+      return exited;
+    };
+    return { address, stop };
+  }
+  throw new Error('the service did not start');
 }
 
-/** Waits until the pools are full, and then some, so that nothing of the last score is still under way. */
-async function settle(service: Service): Promise<void> {
-  await Promise.all([service.runners.warm(), service.graders.warm()]);
-  await sleep(300);
+async function ask(service: Service, method: string, path: string, body: unknown): Promise<unknown> {
+  const response = await fetch(`${service.address}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
+  return response.json();
 }
+
+/** Time enough for the pools to be full again and for everything of the last round to be over, in milliseconds. */
+const settleMs = 1_500;
 
 /** One score through HTTP with history committed, in milliseconds. */
 async function timeService(service: Service, gate: string, source: string, turn: number): Promise<number> {
-  await settle(service);
+  await sleep(settleMs);
   const started = performance.now();
-  const score = await ask(service)('POST', '/score', {
+  const score = await ask(service, 'POST', '/score', {
     gate,
     change: { id: 'bench', commit: `${turn}` },
     // A candidate that was never seen before.
@@ -79,7 +96,7 @@ async function timeBareLoop(script: string, cases: BenchCase[]): Promise<number>
       return { child, lines, share: inputs.filter((_input, index) => index % cores === core) };
     }),
   );
-  await sleep(300);
+  await sleep(settleMs);
   const started = performance.now();
   await Promise.all(
     loops.map(({ child, lines, share }) => {
@@ -149,14 +166,7 @@ function compare(
 }
 
 const dataDir = await mkdtemp(join(tmpdir(), 'holdback-bench-'));
-const service = await startService(
-  readConfig({
-    HOLDBACK_PORT: '0',
-    HOLDBACK_DATA_DIR: dataDir,
-    HOLDBACK_ADMIN_TOKEN: token,
-    HOLDBACK_POOL: `${cores}`,
-  }),
-);
+const service = await startService(dataDir);
 try {
   const [source, script] = await Promise.all([bundle('esm'), bundle('iife')]);
   console.log(
@@ -164,8 +174,8 @@ try {
   );
   const suites = { large: makeCases(1_000), small: makeCases(20) };
   for (const [name, cases] of Object.entries(suites)) {
-    await ask(service)('POST', `/suites/${name}/revisions?activate=true`, { cases });
-    await ask(service)('PUT', `/gates/${name}`, { suites: [name] });
+    await ask(service, 'POST', `/suites/${name}/revisions?activate=true`, { cases });
+    await ask(service, 'PUT', `/gates/${name}`, { suites: [name] });
   }
   const times = {
     large: [] as number[],
@@ -197,6 +207,6 @@ try {
     compare('20 cases, against vitest run', times.small, times.vitest, { least: 10 }),
   ]);
 } finally {
-  await service.close();
+  await service.stop();
   await rm(dataDir, { recursive: true, force: true });
 }

@@ -20,6 +20,8 @@ const graderMbMax = 768;
 /** A module's cases may come back as this much text, in bytes. */
 const listingBytesMax = 64 << 20;
 const gradeBytesMax = 1 << 20;
+/** Fewer items than this are not worth a grader of their own. */
+const itemsPerGraderMin = 200;
 /** Items are sent in batches of about this many characters, so that neither side holds a whole large score twice. */
 const batchCharsMax = 8 << 20;
 /** Expectations that hang or crash are worked around this often in one score. */
@@ -47,11 +49,8 @@ export class Grader implements SuiteReader {
       const item = gradeItem(contents.cases[position], observed[position], position);
       return item === undefined ? [] : [item];
     });
-    const answers = await this.#ask(gradable, (items) => ({
-      task: 'grade',
-      script: contents.script ?? null,
-      items,
-    }));
+    const script = contents.script ?? null;
+    const answers = await this.#askSeveral(gradable, (items) => ({ task: 'grade', script, items }));
     for (const [index, { position }] of gradable.entries()) {
       const result = results[position];
       const answer = answers[index];
@@ -85,6 +84,16 @@ export class Grader implements SuiteReader {
     const listing = listingSchema.parse(JSON.parse(answer.text));
     if ('problem' in listing) throw new SuiteError('suite_invalid', listing.problem);
     return { cases: listing.cases, limits: listing.limits, script };
+  }
+
+  /** Asks several graders at once, each about a part of the items. */
+  async #askSeveral<Item>(items: Item[], job: (items: Item[]) => GraderJob): Promise<Answer[]> {
+    const parts = Math.max(1, Math.min(this.#pool.size, Math.floor(items.length / itemsPerGraderMin)));
+    const length = Math.ceil(items.length / parts);
+    const asked = Array.from({ length: parts }, (_, part) =>
+      this.#ask(items.slice(part * length, (part + 1) * length), job),
+    );
+    return (await Promise.all(asked)).flat();
   }
 
   /**

@@ -54,7 +54,7 @@ export async function scoreCandidate(scoring: Scoring, score: ScoreRecord): Prom
     durationMs: Math.round(performance.now() - started),
     sealedFailures: await sealFailures(failures, scoring.identity),
   });
-  scoring.transformer.prepare();
+  scoring.transformer.prepareSoon();
 }
 
 async function scoreOrBlock(

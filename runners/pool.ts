@@ -31,6 +31,11 @@ export class HostPool {
     this.#options = options;
   }
 
+  /** How many hosts are kept ready. */
+  get size(): number {
+    return this.#options.size;
+  }
+
   /** How many hosts could be leased at once without waiting. */
   get readyCount(): number {
     return this.#ready.length;

@@ -13,6 +13,7 @@ import { Watcher } from './watcher.ts';
 export type Transformed = { ok: true; script: string } | { ok: false; detail: string };
 
 const transformMsMax = 20_000;
+const prepareMs = 30;
 const transformMbMax = 1_024;
 /** What esbuild writes may be this much, in bytes: more than any honest module of the largest size becomes. */
 const scriptBytesMax = 2 * candidateBytesMax;
@@ -40,6 +41,7 @@ type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 export class Transformer {
   /** An esbuild that waits for its text, started ahead so that its start is off the critical path. Used once. */
   #spare: Child | undefined;
+  #preparing: NodeJS.Timeout | undefined;
   #closed = false;
 
   /** Starts an esbuild for the next module, if none is waiting already. */
@@ -62,9 +64,17 @@ export class Transformer {
     return typescript.ok ? typescript : javascript;
   }
 
+  /** Prepares in a moment: starting a process takes attention that whoever waits for an answer should have. */
+  prepareSoon(): void {
+    clearTimeout(this.#preparing);
+    this.#preparing = setTimeout(() => this.prepare(), prepareMs);
+    this.#preparing.unref();
+  }
+
   /** Ends the esbuild that waits, if there is one. */
   close(): void {
     this.#closed = true;
+    clearTimeout(this.#preparing);
     this.#spare?.kill('SIGKILL');
   }
 }

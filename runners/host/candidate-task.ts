@@ -68,7 +68,7 @@ function load(fresh: Equipped, script: string): LoadedCandidate {
 
 function compileCandidate(isolate: ivm.Isolate, entry: string, script: string): ivm.Script | undefined {
   try {
-    return isolate.compileScriptSync(`${entry}.load(function (exports, module, require) {${script}\n})`);
+    return isolate.compileScriptSync(`${entry}.load((function (exports, module, require) {${script}\n}))`);
   } catch {
     return undefined;
   }

@@ -10,7 +10,7 @@ import { dropPermissions } from './drop-permissions.ts';
 import { makeOutboxMemory, Outbox } from './outbox.ts';
 
 /** How often answers are sent while a job is under way, in milliseconds. */
-const sendMs = 4;
+const sendMs = 10;
 const isolateMb = Number(process.argv[2]);
 const memory = makeOutboxMemory();
 const outbox = new Outbox(memory);

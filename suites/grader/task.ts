@@ -76,7 +76,7 @@ function compileSuite(script: string): SuiteScript {
   return {
     isolate,
     prelude: isolate.compileScriptSync(`const ${entry} = ${SUITE_REALM}; undefined`),
-    module: isolate.compileScriptSync(`${entry}.load(function (exports, module, require) {${script}\n})`),
+    module: isolate.compileScriptSync(`${entry}.load((function (exports, module, require) {${script}\n}))`),
   };
 }
 
