@@ -5,6 +5,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
     pool: 'forks',
+    // Much of the time is spent waiting: for deadlines, for processes to start and to end.
+    maxWorkers: 3,
     // isolated-vm, in the test of the realm alone, requires it.
     execArgv: ['--no-node-snapshot'],
     // As in the realms, so that what a realm answers can be compared.

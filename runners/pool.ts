@@ -55,12 +55,13 @@ export class HostPool {
     return [...this.#ready, ...this.#leased].map((host) => host.pid);
   }
 
-  /** Fills the pool and waits until it is full. Throws `host_unavailable`. */
-  async warm(): Promise<void> {
-    while (this.#ready.length < this.#options.size && !this.#closed) {
-      this.#startMissing(this.#options.size);
+  /** Waits until so many hosts are ready, or all that are kept; the others follow. Throws `host_unavailable`. */
+  async warm(count = this.#options.size): Promise<void> {
+    while (this.#ready.length < count && !this.#closed) {
+      this.#startMissing(count);
       await Promise.all(this.#starting);
     }
+    this.#refillSoon();
   }
 
   /** A ready host, for the caller alone. It must be given back with `end` or `giveBack`. Throws `host_unavailable`. */

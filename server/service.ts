@@ -31,6 +31,9 @@ export type Service = {
   close(): Promise<void>;
 };
 
+/** When the service closes, answers under way have this long to be read, in milliseconds. */
+const closeMs = 2_000;
+
 const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
 const moduleAt = (path: string) => new URL(`${path}${extension}`, import.meta.url);
 
@@ -105,10 +108,13 @@ export async function startService(config: Config): Promise<Service> {
       // Those who wait are answered before the server closes: their scores end as indeterminate.
       await Promise.all([runners.close(), graders.close()]);
       await submissions.drain();
+      // A connection on which nothing was ever asked counts as busy, and would be waited for.
+      const force = setTimeout(() => app.server.closeAllConnections(), closeMs);
       await app.close();
+      clearTimeout(force);
     });
     transformer.prepare();
-    await Promise.all([runners.warm(), graders.warm()]);
+    await Promise.all([runners.warm(1), graders.warm(1)]);
     const address = await app.listen({ host: config.host, port: config.port });
     return { app, address, newAdminToken, runners, graders, hostCode, graderCode, database, close };
   } catch (error) {

@@ -11,7 +11,7 @@ import { type Client, scoreRequest, sealSuite, startWorld, type World } from './
 const indexSchema = z.record(z.string(), z.strictObject({ verdict: z.enum(['merge', 'block', 'either']) }));
 
 /** Short, so that the many programs that never end do not take long to be found out. */
-const limits = { caseMs: 400 };
+const limits = { caseMs: 250 };
 
 const tasks = {
   hostile: {

@@ -53,6 +53,8 @@ export async function startWorld(environment: Record<string, string> = {}): Prom
       HOLDBACK_DATA_DIR: dataDir,
       HOLDBACK_ADMIN_TOKEN: adminToken,
       HOLDBACK_LOG_LEVEL: 'silent',
+      // Starting hosts is what tests spend most of their time on.
+      HOLDBACK_POOL: '2',
       ...environment,
     }),
   );
