@@ -20,8 +20,20 @@ export const gatePolicySchema = z.strictObject({
     .min(1)
     .max(50)
     .refine((suites) => new Set(suites).size === suites.length, { error: 'a suite is named twice' }),
-  attemptsPerChange: z.int().positive().max(1_000_000).optional(),
-  exposureBudgetBits: z.number().positive().max(1_000_000).optional(),
+  attemptsPerChange: z
+    .int()
+    .positive()
+    .max(1_000_000)
+    .optional()
+    .describe(
+      'How often one change of one repository may be scored, whoever asks; without it, any number of times.',
+    ),
+  exposureBudgetBits: z
+    .number()
+    .positive()
+    .max(1_000_000)
+    .optional()
+    .describe('Recorded with the policy. Nothing is charged against it yet.'),
   disclosure: z
     .literal('verdict')
     .default('verdict')

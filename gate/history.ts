@@ -186,6 +186,20 @@ export async function listScores(
   return rows.map(toRecord);
 }
 
+/** How many attempts of the same change of the same repository at the same gate came before this one. */
+export async function countEarlierAttempts(database: Database, score: ScoreRecord): Promise<number> {
+  const { repository } = score.change;
+  return database.$count(
+    scores,
+    and(
+      eq(scores.gate, score.gate),
+      eq(scores.changeId, score.change.id),
+      repository === undefined ? isNull(scores.repository) : eq(scores.repository, repository),
+      lt(scores.sequence, score.sequence),
+    ),
+  );
+}
+
 /** Ids of attempts that have no verdict yet. */
 export async function listUndecided(database: Database): Promise<string[]> {
   const rows = await database

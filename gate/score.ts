@@ -18,7 +18,7 @@ import { block, type Decision, decide, type SuiteScore } from './decide.ts';
 import type { Failure } from './disclosed.ts';
 import { failuresOf } from './disclosure.ts';
 import type { Grader } from './grader.ts';
-import { appendVerdict, type ScoreRecord } from './history.ts';
+import { appendVerdict, countEarlierAttempts, type ScoreRecord } from './history.ts';
 import { activeRevisions, findGate } from './policies.ts';
 
 /** What scoring stands on: the database, the opened suites, the runners and the grader. */
@@ -82,6 +82,10 @@ async function scoreOnce(
     findGate(database, score.gate),
     scoring.candidates.get(score.candidate),
   ]);
+  const { attemptsPerChange } = gate;
+  if (attemptsPerChange !== undefined && (await countEarlierAttempts(database, score)) >= attemptsPerChange) {
+    return { scored: [], decision: block('budget_exhausted') };
+  }
   const active = activeRevisions(gate);
   const scored: SuiteScore[] = [];
   for (const name of active) {

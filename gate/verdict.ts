@@ -18,7 +18,8 @@ export async function askVerdict(database: Database, question: VerdictQuestion):
   }
   const { revisions } = verdict;
   const answer = { ...question, scoreId: score.id, revisions };
-  const undecided = verdict.reason === 'indeterminate' || verdict.reason === 'not_scored';
+  // Such a verdict rests on no revision that could have gone stale.
+  const undecided = ['indeterminate', 'not_scored', 'budget_exhausted'].includes(verdict.reason);
   if (!undecided && !(await isCurrent(database, gate.gate, score.policyVersion, revisions))) {
     return { ...answer, ...blocked('stale') };
   }

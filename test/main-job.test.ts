@@ -117,6 +117,20 @@ describe.each(['the embedded database', 'PostgreSQL'])('on %s', (kind) => {
     expect((await ci('GET', path)).json).toMatchObject({ verdict: 'block', reason: 'stale' });
   });
 
+  test('a change that was tried as often as its gate allows is blocked, whoever asks; another change is not', async () => {
+    await sealSuite(world, 'budgeted', { cases });
+    await world.admin('PUT', '/gates/budgeted', { suites: ['budgeted'], attemptsPerChange: 2 });
+    const reasons: unknown[] = [];
+    for (const source of [always42, always42, addOne]) {
+      const ci = await world.as('ci');
+      const scored = await ci('POST', '/score', scoreRequest('budgeted', source, 'PR-12'));
+      reasons.push(Reflect.get(Object(scored.json), 'reason'));
+    }
+    expect(reasons).toEqual(['red', 'red', 'budget_exhausted']);
+    const other = await world.admin('POST', '/score', scoreRequest('budgeted', addOne, 'PR-13'));
+    expect(other.json).toMatchObject({ verdict: 'merge' });
+  });
+
   test('a gate whose suite has no active revision never merges', async () => {
     await world.admin('POST', '/suites/drafted/revisions', { cases });
     await world.admin('PUT', '/gates/drafted', { suites: ['drafted'] });
