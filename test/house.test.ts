@@ -127,7 +127,7 @@ describe('the pages', () => {
 
   test.each(['README.md', 'ARCHITECTURE.md'])('%s names only scripts and files that exist', (page) => {
     const text = source(page);
-    const commands = [...text.matchAll(/npm run ([\w-]+)/g)].map(([, name = '']) => name);
+    const commands = [...text.matchAll(/npm run (?:-s )?(\w[\w-]*)/g)].map(([, name = '']) => name);
     expect(commands.filter((name) => scripts[name] === undefined)).toEqual([]);
     const paths = [
       ...text.matchAll(
