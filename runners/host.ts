@@ -65,6 +65,11 @@ export class Host {
     return host;
   }
 
+  /** Whether its channel has closed: nothing can be asked of it any more. */
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
   /** Sends a job, one line. */
   send(job: string): void {
     this.#input.write(`${job}\n`);

@@ -138,11 +138,8 @@ export class HostPool {
   }
 
   #keep(host: Host): void {
-    if (this.#closed) {
-      host.kill();
-      return;
-    }
-    this.#ready.push(host);
+    if (this.#closed) host.kill();
+    else if (!host.hasEnded) this.#ready.push(host);
   }
 
   #forget(host: Host): void {

@@ -47,7 +47,9 @@ export function supervise(host: Host, job: Job): Promise<JobEnd> {
       settle(() => {
         host.kill();
         void host.exited.then(() => {
-          if (loading) resolve({ end: 'stopped', at, why });
+          // What takes too much to be read, before it is loaded, takes too much as well.
+          const tooMuch = why === 'memory' || why === 'case_time' || why === 'score_time';
+          if (loading || tooMuch) resolve({ end: 'stopped', at, why });
           else reject(new RunnerError('host_lost', 'a runner host ended before it loaded a candidate'));
         });
       });

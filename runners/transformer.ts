@@ -5,6 +5,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import type { Readable, Writable } from 'node:stream';
+import pLimit from 'p-limit';
 import { RunnerError } from './errors.ts';
 import { candidateBytesMax } from './protocol.ts';
 import { Watcher } from './watcher.ts';
@@ -12,8 +13,13 @@ import { Watcher } from './watcher.ts';
 /** A script, or why the text is no module: words for the suite's author. */
 export type Transformed = { ok: true; script: string } | { ok: false; detail: string };
 
+/** Each may take a core and a gigabyte. */
+const atOnceMax = 2;
 const transformMsMax = 20_000;
 const prepareMs = 30;
+/** Exit codes of a shell whose `exec` failed. */
+const notExecutable = 126;
+const notFound = 127;
 const transformMbMax = 1_024;
 /** What esbuild writes may be this much, in bytes: more than any honest module of the largest size becomes. */
 const scriptBytesMax = 2 * candidateBytesMax;
@@ -42,6 +48,7 @@ export class Transformer {
   /** An esbuild that waits for its text, started ahead so that its start is off the critical path. Used once. */
   #spare: Child | undefined;
   #preparing: NodeJS.Timeout | undefined;
+  readonly #turns = pLimit(atOnceMax);
   #closed = false;
 
   /** Starts an esbuild for the next module, if none is waiting already. */
@@ -54,8 +61,15 @@ export class Transformer {
     });
   }
 
-  /** Text that is valid JavaScript is read as JavaScript; only if it is not, it is read as TypeScript. */
-  async transform(source: string): Promise<Transformed> {
+  /**
+   * Text that is valid JavaScript is read as JavaScript; only if it is not, it is read as TypeScript. Throws RunnerErrors.
+   * Few are read at once; the others wait.
+   */
+  transform(source: string): Promise<Transformed> {
+    return this.#turns(() => this.#transform(source));
+  }
+
+  async #transform(source: string): Promise<Transformed> {
     const child = this.#spare ?? start('js');
     this.#spare = undefined;
     const javascript = await finish(child, source);
@@ -103,7 +117,10 @@ function finish(child: Child, source: string): Promise<Transformed> {
     const errors = collect(child.stderr, tooLong);
     child.once('close', (code) => {
       const why = whyStopped();
+      const ours = code === null || code === notExecutable || code === notFound;
       if (why !== undefined) resolve({ ok: false, detail: why });
+      // Nobody here killed it, or it never ran: that says nothing about the module.
+      else if (ours) reject(new RunnerError('host_lost', 'esbuild ended before it had read the module'));
       else if (code === 0) resolve({ ok: true, script: output().replace(/^#!/, '//') });
       else resolve({ ok: false, detail: firstError(errors()) });
     });

@@ -22,6 +22,7 @@ export class Watcher {
   #sinceRestart = new FairClock();
   #last: { wallMs: number; cpuMs: number };
   #restartedMs: number;
+  #stopped = false;
 
   constructor(pid: number, watch: Watch) {
     this.#usage = new UsageReader(pid);
@@ -30,7 +31,8 @@ export class Watcher {
     this.#restartedMs = this.#last.wallMs;
     this.#timers = [
       setInterval(() => this.#lookAtMemory(), memoryLookMs),
-      setInterval(() => this.#lookAtTime(), timeLookMs),
+      // After a pause of ours, what the process has sent meanwhile is read first: a look comes after the reading.
+      setInterval(() => setImmediate(() => this.#lookAtTime()), timeLookMs),
     ];
   }
 
@@ -41,6 +43,7 @@ export class Watcher {
   }
 
   stop(): void {
+    this.#stopped = true;
     for (const timer of this.#timers) clearInterval(timer);
     this.#usage.close();
   }
@@ -51,17 +54,20 @@ export class Watcher {
   }
 
   #lookAtTime(): void {
+    if (this.#stopped) return;
     const { cpuMs } = this.#usage;
     // A process that is gone closes its channels, and that is what ends its work.
     if (cpuMs === undefined) return;
     const wallMs = performance.now();
+    const usedMs = cpuMs - this.#last.cpuMs;
     const step: UsageStep = {
-      wallMs: wallMs - this.#last.wallMs,
-      cpuMs: cpuMs - this.#last.cpuMs,
+      // When we were held up ourselves, the process may have been done, and waiting for us, all the while.
+      wallMs: Math.min(wallMs - this.#last.wallMs, Math.max(2 * timeLookMs, usedMs)),
+      cpuMs: usedMs,
       wantsCore: this.#usage.wantsCore,
     };
     // Of a step that began before the restart, only what came after it counts for the new clock.
-    const sinceRestartMs = wallMs - Math.max(this.#last.wallMs, this.#restartedMs);
+    const sinceRestartMs = Math.min(step.wallMs, wallMs - Math.max(this.#last.wallMs, this.#restartedMs));
     this.#last = { wallMs, cpuMs };
     this.#sinceStart.advance(step);
     this.#sinceRestart.advance({

@@ -9,6 +9,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The roles that may call this route; `admin` may call every one. A route without it is open to all. */
     roles?: readonly Role[];
+    /** The most keys and values in this route's JSON, where the usual bound does not do. */
+    jsonValuesMax?: number;
   }
   interface FastifyRequest {
     reader: Reader | null;

@@ -1,7 +1,7 @@
 /** The HTTP application: every route, the OpenAPI document made from the routes' schemas, and one shape for all errors. */
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import {
   createJsonSchemaTransform,
   serializerCompiler,
@@ -12,6 +12,7 @@ import type { Submissions } from '../gate/submit.ts';
 import type { Authoring } from '../suites/authoring.ts';
 import { requireTokens } from './access.ts';
 import { nameComponents } from './components.ts';
+import { hasMoreValuesThan } from './json-values.ts';
 import { answerBrokenRequest, answerProblem, RequestError } from './problems.ts';
 import { gateRoutes } from './routes/gates.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -99,8 +100,12 @@ function readJson(app: FastifyInstance): void {
   app.addContentTypeParser(
     'application/json',
     { parseAs: 'buffer' },
-    async (_request: unknown, body: Buffer) => {
+    async (request: FastifyRequest, body: Buffer) => {
       if (body.length === 0) return undefined;
+      const most = request.routeOptions.config.jsonValuesMax ?? jsonValuesMaxDefault;
+      if (hasMoreValuesThan(most, body)) {
+        throw new RequestError('invalid_request', `the body holds more than ${most} keys and values`);
+      }
       try {
         return JSON.parse(utf8.decode(body));
       } catch (error) {
@@ -109,6 +114,9 @@ function readJson(app: FastifyInstance): void {
     },
   );
 }
+
+/** Enough for every body but a suite's. */
+const jsonValuesMaxDefault = 2_000;
 
 /** The place of a mistake in JSON, and nothing of the text itself. */
 function jsonFault(error: unknown): string {

@@ -162,6 +162,10 @@ function encodeObject(value: object, up: Ancestors, room: number): string {
   const here: Ancestors = { value, up, depth };
   if (isArray(value)) return encodeArray(value, here, room);
   const prototype = getPrototypeOf(value);
+  // A prototype can be changed: an error with that of an object is still no plain object.
+  if ((prototype === objectPrototype || prototype === null) && isError(value)) {
+    throw new Refused('an error in the guise of a plain object');
+  }
   if (prototype === objectPrototype) return encodeEntries(value, '', here, room);
   if (prototype === null) return encodeEntries(value, '$bare', here, room);
   return encodeExotic(value, here, room) ?? encodeEntries(value, '$instance', here, room);

@@ -28,7 +28,7 @@ export const suiteRoutes: FastifyPluginAsyncZod<{ authoring: Authoring }> = asyn
     '/suites/:suite/revisions',
     {
       bodyLimit: suiteBytesMax,
-      config: { roles: ['author'] },
+      config: { roles: ['author'], jsonValuesMax: 10_000_000 },
       schema: {
         tags: ['suites'],
         summary: 'Seal a new revision of a suite',
