@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
+    globalSetup: 'test/template-database.ts',
     pool: 'forks',
     // Much of the time is spent waiting: for deadlines, for processes to start and to end.
     maxWorkers: 3,

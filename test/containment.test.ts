@@ -11,7 +11,8 @@ import { runCandidate } from '../runners/run-candidate.ts';
 import { type JobEnd, supervise } from '../runners/supervise.ts';
 import { Transformer } from '../runners/transformer.ts';
 import { hostsOf, processesWith } from './processes.ts';
-import { adminToken, openWorld, scoreRequest, sealSuite, temporaryFolder } from './world.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+import { adminToken, openWorld, scoreRequest, sealSuite } from './world.ts';
 
 const limits = limitsSchema.parse({});
 

@@ -8,6 +8,7 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { hostsOf, processesWith } from './processes.ts';
 import { type ServiceProcess, startProcess } from './service-process.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 import {
   adminToken,
   type Client,
@@ -17,7 +18,6 @@ import {
   sealSuite,
   startPostgres,
   startWorld,
-  temporaryFolder,
   type World,
 } from './world.ts';
 

