@@ -6,10 +6,18 @@ import { digestOf } from '../suites/sealing.ts';
 import { GateError } from './errors.ts';
 
 /** Stores a build and tells its digest. Storing it again changes nothing. */
-export async function storeCandidate(database: Database, bytes: Uint8Array): Promise<string> {
-  const digest = digestOf(bytes);
+export async function storeCandidate(
+  database: Database,
+  bytes: Uint8Array,
+  digest = digestOf(bytes),
+): Promise<string> {
   await database.insert(candidates).values({ digest, bytes }).onConflictDoNothing();
   return digest;
+}
+
+/** Sees that a build was uploaded, without reading it. Throws `candidate_not_found`. */
+export async function requireCandidate(database: Database, digest: string): Promise<void> {
+  if ((await database.$count(candidates, eq(candidates.digest, digest))) === 0) throw notFound(digest);
 }
 
 /** A build's bytes. Throws `candidate_not_found`. */
@@ -18,11 +26,13 @@ export async function findCandidate(database: Database, digest: string): Promise
     .select({ bytes: candidates.bytes })
     .from(candidates)
     .where(eq(candidates.digest, digest));
-  if (row === undefined) {
-    throw new GateError(
-      'candidate_not_found',
-      `no candidate ${digest} was uploaded: POST it to /candidates first`,
-    );
-  }
+  if (row === undefined) throw notFound(digest);
   return row.bytes;
+}
+
+function notFound(digest: string): GateError {
+  return new GateError(
+    'candidate_not_found',
+    `no candidate ${digest} was uploaded: POST it to /candidates first`,
+  );
 }

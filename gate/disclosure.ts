@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import type { Identity } from '../suites/identity.ts';
 import { unseal } from '../suites/sealing.ts';
-import type { BlockReason, SuiteScore } from './decide.ts';
+import { block, type SuiteScore } from './decide.ts';
 import { type DisclosedScore, type Failure, failureSchema, type Role, reasonSchema } from './disclosed.ts';
 import type { ScoreRecord } from './history.ts';
 
@@ -29,14 +29,14 @@ export async function disclose(score: ScoreRecord, role: Role, identity: Identit
   if (verdict === undefined) {
     // Whoever was to decide is gone: there will be no verdict, and without one nothing merges.
     if (score.deadlineAt > new Date()) return { ...attempt, state: 'running' };
-    return { ...attempt, ...blocked('indeterminate'), state: 'finished', revisions: [] };
+    return { ...attempt, ...block('indeterminate'), state: 'finished', revisions: [] };
   }
   const canMerge = verdict.verdict === 'merge' && verdict.reason === 'green';
   const coarse: DisclosedScore = {
     ...attempt,
     ...(canMerge
       ? { verdict: 'merge' as const, canMerge, reason: 'green' as const }
-      : blocked(reasonSchema.exclude(['green']).parse(verdict.reason))),
+      : block(reasonSchema.exclude(['green']).parse(verdict.reason))),
     state: 'finished',
     revisions: verdict.revisions,
   };
@@ -45,10 +45,6 @@ export async function disclose(score: ScoreRecord, role: Role, identity: Identit
   const counted = { ...coarse, passed, total, durationMs };
   if (!seesFailures.includes(role)) return counted;
   return { ...counted, failures: await openFailures(verdict.sealedFailures, identity) };
-}
-
-function blocked(reason: BlockReason) {
-  return { verdict: 'block' as const, canMerge: false, reason };
 }
 
 async function openFailures(sealed: Uint8Array | null, identity: Identity): Promise<Failure[]> {

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit, { type LimitFunction } from 'p-limit';
 import { digestOf } from '../suites/sealing.ts';
-import { findCandidate, storeCandidate } from './candidates.ts';
+import { requireCandidate, storeCandidate } from './candidates.ts';
 import { block } from './decide.ts';
 import { GateError } from './errors.ts';
 import type { Gate, ScoreRequest } from './gate.ts';
@@ -114,10 +114,11 @@ export class Submissions {
     const { database } = this.#scoring;
     if ('source' in candidate) {
       const bytes = Buffer.from(candidate.source, 'utf8');
-      this.#scoring.candidates.begin(digestOf(bytes), bytes);
-      return storeCandidate(database, bytes);
+      const digest = digestOf(bytes);
+      this.#scoring.candidates.begin(digest, bytes);
+      return storeCandidate(database, bytes, digest);
     }
-    await findCandidate(database, candidate.digest);
+    await requireCandidate(database, candidate.digest);
     return candidate.digest;
   }
 }

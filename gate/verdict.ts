@@ -1,6 +1,6 @@
 /** The question that any pipeline asks before it merges: may this commit, built to this candidate, merge now? */
 import type { Database } from '../migrations/open-database.ts';
-import type { BlockReason } from './decide.ts';
+import { block } from './decide.ts';
 import { reasonSchema, type Verdict, type VerdictQuestion } from './disclosed.ts';
 import { findNewestVerdict, isCurrent } from './history.ts';
 import { findGate } from './policies.ts';
@@ -14,20 +14,16 @@ export async function askVerdict(database: Database, question: VerdictQuestion):
   const score = await findNewestVerdict(database, question);
   const verdict = score?.verdict;
   if (score === undefined || verdict === undefined) {
-    return { ...question, ...blocked('not_scored'), scoreId: null, revisions: [] };
+    return { ...question, ...block('not_scored'), scoreId: null, revisions: [] };
   }
   const { revisions } = verdict;
   const answer = { ...question, scoreId: score.id, revisions };
   // Such a verdict rests on no revision that could have gone stale.
   const undecided = ['indeterminate', 'not_scored', 'budget_exhausted'].includes(verdict.reason);
   if (!undecided && !(await isCurrent(database, gate.gate, score.policyVersion, revisions))) {
-    return { ...answer, ...blocked('stale') };
+    return { ...answer, ...block('stale') };
   }
   const isGreen = verdict.verdict === 'merge' && verdict.reason === 'green';
-  if (!isGreen) return { ...answer, ...blocked(reasonSchema.exclude(['green']).parse(verdict.reason)) };
+  if (!isGreen) return { ...answer, ...block(reasonSchema.exclude(['green']).parse(verdict.reason)) };
   return { ...answer, verdict: 'merge', canMerge: true, reason: 'green' };
-}
-
-function blocked(reason: BlockReason) {
-  return { verdict: 'block' as const, canMerge: false, reason };
 }

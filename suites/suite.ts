@@ -96,7 +96,6 @@ export const sealedExpectationSchema = z.union(
   [z.strictObject({ predicate: z.literal(true) }), expectationSchema],
   { error: oneKind },
 );
-export type SealedExpectation = z.infer<typeof sealedExpectationSchema>;
 
 /** A case as it is sealed. `input` is carried JSON text. */
 export const sealedCaseSchema = z.strictObject({
