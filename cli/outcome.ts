@@ -188,16 +188,27 @@ function textOfSuite({ suite, activeRevision, revisions }: Suite): string {
   return `suite ${suite}: ${what}, ${revisions.length} in all`;
 }
 
-function textOfGate({ gate, active, attemptsPerChange, exposureBudgetBits }: Gate): string {
+function textOfGate({
+  gate,
+  active,
+  attemptsPerChange,
+  exposureBudgetBits,
+  disclosure,
+  overrideApprovals,
+}: Gate): string {
   const suites = active.map(({ suite, activeRevision }) => {
     return activeRevision === null
       ? `${suite} (no active revision: nothing merges)`
       : `${suite} (revision ${activeRevision})`;
   });
-  const attempts =
-    attemptsPerChange === undefined ? [] : [`at most ${attemptsPerChange} attempts per change`];
   const exposure = exposureBudgetBits === undefined ? [] : [`at most ${exposureBudgetBits} bits of exposure`];
-  return [`gate ${gate}: needs ${suites.join(', ')}`, ...attempts, ...exposure].join('; ');
+  return [
+    `gate ${gate}: needs ${suites.join(', ')}`,
+    `at most ${attemptsPerChange} attempts per change`,
+    ...exposure,
+    ...(disclosure === 'verdict' ? [] : [`discloses ${disclosure}`]),
+    ...(overrideApprovals === 1 ? [] : [`${overrideApprovals} people to override a block`]),
+  ].join('; ');
 }
 
 function counted(cases: number): string {

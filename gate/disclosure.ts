@@ -3,8 +3,7 @@
  * learn the verdict and a coarse reason, and two suites that give the same verdict look the same to them.
  */
 import { z } from 'zod';
-import type { Identity } from '../suites/identity.ts';
-import { unseal } from '../suites/sealing.ts';
+import type { Seals } from '../suites/sealing.ts';
 import { block, type SuiteScore } from './decide.ts';
 import { type DisclosedScore, type Failure, failureSchema, type Role, reasonSchema } from './disclosed.ts';
 import type { ScoreRecord } from './history.ts';
@@ -23,7 +22,7 @@ export function failuresOf(scored: SuiteScore[]): Failure[] {
 }
 
 /** A score as a reader of the given role may see it. */
-export async function disclose(score: ScoreRecord, role: Role, identity: Identity): Promise<DisclosedScore> {
+export async function disclose(score: ScoreRecord, role: Role, seals: Seals): Promise<DisclosedScore> {
   const { id, gate, change, verdict } = score;
   const attempt = { id, gate, change, candidate: { digest: score.candidate } };
   if (verdict === undefined) {
@@ -44,10 +43,10 @@ export async function disclose(score: ScoreRecord, role: Role, identity: Identit
   const { passed, total, durationMs } = verdict;
   const counted = { ...coarse, passed, total, durationMs };
   if (!seesFailures.includes(role)) return counted;
-  return { ...counted, failures: await openFailures(verdict.sealedFailures, identity) };
+  return { ...counted, failures: await openFailures(verdict.sealedFailures, seals) };
 }
 
-async function openFailures(sealed: Uint8Array | null, identity: Identity): Promise<Failure[]> {
+async function openFailures(sealed: Uint8Array | null, seals: Seals): Promise<Failure[]> {
   if (sealed === null) return [];
-  return z.array(failureSchema).parse(JSON.parse(await unseal(sealed, identity)));
+  return z.array(failureSchema).parse(JSON.parse(await seals.open(sealed)));
 }

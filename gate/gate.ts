@@ -13,6 +13,10 @@ export function wellFormed(charsMax: number) {
     });
 }
 
+/** What a gate lets `ci` and `harness` learn, from the least to the most. */
+export const disclosures = ['verdict', 'counts', 'names'] as const;
+export type Disclosure = (typeof disclosures)[number];
+
 /** Who may merge what: which suites a merge needs, and how often it may be tried. */
 export const gatePolicySchema = z.strictObject({
   suites: z
@@ -24,22 +28,32 @@ export const gatePolicySchema = z.strictObject({
     .int()
     .positive()
     .max(1_000_000)
-    .optional()
+    .default(20)
     .describe(
-      'How often one change of one repository may be scored, whoever asks; without it, any number of times.',
+      'How many candidates of one change of one repository may be scored, whoever asks, until fresh cases are activated.',
     ),
   exposureBudgetBits: z
     .number()
     .positive()
     .max(1_000_000)
     .optional()
-    .describe('Recorded with the policy. Nothing is charged against it yet.'),
+    .describe(
+      'How many bits disclosed verdicts may teach about a case before its suite needs fresh cases; without it, any number.',
+    ),
   disclosure: z
-    .literal('verdict')
+    .enum(disclosures)
     .default('verdict')
-    .describe('What ci and harness may learn: the verdict and a coarse reason.'),
+    .describe(
+      'What ci and harness may learn: the verdict and a coarse reason; how many cases passed besides; or the names of those that failed. More costs more exposure.',
+    ),
+  overrideApprovals: z
+    .union([z.literal(1), z.literal(2)])
+    .default(1)
+    .describe('How many people must agree to let a blocked commit merge.'),
 });
 export type GatePolicy = z.infer<typeof gatePolicySchema>;
+/** A policy as it is asked for: what is left out is as usual. */
+export type GatePolicyRequest = z.input<typeof gatePolicySchema>;
 
 /** A gate with its policy in force. `activeRevision` is null where a suite has none, and then nothing merges. */
 export const gateSchema = gatePolicySchema.extend({

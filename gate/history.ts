@@ -3,6 +3,7 @@ import { and, desc, eq, isNull, lt, sql } from 'drizzle-orm';
 import type { Database } from '../migrations/open-database.ts';
 import { gatePolicies, scores, verdicts } from '../migrations/tables.ts';
 import { findActive, type RevisionName } from '../suites/revisions.ts';
+import type { Sealed } from '../suites/sealing.ts';
 import { block, type Decision, type SuiteScore } from './decide.ts';
 import { revisionNamesSchema } from './disclosed.ts';
 import { GateError } from './errors.ts';
@@ -83,7 +84,8 @@ export type NewVerdict = {
   decision: Decision;
   scored: SuiteScore[];
   durationMs: number;
-  sealedFailures: Uint8Array | null;
+  /** What the suite's author may read of the failures, if there are any. */
+  failures: Sealed | undefined;
 };
 
 /**
@@ -112,7 +114,8 @@ export async function appendVerdict(database: Database, verdict: NewVerdict): Pr
       passed: results.filter((result) => result.passed).length,
       total: verdict.scored.reduce((sum, { caseCount }) => sum + caseCount, 0),
       durationMs: verdict.durationMs,
-      sealedFailures: verdict.sealedFailures,
+      sealedFailures: verdict.failures?.sealed ?? null,
+      sealedTo: verdict.failures?.recipient ?? null,
     });
     if (results.length === 0) return;
     // One parameter however many rows there are.

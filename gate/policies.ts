@@ -1,5 +1,6 @@
 /** One function for each question asked of the database about gates. A policy is never changed: a new version follows. */
 import { desc, eq, max, sql } from 'drizzle-orm';
+import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { gatePolicies } from '../migrations/tables.ts';
 import { SuiteError } from '../suites/errors.ts';
@@ -29,6 +30,7 @@ export async function setPolicy(
       .where(eq(gatePolicies.gate, gate));
     const version = (newest?.version ?? 0) + 1;
     await transaction.insert(gatePolicies).values({ ...policy, gate, version, createdBy: by });
+    await appendAudit(transaction, { by, action: 'gate.set', about: { gate, version, ...policy } });
   });
   return findGate(database, gate);
 }
@@ -75,6 +77,7 @@ async function present(database: Database, row: typeof gatePolicies.$inferSelect
   const policy = gatePolicySchema.parse({
     suites: row.suites,
     disclosure: row.disclosure,
+    overrideApprovals: row.overrideApprovals,
     ...(row.attemptsPerChange === null ? {} : { attemptsPerChange: row.attemptsPerChange }),
     ...(row.exposureBudgetBits === null ? {} : { exposureBudgetBits: row.exposureBudgetBits }),
   });

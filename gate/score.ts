@@ -8,10 +8,9 @@ import type { HostPool } from '../runners/pool.ts';
 import type { ObservedCase } from '../runners/protocol.ts';
 import { runCandidate } from '../runners/run-candidate.ts';
 import type { Transformed, Transformer } from '../runners/transformer.ts';
-import type { Identity } from '../suites/identity.ts';
 import type { OpenedSuites } from '../suites/opened-suites.ts';
 import type { RevisionName } from '../suites/revisions.ts';
-import { seal } from '../suites/sealing.ts';
+import type { Sealed, Seals } from '../suites/sealing.ts';
 import type { SuiteContents } from '../suites/suite.ts';
 import type { CandidateScripts } from './candidate-scripts.ts';
 import { block, type Decision, decide, type SuiteScore } from './decide.ts';
@@ -24,7 +23,7 @@ import { activeRevisions, findGate } from './policies.ts';
 /** What scoring stands on: the database, the opened suites, the runners and the grader. */
 export type Scoring = {
   database: Database;
-  identity: Identity;
+  seals: Seals;
   suites: OpenedSuites;
   runners: HostPool;
   candidates: CandidateScripts;
@@ -52,7 +51,7 @@ export async function scoreCandidate(scoring: Scoring, score: ScoreRecord): Prom
     decision,
     scored,
     durationMs: Math.round(performance.now() - started),
-    sealedFailures: await sealFailures(failures, scoring.identity),
+    failures: await sealFailures(failures, scoring.seals),
   });
   scoring.transformer.prepareSoon();
 }
@@ -124,8 +123,8 @@ function seedOf({ suite, revision }: RevisionName): number {
   return createHash('sha256').update(`${suite}@${revision}`).digest().readUInt32LE();
 }
 
-async function sealFailures(failures: Failure[], identity: Identity): Promise<Uint8Array | null> {
-  return failures.length === 0 ? null : seal(JSON.stringify(failures), identity.recipient);
+async function sealFailures(failures: Failure[], seals: Seals): Promise<Sealed | undefined> {
+  return failures.length === 0 ? undefined : seals.seal(JSON.stringify(failures));
 }
 
 function codeOf(error: unknown): string {

@@ -144,6 +144,6 @@ async function appendIndeterminate(
     decision: block('indeterminate'),
     scored: [],
     durationMs: 0,
-    sealedFailures: null,
+    failures: undefined,
   });
 }

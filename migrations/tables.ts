@@ -1,6 +1,7 @@
 /**
  * The tables, as Drizzle sees them. The SQL in `sql/` is generated from here (`npm run migrations`), and a check holds
- * the two together. Scores, verdicts and suites are history: the database itself refuses to change or delete them.
+ * the two together. Scores, verdicts and suites are history: the database itself refuses to change or delete them. All it lets
+ * change in a row of history is by whom its sealed bytes can be opened.
  */
 import {
   bigint,
@@ -32,9 +33,26 @@ export const tokens = pgTable('tokens', {
   id: uuid('id').primaryKey(),
   role: text('role').notNull(),
   name: text('name').notNull(),
+  /** Whose it is: two tokens of one owner are one person. */
+  owner: text('owner'),
   /** The gates that the token is limited to; null for all. */
   gates: text('gates').array(),
+  /** The suites that the token is limited to; null for all. */
+  suites: text('suites').array(),
   sha256: text('sha256').notNull().unique(),
+  createdAt: time('created_at').notNull().defaultNow(),
+  createdBy: text('created_by'),
+  expiresAt: time('expires_at'),
+  lastUsedAt: time('last_used_at'),
+  revokedAt: time('revoked_at'),
+  revokedBy: text('revoked_by'),
+});
+
+/** What the service itself must keep secret, sealed like a suite. */
+export const secrets = pgTable('secrets', {
+  name: text('name').primaryKey(),
+  sealed: bytea('sealed').notNull(),
+  recipient: text('recipient').notNull(),
   createdAt: time('created_at').notNull().defaultNow(),
 });
 
@@ -48,6 +66,8 @@ export const gatePolicies = pgTable(
     attemptsPerChange: integer('attempts_per_change'),
     exposureBudgetBits: doublePrecision('exposure_budget_bits'),
     disclosure: text('disclosure').notNull(),
+    /** How many people must agree that a block be overridden. */
+    overrideApprovals: integer('override_approvals').notNull().default(1),
     createdAt: time('created_at').notNull().defaultNow(),
     createdBy: text('created_by').notNull(),
   },
@@ -63,12 +83,29 @@ export const revisions = pgTable(
     digest: text('digest').notNull(),
     caseCount: integer('case_count').notNull(),
     sealed: bytea('sealed').notNull(),
-    /** The public recipient that the revision was sealed to. */
+    /** The service's recipient that the revision is sealed to. */
     recipient: text('recipient').notNull(),
+    /** When its author sealed it, if that was not done here. */
+    sealedAt: time('sealed_at'),
     createdAt: time('created_at').notNull().defaultNow(),
     createdBy: text('created_by').notNull(),
   },
   (table) => [primaryKey({ columns: [table.suite, table.number] })],
+);
+
+/** The cases of each revision by their identity, a keyed digest of their content. */
+export const revisionCases = pgTable(
+  'revision_cases',
+  {
+    suite: text('suite').notNull(),
+    revision: integer('revision').notNull(),
+    position: integer('position').notNull(),
+    caseDigest: text('case_digest').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.suite, table.revision, table.position] }),
+    index('revision_cases_digest').on(table.caseDigest),
+  ],
 );
 
 /** Every activation; a suite's newest names its active revision. */
@@ -116,6 +153,7 @@ export const scores = pgTable(
   (table) => [
     uniqueIndex('scores_idempotency').on(table.requestedBy, table.idempotencyKey),
     index('scores_change').on(table.gate, table.changeId, table.sequence),
+    index('scores_candidate').on(table.gate, table.candidate, table.sequence),
     index('scores_verdict').on(table.gate, table.changeId, table.commit, table.candidate, table.sequence),
   ],
 );
@@ -132,6 +170,10 @@ export const verdicts = pgTable('verdicts', {
   durationMs: doublePrecision('duration_ms').notNull(),
   /** What the suite's author may read of the failures, sealed like a suite. */
   sealedFailures: bytea('sealed_failures'),
+  /** The service's recipient that the failures are sealed to. */
+  sealedTo: text('sealed_to'),
+  /** The earlier score of the same candidate whose verdict this is: nothing was run again. */
+  repeats: uuid('repeats'),
   decidedAt: time('decided_at').notNull().defaultNow(),
 });
 
@@ -149,3 +191,67 @@ export const caseResults = pgTable(
   },
   (table) => [primaryKey({ columns: [table.scoreId, table.suite, table.position] })],
 );
+
+/** What a disclosed verdict may have taught about the cases of one revision, in bits. */
+export const charges = pgTable(
+  'charges',
+  {
+    scoreId: uuid('score_id').notNull(),
+    suite: text('suite').notNull(),
+    revision: integer('revision').notNull(),
+    bits: doublePrecision('bits').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.scoreId, table.suite] }),
+    index('charges_revision').on(table.suite, table.revision),
+  ],
+);
+
+/** What made a score look as if its candidate had seen a suite. */
+export const alarms = pgTable(
+  'alarms',
+  {
+    sequence: sequence().primaryKey(),
+    scoreId: uuid('score_id').notNull(),
+    suite: text('suite').notNull(),
+    revision: integer('revision').notNull(),
+    kind: text('kind').notNull(),
+    /** How many cases it concerns. */
+    cases: integer('cases').notNull(),
+    raisedAt: time('raised_at').notNull().defaultNow(),
+  },
+  (table) => [index('alarms_score').on(table.scoreId)],
+);
+
+/** Every approval of a human who lets one blocked commit and candidate merge. The score stays as it is. */
+export const overrides = pgTable(
+  'overrides',
+  {
+    sequence: sequence().primaryKey(),
+    scoreId: uuid('score_id').notNull(),
+    approvedBy: text('approved_by').notNull(),
+    /** Who that is: of one person only the first approval counts. */
+    person: text('person').notNull(),
+    reason: text('reason').notNull(),
+    approvedAt: time('approved_at').notNull().defaultNow(),
+  },
+  (table) => [uniqueIndex('overrides_person').on(table.scoreId, table.person)],
+);
+
+/** Who did what and when, each record hashed together with the one before it. */
+export const audit = pgTable('audit', {
+  sequence: bigint('sequence', { mode: 'number' }).primaryKey(),
+  /** JSON text, exactly as it was hashed. */
+  entry: text('entry').notNull(),
+  /** SHA-256 in hexadecimal. */
+  hash: text('hash').notNull(),
+});
+
+/** The audit's newest record now and then, signed. */
+export const auditHeads = pgTable('audit_heads', {
+  sequence: bigint('sequence', { mode: 'number' }).primaryKey(),
+  hash: text('hash').notNull(),
+  signature: text('signature').notNull(),
+  publicKey: text('public_key').notNull(),
+  signedAt: time('signed_at').notNull().defaultNow(),
+});

@@ -32,7 +32,7 @@ export type AppParts = {
 /** Builds the application; it does not listen yet. */
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const { authoring, submissions } = parts;
-  const { database, identity } = authoring;
+  const { database, seals } = authoring;
   const app = fastify({
     logger: { level: parts.logLevel, redact: ['req.headers.authorization'] },
     routerOptions: { maxParamLength: 1_000 },
@@ -82,7 +82,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   requireTokens(app, database);
   await app.register(gateRoutes, { database });
   await app.register(suiteRoutes, { authoring });
-  await app.register(scoreRoutes, { database, identity, submissions });
+  await app.register(scoreRoutes, { database, seals, submissions });
   await app.register(tokenRoutes, { database });
   await app.register(healthRoutes, { database, runnersReady: parts.runnersReady });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());

@@ -10,7 +10,9 @@ import { HostPool } from '../runners/pool.ts';
 import { limitsSchema } from '../runners/protocol.ts';
 import { Transformer } from '../runners/transformer.ts';
 import { loadIdentity } from '../suites/identity.ts';
+import { loadKeys } from '../suites/keys.ts';
 import { OpenedSuites } from '../suites/opened-suites.ts';
+import { Seals } from '../suites/sealing.ts';
 import { buildApp } from './app.ts';
 import type { Config } from './config.ts';
 import { ensureAdminToken } from './tokens.ts';
@@ -54,7 +56,7 @@ export async function startService(config: Config): Promise<Service> {
   };
   try {
     // First, because it takes no time, and a wrong one should not either.
-    const identity = await loadIdentity(config);
+    const seals = new Seals(await loadIdentity(config));
     const [database, hostCode, graderCode] = await Promise.all([
       start(openDatabase(config), (opened) => opened.close()),
       start(
@@ -79,14 +81,15 @@ export async function startService(config: Config): Promise<Service> {
       () => graders.close(),
     );
     const newAdminToken = await ensureAdminToken(database.database, config.adminToken);
+    const keys = await loadKeys(database.database, seals);
     const transformer = new Transformer();
     ending.push(async () => transformer.close());
     const grader = new Grader(graders, transformer);
-    const suites = new OpenedSuites(database.database, identity);
+    const suites = new OpenedSuites(database.database, seals);
     const submissions = new Submissions(
       {
         database: database.database,
-        identity,
+        seals,
         suites,
         runners,
         candidates: new CandidateScripts(database.database, transformer),
@@ -98,7 +101,7 @@ export async function startService(config: Config): Promise<Service> {
     );
     if (database.kind === 'pglite') await submissions.settleAbandoned();
     const app = await buildApp({
-      authoring: { database: database.database, identity, reader: grader },
+      authoring: { database: database.database, seals, keys, reader: grader },
       submissions,
       runnersReady: () => !runners.closed && runners.canStart,
       version: await readVersion(),

@@ -7,9 +7,9 @@ import { limitsSchema } from '../runners/protocol.ts';
 import { SuiteError } from './errors.ts';
 import { type Fault, quoted, readBy } from './faults.ts';
 import { listedCaseSchema } from './grader/protocol.ts';
-import type { Identity } from './identity.ts';
+import type { Keys } from './keys.ts';
 import { appendRevision, findSealed, findSuite, type RevisionName } from './revisions.ts';
-import { digestOf, seal, unseal } from './sealing.ts';
+import { digestOf, type Seals } from './sealing.ts';
 import {
   casesMax,
   type OpenedRevision,
@@ -27,11 +27,11 @@ export type SuiteReader = {
   check(cases: SealedCase[]): Promise<string[]>;
 };
 
-export type Authoring = { database: Database; identity: Identity; reader: SuiteReader };
+export type Authoring = { database: Database; seals: Seals; keys: Keys; reader: SuiteReader };
 
 /** Seals what an author wrote as the suite's next revision. Throws `suite_invalid` with words that say what to mend. */
 export async function makeRevision(
-  { database, identity, reader }: Authoring,
+  { database, seals, reader }: Authoring,
   suite: string,
   source: SuiteSource,
   options: { activate: boolean; by: string },
@@ -49,8 +49,7 @@ export async function makeRevision(
       suite,
       digest,
       caseCount: contents.cases.length,
-      sealed: await seal(clear, identity.recipient),
-      recipient: identity.recipient,
+      ...(await seals.seal(clear)),
       createdBy: options.by,
     },
     options.activate,
@@ -61,11 +60,11 @@ export async function makeRevision(
 /** Opens a revision. Throws `revision_not_found` and `seal_broken`, also when the blob is that of another suite. */
 export async function openContents(
   database: Database,
-  identity: Identity,
+  seals: Seals,
   name: RevisionName,
 ): Promise<SuiteContents> {
   const row = await findSealed(database, name);
-  const clear = await unseal(row.sealed, identity);
+  const clear = await seals.open(row.sealed);
   if (digestOf(clear) !== row.digest) throw notItsOwn(name);
   const contents = suiteContentsSchema.parse(JSON.parse(clear));
   if (contents.suite !== name.suite || contents.cases.length !== row.caseCount) throw notItsOwn(name);
@@ -75,10 +74,10 @@ export async function openContents(
 /** A revision as its author sees it: with the contents. */
 export async function openForAuthor(
   database: Database,
-  identity: Identity,
+  seals: Seals,
   name: RevisionName,
 ): Promise<OpenedRevision> {
-  const contents = await openContents(database, identity, name);
+  const contents = await openContents(database, seals, name);
   return {
     ...(await describeRevision(database, name)),
     limits: contents.limits,

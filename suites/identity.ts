@@ -6,10 +6,12 @@ import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { SuiteError } from './errors.ts';
 
 export type Identity = {
-  /** `AGE-SECRET-KEY-…`: never logged, never answered. */
-  secret: string;
-  /** `age1…`: what suites are sealed to. */
+  /** `AGE-SECRET-KEY-…`, each opens: never logged, never answered. The first is the current one, the others are being left. */
+  secrets: string[];
+  /** `age1…`, of the current one: what suites are sealed to. */
   recipient: string;
+  /** What they are sealed to besides, for example a key kept in a safe. */
+  recipients: string[];
 };
 
 export type IdentitySource = {
@@ -38,10 +40,11 @@ async function readIdentity(path: string): Promise<Identity> {
 
 async function parseIdentity(text: string, where: string): Promise<Identity> {
   // The format of age-keygen: comments, then the key.
-  const secret = text.split('\n').find((line) => line.startsWith('AGE-SECRET-KEY-'));
+  const secrets = text.split(/\s+/).filter((word) => word.startsWith('AGE-SECRET-KEY-'));
+  const [current] = secrets;
   try {
-    if (secret !== undefined) {
-      return { secret: secret.trim(), recipient: await identityToRecipient(secret.trim()) };
+    if (current !== undefined) {
+      return { secrets, recipient: await identityToRecipient(current), recipients: [] };
     }
   } catch {
     // What follows says the same, and the library's words might carry a part of the key.

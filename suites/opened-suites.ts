@@ -4,8 +4,8 @@
  */
 import type { Database } from '../migrations/open-database.ts';
 import { openContents } from './authoring.ts';
-import type { Identity } from './identity.ts';
 import type { RevisionName } from './revisions.ts';
+import type { Seals } from './sealing.ts';
 import type { SuiteContents } from './suite.ts';
 
 const openedMax = 64;
@@ -14,19 +14,19 @@ const casesMax = 100_000;
 
 export class OpenedSuites {
   readonly #database: Database;
-  readonly #identity: Identity;
+  readonly #seals: Seals;
   /** Oldest use first, as a Map keeps its order. */
   readonly #opened = new Map<string, SuiteContents>();
 
-  constructor(database: Database, identity: Identity) {
+  constructor(database: Database, seals: Seals) {
     this.#database = database;
-    this.#identity = identity;
+    this.#seals = seals;
   }
 
   /** The contents of a revision. Throws `revision_not_found` and `seal_broken`. */
   async open(name: RevisionName): Promise<SuiteContents> {
     const key = `${name.suite}@${name.revision}`;
-    const contents = this.#opened.get(key) ?? (await openContents(this.#database, this.#identity, name));
+    const contents = this.#opened.get(key) ?? (await openContents(this.#database, this.#seals, name));
     this.#opened.delete(key);
     this.#opened.set(key, contents);
     this.#forgetOldest();

@@ -1,5 +1,6 @@
 /** One function for each question asked of the database about suites and their revisions. */
 import { and, desc, eq, inArray, max, sql } from 'drizzle-orm';
+import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { activations, revisions } from '../migrations/tables.ts';
 import { SuiteError } from './errors.ts';
@@ -33,7 +34,9 @@ export async function appendRevision(
     const number = (newest?.number ?? 0) + 1;
     await transaction.insert(revisions).values({ ...revision, number });
     const name = { suite: revision.suite, revision: number };
-    if (activate) await transaction.insert(activations).values({ ...name, activatedBy: revision.createdBy });
+    const { createdBy: by, digest, caseCount: cases } = revision;
+    await appendAudit(transaction, { by, action: 'revision.made', about: { ...name, digest, cases } });
+    if (activate) await appendActivation(transaction, name, by);
     return name;
   });
 }
@@ -41,7 +44,12 @@ export async function appendRevision(
 /** Makes a revision the active one. Throws `revision_not_found`. */
 export async function activateRevision(database: Database, name: RevisionName, by: string): Promise<void> {
   await findSealed(database, name);
+  await database.transaction((transaction) => appendActivation(transaction, name, by));
+}
+
+async function appendActivation(database: Database, name: RevisionName, by: string): Promise<void> {
   await database.insert(activations).values({ ...name, activatedBy: by });
+  await appendAudit(database, { by, action: 'revision.activated', about: name });
 }
 
 /** A revision's sealed bytes. Throws `revision_not_found`. */

@@ -152,7 +152,7 @@ describe('the identity', () => {
   test("is made once, in a file that is its owner's alone, in a folder that is too", async () => {
     const dataDir = join(await folder(), 'data');
     const made = await Promise.all(Array.from({ length: 8 }, () => loadIdentity({ dataDir })));
-    expect(new Set(made.map(({ secret }) => secret)).size).toBe(1);
+    expect(new Set(made.map(({ secrets }) => secrets[0])).size).toBe(1);
     expect(await loadIdentity({ dataDir })).toEqual(made[0]);
     expect(await readdir(dataDir)).toEqual(['identity']);
     expect((await stat(join(dataDir, 'identity'))).mode & 0o777).toBe(0o600);
@@ -165,8 +165,14 @@ describe('the identity', () => {
     await writeFile(identityFile, `# created: today\n# public key: age1…\n${secret}\n`);
     const dataDir = await folder();
     const recipient = await identityToRecipient(secret);
-    expect(await loadIdentity({ dataDir, identityFile })).toEqual({ secret, recipient });
-    expect(await loadIdentity({ dataDir, identityFile, identity: other })).toMatchObject({ secret: other });
+    expect(await loadIdentity({ dataDir, identityFile })).toEqual({
+      secrets: [secret],
+      recipient,
+      recipients: [],
+    });
+    expect(await loadIdentity({ dataDir, identityFile, identity: other })).toMatchObject({
+      secrets: [other],
+    });
     expect(await readdir(dataDir)).toEqual([]);
   });
 

@@ -1,6 +1,6 @@
 /** `holdback gate …`: what a merge needs is set on the server, never by the pipeline that asks. */
 import { z } from 'zod';
-import { type GatePolicy, gatePolicySchema, gateSchema } from '../../gate/gate.ts';
+import { disclosures, type GatePolicyRequest, gatePolicySchema, gateSchema } from '../../gate/gate.ts';
 import { slugSchema } from '../../suites/suite.ts';
 import { type Client, connect, json } from '../client.ts';
 import type { Command } from '../command.ts';
@@ -17,8 +17,10 @@ export const gateSetCommand: Command = {
   positionals: [{ name: 'NAME', about: 'The gate.' }],
   flags: {
     suite: { value: 'NAME', about: 'A suite that a merge needs.', repeatable: true },
-    'attempts-per-change': { value: 'N', about: 'How often a change may be scored.' },
-    'exposure-budget-bits': { value: 'N', about: 'How much the verdicts may teach about the cases.' },
+    'attempts-per-change': { value: 'N', about: 'How many candidates of a change may be scored (20).' },
+    'exposure-budget-bits': { value: 'N', about: 'How much the verdicts may teach about a case.' },
+    disclosure: { value: 'WHAT', about: `What ci and harness may learn: ${disclosures.join(', ')}.` },
+    'override-approvals': { value: 'N', about: 'How many people must agree to override a block: 1 or 2.' },
   },
   async run(given) {
     const gate = slugSchema.safeParse(given.requiredPositional(0));
@@ -28,10 +30,13 @@ export const gateSetCommand: Command = {
       suites: given.texts('suite'),
       attemptsPerChange: given.number('attempts-per-change', { ...budget, min: 1, whole: true }),
       exposureBudgetBits: given.number('exposure-budget-bits', { ...budget, whole: false }),
+      disclosure: given.text('disclosure'),
+      overrideApprovals: given.number('override-approvals', { min: 1, max: 2, whole: true }),
     });
     if (policy.success) return { kind: 'gate', gate: await setGate(connect(), gate.data, policy.data) };
     const [issue] = policy.error.issues;
-    throw given.wrong(`${issue?.path[0] === 'suites' ? '--suite' : 'the policy'}: ${issue?.message}`);
+    const flag = { suites: '--suite', disclosure: '--disclosure' }[String(issue?.path[0])] ?? 'the policy';
+    throw given.wrong(`${flag}: ${issue?.message}`);
   },
 };
 
@@ -47,6 +52,6 @@ export const gateListCommand: Command = {
 };
 
 /** Puts a policy in force. Throws CommandError. */
-export function setGate(client: Client, gate: string, policy: GatePolicy) {
+export function setGate(client: Client, gate: string, policy: GatePolicyRequest) {
   return client.ask({ method: 'PUT', path: ['gates', gate], body: json(policy) }, answerSchema);
 }

@@ -17,7 +17,7 @@ import type { Submissions } from '../../gate/submit.ts';
 import { askVerdict } from '../../gate/verdict.ts';
 import type { Database } from '../../migrations/open-database.ts';
 import { candidateBytesMax } from '../../runners/protocol.ts';
-import type { Identity } from '../../suites/identity.ts';
+import type { Seals } from '../../suites/sealing.ts';
 import { slugSchema } from '../../suites/suite.ts';
 import { readerOf, requireGate } from '../access.ts';
 import { RequestError } from '../problems.ts';
@@ -30,10 +30,10 @@ const waitSecondsMax = 600;
 /** In JSON a character may take six bytes, as in `\u0000`. */
 const scoreBytesMax = candidateBytesMax * 2 + (64 << 10);
 
-export type ScoreRoutesOptions = { database: Database; identity: Identity; submissions: Submissions };
+export type ScoreRoutesOptions = { database: Database; seals: Seals; submissions: Submissions };
 
 export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app, options) => {
-  const { database, identity, submissions } = options;
+  const { database, seals, submissions } = options;
 
   // Raw bytes are accepted on /candidates alone: the parser lives in a scope of its own.
   await app.register(async (raw) => {
@@ -98,7 +98,7 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
         idempotencyKey: request.headers['idempotency-key'],
       });
       const score = await submissions.wait(accepted.id, waitMsOf(request.headers.prefer));
-      const disclosed = await disclose(score, reader.role, identity);
+      const disclosed = await disclose(score, reader.role, seals);
       if (disclosed.state === 'finished') return reply.code(200).send(disclosed);
       return reply
         .code(202)
@@ -123,7 +123,7 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
       const reader = readerOf(request);
       const score = await findScore(database, request.params.id);
       requireGate(reader, score.gate);
-      return disclose(score, reader.role, identity);
+      return disclose(score, reader.role, seals);
     },
   );
 
@@ -182,7 +182,7 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
       return {
         gate,
         change,
-        scores: await Promise.all(page.map((record) => disclose(record, reader.role, identity))),
+        scores: await Promise.all(page.map((record) => disclose(record, reader.role, seals))),
         next: records.length > limit ? (page.at(-1)?.sequence ?? null) : null,
       };
     },

@@ -20,7 +20,7 @@ const suiteBytesMax = 64 << 20;
 const revisionMax = 2_147_483_647;
 
 export const suiteRoutes: FastifyPluginAsyncZod<{ authoring: Authoring }> = async (app, { authoring }) => {
-  const { database, identity } = authoring;
+  const { database, seals } = authoring;
   const suiteParams = z.strictObject({ suite: slugSchema });
   const revisionParams = suiteParams.extend({ revision: z.coerce.number().int().min(1).max(revisionMax) });
 
@@ -107,6 +107,6 @@ export const suiteRoutes: FastifyPluginAsyncZod<{ authoring: Authoring }> = asyn
     async (request) =>
       readerOf(request).role === 'lead'
         ? describeRevision(database, request.params)
-        : openForAuthor(database, identity, request.params),
+        : openForAuthor(database, seals, request.params),
   );
 };
