@@ -7,8 +7,10 @@ import { findPackageJSON } from 'node:module';
 import { z } from 'zod';
 import { Arguments } from './arguments.ts';
 import { type Command, helpOf, helpOfAll } from './command.ts';
+import { alarmsCommand } from './commands/alarms.ts';
 import { demoCommand } from './commands/demo.ts';
-import { gateListCommand, gateSetCommand } from './commands/gate.ts';
+import { gateExposureCommand, gateListCommand, gateSetCommand } from './commands/gate.ts';
+import { overrideCommand } from './commands/override.ts';
 import { scoreCommand } from './commands/score.ts';
 import { serveCommand } from './commands/serve.ts';
 import {
@@ -27,12 +29,15 @@ const commands: Command[] = [
   demoCommand,
   scoreCommand,
   verdictCommand,
+  overrideCommand,
+  alarmsCommand,
   suiteCheckCommand,
   suitePushCommand,
   suiteActivateCommand,
   suiteListCommand,
   gateSetCommand,
   gateListCommand,
+  gateExposureCommand,
   tokenCreateCommand,
 ];
 

@@ -3,7 +3,7 @@
  * disagree. Exit code 0 of a score or verdict needs all that a merge needs; everything odd is something else.
  */
 import { styleText } from 'node:util';
-import type { Verdict } from '../gate/disclosed.ts';
+import type { GateExposure, RaisedAlarm, Verdict } from '../gate/disclosed.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Revision, Suite } from '../suites/suite.ts';
 import type { DemoReport } from './commands/demo.ts';
@@ -23,6 +23,8 @@ export type Outcome =
   | { kind: 'suites'; suites: Suite[] }
   | { kind: 'gate'; gate: Gate }
   | { kind: 'gates'; gates: Gate[] }
+  | { kind: 'exposure'; exposure: GateExposure }
+  | { kind: 'alarms'; alarms: RaisedAlarm[] }
   | { kind: 'token'; token: CreatedToken }
   | { kind: 'demo'; report: DemoReport }
   | { kind: 'served' }
@@ -91,6 +93,14 @@ export function present(outcome: Outcome): Presentation {
         text: lines(outcome.gates.map(textOfGate), 'no gates yet'),
         json: { gates: outcome.gates },
       };
+    case 'exposure':
+      return { ...done, text: textOfExposure(outcome.exposure), json: outcome.exposure };
+    case 'alarms':
+      return {
+        ...done,
+        text: lines(outcome.alarms.map(textOfAlarm), 'no alarms'),
+        json: { alarms: outcome.alarms },
+      };
     case 'token': {
       const { token, role, name } = outcome.token;
       // The token alone is on stdout, so that a script can take it from there.
@@ -114,11 +124,13 @@ export function present(outcome: Outcome): Presentation {
 type Decided = Pick<Verdict, 'verdict' | 'canMerge' | 'reason'>;
 
 function exitCodeOf({ verdict, canMerge, reason }: Decided): ExitCode {
-  return verdict === 'merge' && canMerge === true && reason === 'green' ? 0 : 1;
+  const isMerge = verdict === 'merge' && canMerge === true;
+  return isMerge && (reason === 'green' || reason === 'overridden') ? 0 : 1;
 }
 
 const reasons: Record<Verdict['reason'], string> = {
   green: 'every case of every required suite passed',
+  overridden: 'it was blocked, and people with the right to have let it merge',
   red: 'not every case passed',
   not_scored: 'this build of this commit has no score that counts',
   stale: 'the gate has come to require something else since: score again',
@@ -139,7 +151,17 @@ function headline(decided: Decided): string {
 }
 
 function textOfScore(score: FinishedScore): string {
-  const { gate, change, candidate, revisions, passed, total, durationMs, failures = [] } = score;
+  const {
+    gate,
+    change,
+    candidate,
+    revisions,
+    passed,
+    total,
+    durationMs,
+    failures = [],
+    failing = [],
+  } = score;
   const time = durationMs === undefined ? '' : ` in ${Math.round(durationMs)} ms`;
   const counts =
     passed === undefined || total === undefined ? undefined : `passed ${passed} of ${counted(total)}${time}`;
@@ -153,9 +175,31 @@ function textOfScore(score: FinishedScore): string {
     `candidate ${candidate.digest}`,
     `score ${score.id}${textOfRevisions(revisions)}`,
     ...(counts === undefined ? [] : [counts]),
+    ...failing.map((name) => clip(`  ${printable(name)}`, 300)),
     ...shown,
     ...more,
+    ...notesOnScore(score),
   ].join('\n');
+}
+
+/** What those who may see it are told besides: alarms, what a green proves, who has overridden a block. */
+function notesOnScore({ alarms = [], assurance = [], override, repeats }: FinishedScore): string[] {
+  const percent = (share: number) => `${(share * 100).toPrecision(3)} %`;
+  const approvals = override?.approvals ?? [];
+  return [
+    ...(repeats ? [`the same candidate was scored before: ${repeats}`] : []),
+    ...alarms.map(
+      ({ suite, kind, cases }) => `ALARM  ${suite}: ${kind} (${counted(cases)}): was the suite leaked?`,
+    ),
+    ...assurance.map(
+      ({ suite, cases, bits, confidence, failureRateAtMost }) =>
+        `${suite}: fails on at most ${percent(failureRateAtMost)} of such inputs, with confidence ${percent(confidence)} (${counted(cases)}, ${bits.toFixed(1)} bits disclosed)`,
+    ),
+    ...approvals.map(({ person, reason }) => printable(`override by ${person}: ${reason}`)),
+    ...(override === undefined || approvals.length >= override.needed
+      ? []
+      : [`${approvals.length} of ${override.needed} people have approved to override it`]),
+  ];
 }
 
 function textOfVerdict(verdict: Verdict): string {
@@ -166,6 +210,21 @@ function textOfVerdict(verdict: Verdict): string {
     `candidate ${candidate}`,
     ...(scoreId === null ? [] : [`score ${scoreId}${textOfRevisions(revisions)}`]),
   ].join('\n');
+}
+
+function textOfExposure({ gate, budgetBits, suites }: GateExposure): string {
+  const budget = budgetBits === null ? '' : ` of ${budgetBits}`;
+  const rows = suites.map(
+    ({ suite, revision, bits }) => `${suite} revision ${revision}: ${bits.toFixed(1)}${budget} bits`,
+  );
+  return lines(rows, `gate ${gate} has no active revision`);
+}
+
+function textOfAlarm({ raisedAt, gate, change, suite, revision, kind, cases, score }: RaisedAlarm): string {
+  const what = kind === 'tripwire' ? 'gave the answer of a tripwire' : 'holds fingerprints';
+  return printable(
+    `${raisedAt}  ${suite} revision ${revision}: change ${change.id} at gate ${gate} ${what} (${counted(cases)}), score ${score}`,
+  );
 }
 
 function textOfRevisions(revisions: Verdict['revisions']): string {

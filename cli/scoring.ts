@@ -11,10 +11,10 @@ import { type Client, json } from './client.ts';
 import { CommandError } from './errors.ts';
 
 /** A newer service may tell more. */
-const finishedSchema = finishedScoreSchema.loose();
-const scoreSchema = z.discriminatedUnion('state', [runningScoreSchema.loose(), finishedSchema]);
+export const finishedAnswerSchema = finishedScoreSchema.loose();
+const scoreSchema = z.discriminatedUnion('state', [runningScoreSchema.loose(), finishedAnswerSchema]);
 export type Score = z.infer<typeof scoreSchema>;
-export type FinishedScore = z.infer<typeof finishedSchema>;
+export type FinishedScore = z.infer<typeof finishedAnswerSchema>;
 
 const uploadSchema = z.object({ digest: digestSchema });
 

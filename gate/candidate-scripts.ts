@@ -11,11 +11,14 @@ const scriptsMax = 32;
 /** All scripts that are kept, in characters. */
 const scriptCharsMax = 64 << 20;
 
+/** A candidate: its text, and the script that it becomes or why it is none. */
+export type ReadCandidate = { text: string; script: Transformed };
+
 export class CandidateScripts {
   readonly #database: Database;
   readonly #transformer: Transformer;
   /** Oldest use first, as a Map keeps its order. */
-  readonly #scripts = new Map<string, { reading: Promise<Transformed>; chars: number }>();
+  readonly #scripts = new Map<string, { reading: Promise<ReadCandidate>; chars: number }>();
 
   constructor(database: Database, transformer: Transformer) {
     this.#database = database;
@@ -28,15 +31,15 @@ export class CandidateScripts {
     const reading = this.#read(bytes);
     // Whoever asks for it hears of a failure; and it is read again next time.
     reading.then(
-      ({ ok }) => !ok && this.#scripts.delete(digest),
+      ({ script }) => !script.ok && this.#scripts.delete(digest),
       () => this.#scripts.delete(digest),
     );
     this.#scripts.set(digest, { reading, chars: bytes.length });
     this.#forgetOldest();
   }
 
-  /** The candidate as a script, or why it is none. Throws `candidate_not_found` and RunnerErrors. */
-  async get(digest: string): Promise<Transformed> {
+  /** The candidate as text and script. Throws `candidate_not_found` and RunnerErrors. */
+  async get(digest: string): Promise<ReadCandidate> {
     const known = this.#scripts.get(digest);
     if (known === undefined) {
       const bytes = await findCandidate(this.#database, digest);
@@ -48,9 +51,10 @@ export class CandidateScripts {
     return known.reading;
   }
 
-  async #read(bytes: Uint8Array): Promise<Transformed> {
-    if (!isUtf8(bytes)) return { ok: false, detail: 'its bytes are not UTF-8 text' };
-    return this.#transformer.transform(new TextDecoder().decode(bytes));
+  async #read(bytes: Uint8Array): Promise<ReadCandidate> {
+    const text = new TextDecoder().decode(bytes);
+    if (!isUtf8(bytes)) return { text, script: { ok: false, detail: 'its bytes are not UTF-8 text' } };
+    return { text, script: await this.#transformer.transform(text) };
   }
 
   #forgetOldest(): void {

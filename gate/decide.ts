@@ -42,9 +42,63 @@ export type Block = { readonly verdict: 'block'; readonly canMerge: false; reado
 /** `merge` comes with one reason alone, and every other reason blocks. */
 export type Decision = Merge | Block;
 
+/** What humans made of a block: the one other way to merge. As with Merge, only this file can make one. */
+class Override {
+  readonly verdict = 'merge';
+  readonly canMerge = true;
+  readonly reason = 'overridden';
+  readonly #agreed = true;
+
+  static is(value: object): boolean {
+    return #agreed in value;
+  }
+}
+
+/** A block, or what humans made of it: a merge only if as many different people as are needed have agreed. */
+export function overrule(
+  decision: Block,
+  override: { needed: number; approvals: { person: string }[] } | undefined,
+): Block | Override {
+  if (override === undefined) return decision;
+  const people = new Set(override.approvals.map(({ person }) => person));
+  return override.needed >= 1 && people.size >= override.needed ? new Override() : decision;
+}
+
 /** This is all that an error can become. */
 export function block(reason: BlockReason): Block {
   return { verdict: 'block', canMerge: false, reason };
+}
+
+/** A verdict that was decided earlier, as it is stored. */
+export type Decided = {
+  verdict: string;
+  reason: string;
+  revisions: { suite: string; revision: number }[];
+  passed: number;
+  total: number;
+};
+
+/**
+ * Decides about a candidate that was scored before, against the same revisions: the same again. Undefined where that verdict does not
+ * settle it, and the candidate has to be scored.
+ */
+export function decideAgain(
+  required: string[],
+  active: { suite: string; revision: number }[],
+  earlier: Decided,
+): Decision | undefined {
+  const { revisions, passed, total } = earlier;
+  const sameRevisions =
+    revisions.length === required.length &&
+    required.every((suite) => {
+      const [name, ...more] = active.filter((candidate) => candidate.suite === suite);
+      const scored = revisions.filter((candidate) => candidate.suite === suite);
+      return more.length === 0 && scored.length === 1 && scored[0]?.revision === name?.revision;
+    });
+  if (required.length === 0 || !sameRevisions) return undefined;
+  if (earlier.verdict === 'block' && earlier.reason === 'red') return block('red');
+  const isGreen = earlier.verdict === 'merge' && earlier.reason === 'green' && passed === total && total > 0;
+  return isGreen ? new Merge() : undefined;
 }
 
 /**

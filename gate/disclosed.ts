@@ -20,7 +20,8 @@ export const failureSchema = z.strictObject({
 });
 export type Failure = z.infer<typeof failureSchema>;
 
-export const reasonSchema = z.enum(['green', ...blockReasons]);
+/** `green` and `overridden` come with `merge` alone, every other reason with `block`. */
+export const reasonSchema = z.enum(['green', 'overridden', ...blockReasons]);
 
 const attemptSchema = z.strictObject({
   id: z.uuid(),
@@ -28,6 +29,57 @@ const attemptSchema = z.strictObject({
   change: changeSchema,
   candidate: z.strictObject({ digest: digestSchema }),
 });
+
+/** Humans who let a blocked commit and candidate merge. */
+export const overrideSchema = z.strictObject({
+  scored: z.enum(blockReasons).describe('The reason of the block, which stays in history.'),
+  needed: z.int().positive().describe('How many people must agree.'),
+  approvals: z.array(
+    z.strictObject({ person: z.string(), reason: z.string(), approvedAt: z.iso.datetime() }),
+  ),
+});
+export type DisclosedOverride = z.infer<typeof overrideSchema>;
+
+/** What a green proves of one suite's kind of inputs: see assurance.ts. */
+export const assuranceSchema = z.strictObject({
+  suite: slugSchema,
+  cases: z.int().positive(),
+  bits: z
+    .number()
+    .nonnegative()
+    .describe('What earlier disclosed verdicts may have taught about these cases.'),
+  confidence: z.number(),
+  failureRateAtMost: z.number(),
+});
+
+/** Why a candidate looks as if it had seen a suite. */
+export const alarmSchema = z.strictObject({
+  suite: slugSchema,
+  revision: z.int().positive(),
+  kind: z.enum(['tripwire', 'fingerprints']),
+  cases: z.int().positive(),
+});
+
+/** What was spent of a gate's budget: of each active revision, the bits of the case that was charged most, by whichever gate. */
+export const exposureSchema = z.strictObject({
+  gate: slugSchema,
+  budgetBits: z.number().nullable(),
+  attemptsPerChange: z.int().positive(),
+  suites: z.array(
+    z.strictObject({ suite: slugSchema, revision: z.int().positive(), bits: z.number().nonnegative() }),
+  ),
+});
+export type GateExposure = z.infer<typeof exposureSchema>;
+
+/** An alarm with the score that raised it. */
+export const raisedAlarmSchema = alarmSchema.extend({
+  score: z.uuid(),
+  gate: slugSchema,
+  change: changeSchema,
+  candidate: digestSchema,
+  raisedAt: z.iso.datetime(),
+});
+export type RaisedAlarm = z.infer<typeof raisedAlarmSchema>;
 
 /** A score that has no verdict yet. */
 export const runningScoreSchema = attemptSchema.extend({ state: z.literal('running') });
@@ -43,7 +95,18 @@ export const finishedScoreSchema = attemptSchema.extend({
   total: z.int().nonnegative().optional(),
   durationMs: z.number().nonnegative().optional(),
   failures: z.array(failureSchema).optional(),
+  failing: z.array(z.string()).optional().describe('Names alone, where the gate discloses them.'),
+  repeats: z
+    .uuid()
+    .nullable()
+    .optional()
+    .describe('The score whose verdict this is: the candidate was the same.'),
+  alarms: z.array(alarmSchema).optional().describe('Why the candidate looks as if it had seen a suite.'),
+  assurance: z.array(assuranceSchema).optional().describe('What a green proves.'),
+  override: overrideSchema.optional(),
 });
+
+export type FinishedScore = z.infer<typeof finishedScoreSchema>;
 
 export const disclosedScoreSchema = z.discriminatedUnion('state', [runningScoreSchema, finishedScoreSchema]);
 export type DisclosedScore = z.infer<typeof disclosedScoreSchema>;

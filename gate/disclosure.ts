@@ -1,16 +1,40 @@
 /**
  * The only function that turns a score into something a reader sees. What CI prints the agent reads, so `ci` and `harness`
- * learn the verdict and a coarse reason, and two suites that give the same verdict look the same to them.
+ * learn the verdict and a coarse reason, on the boundaries of time slots, and two suites that give the same verdict look the
+ * same to them. A gate may have them told more, and its suites are charged for it.
  */
 import { z } from 'zod';
+import { appendAudit } from '../migrations/append-audit.ts';
+import type { Database } from '../migrations/open-database.ts';
 import type { Seals } from '../suites/sealing.ts';
-import { block, type SuiteScore } from './decide.ts';
-import { type DisclosedScore, type Failure, failureSchema, type Role, reasonSchema } from './disclosed.ts';
-import type { ScoreRecord } from './history.ts';
+import { failureRateAtMost } from './assurance.ts';
+import { block, overrule, type SuiteScore } from './decide.ts';
+import {
+  type DisclosedScore,
+  type Failure,
+  type FinishedScore,
+  failureSchema,
+  type Role,
+  reasonSchema,
+} from './disclosed.ts';
+import { findExposures } from './exposure.ts';
+import { countCases, findAlarms, type ScoreRecord } from './history.ts';
+import { findOverride } from './overrides.ts';
+import { findDisclosure } from './policies.ts';
+import { publishedAt } from './publication.ts';
 
-/** Who reads counts and durations, and who reads failures with the names of cases. */
+/** Who is asking: what they may see follows from the role, within the suites that they are limited to. */
+export type ScoreReader = { tokenId: string; role: Role; suites: string[] | null };
+
+export type Disclosing = { database: Database; seals: Seals; slotMs: number };
+
+/** Those whom agents hear from; who reads counts and durations; and who reads failures with the names of cases. */
+const agentsRead: readonly Role[] = ['ci', 'harness'];
 const seesCounts: readonly Role[] = ['author', 'lead', 'admin'];
 const seesFailures: readonly Role[] = ['author', 'admin'];
+
+/** An assurance holds but for this chance. */
+const delta = 0.05;
 
 /** What of a score's results is kept for its author: the cases that did not pass. */
 export function failuresOf(scored: SuiteScore[]): Failure[] {
@@ -21,29 +45,115 @@ export function failuresOf(scored: SuiteScore[]): Failure[] {
   );
 }
 
-/** A score as a reader of the given role may see it. */
-export async function disclose(score: ScoreRecord, role: Role, seals: Seals): Promise<DisclosedScore> {
+/** From when on a reader of this role may know of the verdict; undefined while there is none. */
+export function knownFrom(score: ScoreRecord, role: Role, slotMs: number): Date | undefined {
+  const { requestedAt, verdict } = score;
+  if (verdict === undefined) return undefined;
+  return agentsRead.includes(role) ? publishedAt(requestedAt, verdict.decidedAt, slotMs) : verdict.decidedAt;
+}
+
+/** Whether a reader of this role may know of the verdict now. */
+export function isKnown(score: ScoreRecord, role: Role, slotMs: number): boolean {
+  const from = knownFrom(score, role, slotMs);
+  return from !== undefined && (from <= new Date() || !agentsRead.includes(role));
+}
+
+/** A verdict as everybody may know it: overridden where enough people have agreed, else as it was decided. */
+export async function decisionOf(
+  database: Database,
+  score: ScoreRecord,
+): Promise<Pick<FinishedScore, 'verdict' | 'canMerge' | 'reason'>> {
+  const { verdict } = score;
+  if (verdict?.verdict === 'merge' && verdict.reason === 'green') {
+    return { verdict: 'merge', canMerge: true, reason: 'green' };
+  }
+  const blocked = block(blockReason.parse(verdict?.reason ?? 'indeterminate'));
+  const { verdict: answer, canMerge, reason } = overrule(blocked, await findOverride(database, score));
+  return { verdict: answer, canMerge, reason };
+}
+
+const blockReason = reasonSchema.exclude(['green', 'overridden']);
+
+/** A score as its reader may see it. Who is shown how cases ended is recorded in the audit first. */
+export async function disclose(
+  { database, seals, slotMs }: Disclosing,
+  score: ScoreRecord,
+  reader: ScoreReader,
+): Promise<DisclosedScore> {
   const { id, gate, change, verdict } = score;
+  const { role } = reader;
   const attempt = { id, gate, change, candidate: { digest: score.candidate } };
-  if (verdict === undefined) {
+  if (verdict === undefined && score.deadlineAt <= new Date()) {
     // Whoever was to decide is gone: there will be no verdict, and without one nothing merges.
-    if (score.deadlineAt > new Date()) return { ...attempt, state: 'running' };
     return { ...attempt, ...block('indeterminate'), state: 'finished', revisions: [] };
   }
-  const canMerge = verdict.verdict === 'merge' && verdict.reason === 'green';
-  const coarse: DisclosedScore = {
+  if (verdict === undefined || !isKnown(score, role, slotMs)) return { ...attempt, state: 'running' };
+  const coarse: FinishedScore = {
     ...attempt,
-    ...(canMerge
-      ? { verdict: 'merge' as const, canMerge, reason: 'green' as const }
-      : block(reasonSchema.exclude(['green']).parse(verdict.reason))),
+    ...(await decisionOf(database, score)),
     state: 'finished',
     revisions: verdict.revisions,
   };
-  if (!seesCounts.includes(role)) return coarse;
-  const { passed, total, durationMs } = verdict;
-  const counted = { ...coarse, passed, total, durationMs };
+  if (!seesCounts.includes(role)) return { ...coarse, ...(await told(database, score, seals)) };
+  const counted: FinishedScore = {
+    ...coarse,
+    passed: verdict.passed,
+    total: verdict.total,
+    durationMs: verdict.durationMs,
+    repeats: verdict.repeats,
+    alarms: await findAlarms(database, score),
+    ...(await assured(database, score)),
+    ...(await overridden(database, score)),
+  };
   if (!seesFailures.includes(role)) return counted;
-  return { ...counted, failures: await openFailures(verdict.sealedFailures, seals) };
+  const failures = await openFailures(verdict.sealedFailures, seals);
+  const theirs = failures.filter(({ suite }) => reader.suites === null || reader.suites.includes(suite));
+  if (theirs.length > 0) {
+    const about = { score: id, gate, cases: theirs.length };
+    await appendAudit(database, { by: reader.tokenId, action: 'score.failures_read', about });
+  }
+  return { ...counted, failures: theirs };
+}
+
+/** What the gate has `ci` and `harness` told besides, as its policy was when the score was charged for it. */
+async function told(
+  database: Database,
+  score: ScoreRecord,
+  seals: Seals,
+): Promise<Partial<Pick<FinishedScore, 'passed' | 'total' | 'failing'>>> {
+  const disclosure = await findDisclosure(database, score.gate, score.policyVersion);
+  const { verdict } = score;
+  const wasScored = verdict?.reason === 'green' || verdict?.reason === 'red';
+  if (disclosure === 'verdict' || verdict === undefined || !wasScored) return {};
+  if (disclosure === 'counts') return { passed: verdict.passed, total: verdict.total };
+  const failures = await openFailures(verdict.sealedFailures, seals);
+  return {
+    passed: verdict.passed,
+    total: verdict.total,
+    failing: failures.map(({ suite, case: name }) => `${suite}: ${name}`),
+  };
+}
+
+/** What a green proves of the inputs that each suite's cases stand for. */
+async function assured(database: Database, score: ScoreRecord): Promise<Pick<FinishedScore, 'assurance'>> {
+  const { verdict } = score;
+  if (verdict?.reason !== 'green') return {};
+  const exposures = await findExposures(database, verdict.revisions, score);
+  const counts = await countCases(database, verdict.revisions);
+  return {
+    assurance: exposures.map(({ suite, revision, bits }) => {
+      const cases = counts.find((one) => one.suite === suite && one.revision === revision)?.cases ?? 0;
+      const failureRate = failureRateAtMost({ cases, bits, delta });
+      return { suite, cases, bits, confidence: 1 - delta, failureRateAtMost: failureRate };
+    }),
+  };
+}
+
+async function overridden(database: Database, score: ScoreRecord): Promise<Pick<FinishedScore, 'override'>> {
+  if (score.verdict?.verdict !== 'block') return {};
+  const override = await findOverride(database, score);
+  if (override === undefined) return {};
+  return { override: { ...override, scored: blockReason.parse(score.verdict.reason) } };
 }
 
 async function openFailures(sealed: Uint8Array | null, seals: Seals): Promise<Failure[]> {

@@ -4,6 +4,9 @@ export type GateErrorCode =
   | 'gate_not_found'
   | 'score_not_found'
   | 'candidate_not_found'
+  /** An override of a score that does not block, or a second one by the same person. */
+  | 'override_not_needed'
+  | 'override_given'
   /** The idempotency key was used before for another request. */
   | 'idempotency_conflict'
   /** As many scores are waiting as the service accepts. */

@@ -159,16 +159,18 @@ export class Grader implements SuiteReader {
   }
 }
 
-/** A failing result, until the grader says otherwise. */
+/** A failing result, until the grader says otherwise. A tripwire passes unless its answer turns up somewhere. */
 function ungraded(testCase: SealedCase, observed: ObservedCase | undefined, position: number): CaseResult {
   const observation = observed?.observation ?? { outcome: 'not_run' as const };
+  const isTripwire = 'tripwire' in testCase.expect;
+  const ended = observation.outcome === 'returned' || observation.outcome === 'threw';
   const detail = 'detail' in observation && observation.detail !== undefined ? `: ${observation.detail}` : '';
   return {
     name: testCase.name,
     position,
     outcome: observation.outcome,
-    passed: false,
-    message: `it ended as ${observation.outcome}${detail}`,
+    passed: isTripwire && ended,
+    message: isTripwire && ended ? '' : `it ended as ${observation.outcome}${detail}`,
     durationMs: observed?.durationMs ?? 0,
   };
 }
@@ -182,6 +184,7 @@ function gradeItem(
   if (testCase === undefined || observed === undefined) return undefined;
   const { observation } = observed;
   const { expect, input } = testCase;
+  if ('tripwire' in expect) return undefined;
   if ('predicate' in expect) {
     if (observation.outcome !== 'returned') return undefined;
     return { position, expect: null, input, observation: observation.value };

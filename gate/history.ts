@@ -1,11 +1,12 @@
 /** One function for each question asked of the database about scores and verdicts. Rows are appended, never changed. */
-import { and, desc, eq, isNull, lt, sql } from 'drizzle-orm';
+import { and, desc, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm';
+import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
-import { gatePolicies, scores, verdicts } from '../migrations/tables.ts';
+import { alarms, charges, gatePolicies, revisions, scores, verdicts } from '../migrations/tables.ts';
 import { findActive, type RevisionName } from '../suites/revisions.ts';
 import type { Sealed } from '../suites/sealing.ts';
 import { block, type Decision, type SuiteScore } from './decide.ts';
-import { revisionNamesSchema } from './disclosed.ts';
+import { alarmSchema, type RaisedAlarm, revisionNamesSchema } from './disclosed.ts';
 import { GateError } from './errors.ts';
 import type { Change } from './gate.ts';
 import { policyVersion } from './policies.ts';
@@ -17,6 +18,7 @@ export type NewScore = {
   change: Change;
   candidate: string;
   requestedBy: string;
+  requestedAt: Date;
   deadlineAt: Date;
   idempotencyKey: string | undefined;
   requestDigest: string;
@@ -46,6 +48,9 @@ export type StoredVerdict = {
   total: number;
   durationMs: number;
   sealedFailures: Uint8Array | null;
+  sealedTo: string | null;
+  /** The score whose verdict this repeats. */
+  repeats: string | null;
   decidedAt: Date;
 };
 
@@ -59,11 +64,19 @@ export async function appendScore(
 ): Promise<{ record: ScoreRecord; isNew: boolean }> {
   const { change, ...rest } = score;
   const { id: changeId, ...changeRest } = change;
-  const [row] = await database
-    .insert(scores)
-    .values({ ...rest, ...changeRest, changeId, idempotencyKey: score.idempotencyKey ?? null })
-    .onConflictDoNothing({ target: [scores.requestedBy, scores.idempotencyKey] })
-    .returning();
+  const row = await database.transaction(async (transaction) => {
+    const [appended] = await transaction
+      .insert(scores)
+      .values({ ...rest, ...changeRest, changeId, idempotencyKey: score.idempotencyKey ?? null })
+      .onConflictDoNothing({ target: [scores.requestedBy, scores.idempotencyKey] })
+      .returning();
+    if (appended !== undefined) {
+      const { id, gate, candidate, requestedBy: by } = score;
+      const about = { score: id, gate, change: changeId, commit: change.commit, candidate };
+      await appendAudit(transaction, { by, action: 'score.accepted', about });
+    }
+    return appended;
+  });
   if (row !== undefined) return { record: toRecord({ scores: row, verdicts: null }), isNew: true };
   const [earlier] = await select(database).where(
     and(eq(scores.requestedBy, score.requestedBy), eq(scores.idempotencyKey, score.idempotencyKey ?? '')),
@@ -77,53 +90,97 @@ export async function appendScore(
   return { record: toRecord(earlier), isNew: false };
 }
 
+/** What a candidate seems to know of a suite. */
+export type Alarm = RevisionName & { kind: 'tripwire' | 'fingerprints'; cases: number };
+
 export type NewVerdict = {
   scoreId: string;
   gate: string;
   policyVersion: number;
   decision: Decision;
+  decidedAt: Date;
+  /** What was scored, one result for each case; nothing where nothing ran. */
   scored: SuiteScore[];
+  /** The earlier score of which this verdict is a repetition. */
+  repeats: ScoreRecord | undefined;
   durationMs: number;
   /** What the suite's author may read of the failures, if there are any. */
   failures: Sealed | undefined;
+  /** What the verdict, once disclosed, may teach about the cases of each revision, in bits. */
+  charges: (RevisionName & { bits: number })[];
+  alarms: Alarm[];
 };
 
 /**
- * Appends the one verdict of a score with all its case results, in one transaction. If meanwhile the policy or an active
- * revision has changed, the verdict becomes `stale`: what was scored is not what the gate asks for now.
+ * Appends the one verdict of a score with all its case results, charges and alarms, in one transaction. If meanwhile the policy
+ * or an active revision has changed, the verdict becomes `stale`: what was scored is not what the gate asks for now.
  */
 export async function appendVerdict(database: Database, verdict: NewVerdict): Promise<void> {
+  const { scoreId, scored, repeats } = verdict;
+  const names = repeats?.verdict?.revisions ?? scored.map(({ suite, revision }) => ({ suite, revision }));
+  const results = scored.flatMap(({ suite, revision, results: ofSuite }) =>
+    ofSuite.map(({ position, outcome, passed, durationMs }) => ({
+      suite,
+      revision,
+      position,
+      outcome,
+      passed,
+      duration_ms: durationMs,
+    })),
+  );
+  const counts = repeats?.verdict ?? {
+    passed: results.filter((result) => result.passed).length,
+    total: scored.reduce((sum, { caseCount }) => sum + caseCount, 0),
+  };
   await database.transaction(async (transaction) => {
-    const current = await isCurrent(transaction, verdict.gate, verdict.policyVersion, verdict.scored);
+    const current = await isCurrent(transaction, verdict.gate, verdict.policyVersion, names);
     const decision = verdict.decision.verdict === 'merge' && !current ? block('stale') : verdict.decision;
-    const results = verdict.scored.flatMap(({ suite, revision, results: ofSuite }) =>
-      ofSuite.map(({ position, outcome, passed, durationMs }) => ({
-        suite,
-        revision,
-        position,
-        outcome,
-        passed,
-        duration_ms: durationMs,
-      })),
-    );
     await transaction.insert(verdicts).values({
-      scoreId: verdict.scoreId,
+      scoreId,
       verdict: decision.verdict,
       reason: decision.reason,
-      revisions: verdict.scored.map(({ suite, revision }) => ({ suite, revision })),
-      passed: results.filter((result) => result.passed).length,
-      total: verdict.scored.reduce((sum, { caseCount }) => sum + caseCount, 0),
+      revisions: names,
+      passed: counts.passed,
+      total: counts.total,
       durationMs: verdict.durationMs,
       sealedFailures: verdict.failures?.sealed ?? null,
       sealedTo: verdict.failures?.recipient ?? null,
+      repeats: repeats?.id ?? null,
+      decidedAt: verdict.decidedAt,
     });
-    if (results.length === 0) return;
-    // One parameter however many rows there are.
-    await transaction.execute(sql`
-      INSERT INTO case_results (score_id, suite, revision, position, outcome, passed, duration_ms)
-      SELECT ${verdict.scoreId}::uuid, suite, revision, position, outcome, passed, duration_ms
-      FROM jsonb_to_recordset(${JSON.stringify(results)}::jsonb)
-        AS result (suite text, revision int, position int, outcome text, passed boolean, duration_ms double precision)`);
+    if (results.length > 0) {
+      // One parameter however many rows there are.
+      await transaction.execute(sql`
+        INSERT INTO case_results (score_id, suite, revision, position, outcome, passed, duration_ms)
+        SELECT ${scoreId}::uuid, suite, revision, position, outcome, passed, duration_ms
+        FROM jsonb_to_recordset(${JSON.stringify(results)}::jsonb)
+          AS result (suite text, revision int, position int, outcome text, passed boolean, duration_ms double precision)`);
+    }
+    if (verdict.charges.length > 0) {
+      await transaction.insert(charges).values(verdict.charges.map((charge) => ({ ...charge, scoreId })));
+    }
+    for (const alarm of verdict.alarms) {
+      await transaction.insert(alarms).values({ ...alarm, scoreId });
+      await appendAudit(transaction, {
+        by: 'service',
+        action: 'alarm.raised',
+        about: { score: scoreId, gate: verdict.gate, ...alarm },
+      });
+    }
+    await appendAudit(transaction, {
+      by: 'service',
+      action: 'verdict.decided',
+      about: {
+        score: scoreId,
+        gate: verdict.gate,
+        verdict: decision.verdict,
+        reason: decision.reason,
+        revisions: names.map(({ suite, revision }) => `${suite}@${revision}`),
+        passed: counts.passed,
+        total: counts.total,
+        repeats: repeats?.id ?? null,
+      },
+    });
   });
 }
 
@@ -151,12 +208,15 @@ export async function findScore(database: Database, id: string): Promise<ScoreRe
   return toRecord(row);
 }
 
-/** The newest attempt with this very gate, change, commit and candidate that has a verdict, or undefined. */
-export async function findNewestVerdict(
+/** How many verdicts on one build are looked through for one that is published. */
+const newestMax = 20;
+
+/** The newest attempts with this very gate, change, commit and candidate that have a verdict, newest first. */
+export async function findNewestVerdicts(
   database: Database,
   asked: { gate: string; change: string; commit: string; candidate: string },
-): Promise<ScoreRecord | undefined> {
-  const [row] = await select(database)
+): Promise<ScoreRecord[]> {
+  const rows = await select(database)
     .where(
       and(
         eq(scores.gate, asked.gate),
@@ -167,8 +227,8 @@ export async function findNewestVerdict(
       ),
     )
     .orderBy(desc(scores.sequence))
-    .limit(1);
-  return row === undefined ? undefined : toRecord(row);
+    .limit(newestMax);
+  return rows.map(toRecord);
 }
 
 /** Attempts of a change at a gate, newest first, from before a sequence number. */
@@ -189,18 +249,82 @@ export async function listScores(
   return rows.map(toRecord);
 }
 
-/** How many attempts of the same change of the same repository at the same gate came before this one. */
-export async function countEarlierAttempts(database: Database, score: ScoreRecord): Promise<number> {
-  const { repository } = score.change;
-  return database.$count(
-    scores,
-    and(
-      eq(scores.gate, score.gate),
-      eq(scores.changeId, score.change.id),
-      repository === undefined ? isNull(scores.repository) : eq(scores.repository, repository),
-      lt(scores.sequence, score.sequence),
-    ),
-  );
+/** Verdicts that settle a candidate at a gate under the same policy, from before this attempt, newest first. */
+export async function findSettled(database: Database, score: ScoreRecord): Promise<ScoreRecord | undefined> {
+  const [row] = await select(database)
+    .where(
+      and(
+        eq(scores.gate, score.gate),
+        eq(scores.candidate, score.candidate),
+        eq(scores.policyVersion, score.policyVersion),
+        lt(scores.sequence, score.sequence),
+        inArray(verdicts.reason, ['green', 'red']),
+      ),
+    )
+    .orderBy(desc(scores.sequence))
+    .limit(1);
+  return row === undefined ? undefined : toRecord(row);
+}
+
+/** What was raised about a score. */
+export async function findAlarms(database: Database, score: ScoreRecord): Promise<Alarm[]> {
+  const rows = await database
+    .select()
+    .from(alarms)
+    .where(eq(alarms.scoreId, score.id))
+    .orderBy(alarms.sequence);
+  return rows.map(({ suite, revision, kind, cases }) => ({
+    suite,
+    revision,
+    cases,
+    kind: alarmSchema.shape.kind.parse(kind),
+  }));
+}
+
+/** The newest alarms of all scores. */
+export async function listAlarms(database: Database, limit: number): Promise<RaisedAlarm[]> {
+  const rows = await database
+    .select()
+    .from(alarms)
+    .innerJoin(scores, eq(scores.id, alarms.scoreId))
+    .orderBy(desc(alarms.sequence))
+    .limit(limit);
+  return rows.map(({ alarms: alarm, scores: score }) => {
+    const { id, gate, change, candidate } = toRecord({ scores: score, verdicts: null });
+    return {
+      score: id,
+      gate,
+      change,
+      candidate,
+      suite: alarm.suite,
+      revision: alarm.revision,
+      kind: alarmSchema.shape.kind.parse(alarm.kind),
+      cases: alarm.cases,
+      raisedAt: alarm.raisedAt.toISOString(),
+    };
+  });
+}
+
+/** How many cases each of the given revisions has that can prove something: all but the tripwires. */
+export async function countCases(
+  database: Database,
+  names: RevisionName[],
+): Promise<(RevisionName & { cases: number })[]> {
+  if (names.length === 0) return [];
+  return database
+    .select({
+      suite: revisions.suite,
+      revision: revisions.number,
+      cases: sql<number>`${revisions.caseCount} - ${revisions.tripwires}`,
+    })
+    .from(revisions)
+    .where(
+      or(
+        ...names.map(({ suite, revision }) =>
+          and(eq(revisions.suite, suite), eq(revisions.number, revision)),
+        ),
+      ),
+    );
 }
 
 /** Ids of attempts that have no verdict yet. */
@@ -251,6 +375,8 @@ function toVerdict(row: typeof verdicts.$inferSelect): StoredVerdict {
     total: row.total,
     durationMs: row.durationMs,
     sealedFailures: row.sealedFailures,
+    sealedTo: row.sealedTo,
+    repeats: row.repeats,
     decidedAt: row.decidedAt,
   };
 }

@@ -1,5 +1,5 @@
 /** One function for each question asked of the database about gates. A policy is never changed: a new version follows. */
-import { desc, eq, max, sql } from 'drizzle-orm';
+import { and, desc, eq, max, sql } from 'drizzle-orm';
 import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { gatePolicies } from '../migrations/tables.ts';
@@ -42,6 +42,20 @@ export async function policyVersion(database: Database, gate: string): Promise<n
     .from(gatePolicies)
     .where(eq(gatePolicies.gate, gate));
   return newest?.version ?? 0;
+}
+
+/** What a version of the gate's policy lets `ci` and `harness` learn. Throws `gate_not_found`. */
+export async function findDisclosure(
+  database: Database,
+  gate: string,
+  version: number,
+): Promise<GatePolicy['disclosure']> {
+  const [row] = await database
+    .select({ disclosure: gatePolicies.disclosure })
+    .from(gatePolicies)
+    .where(and(eq(gatePolicies.gate, gate), eq(gatePolicies.version, version)));
+  if (row === undefined) throw new GateError('gate_not_found', `there is no gate ${gate}`);
+  return gatePolicySchema.shape.disclosure.parse(row.disclosure);
 }
 
 /** A gate with the policy in force. Throws `gate_not_found`. */

@@ -8,6 +8,8 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import { digestOf } from '../suites/sealing.ts';
 import { requireCandidate, storeCandidate } from './candidates.ts';
 import { block } from './decide.ts';
+import type { Role } from './disclosed.ts';
+import { knownFrom } from './disclosure.ts';
 import { GateError } from './errors.ts';
 import type { Gate, ScoreRequest } from './gate.ts';
 import { appendScore, appendVerdict, findScore, listUndecided, type ScoreRecord } from './history.ts';
@@ -27,6 +29,8 @@ export class Submissions {
   readonly #turns: LimitFunction;
   readonly #waitingMax: number;
   readonly #running = new Map<string, Promise<void>>();
+  /** The newest attempt for each candidate at each gate: the same again waits for it, and gets the same verdict. */
+  readonly #newest = new Map<string, Promise<void>>();
   /** How many are being written down, and will wait in a moment. */
   #accepting = 0;
 
@@ -43,7 +47,7 @@ export class Submissions {
   async accept({ request, by, idempotencyKey }: Submission): Promise<ScoreRecord> {
     const { database } = this.#scoring;
     const gate = await findGate(database, request.gate);
-    if (this.#turns.pendingCount + this.#accepting >= this.#waitingMax) {
+    if (this.#waiting + this.#accepting >= this.#waitingMax) {
       throw new GateError('queue_full', 'too many scores are waiting: try again later');
     }
     this.#accepting++;
@@ -64,6 +68,7 @@ export class Submissions {
       change: request.change,
       candidate,
       requestedBy: by,
+      requestedAt: new Date(),
       deadlineAt: new Date(Date.now() + verdictMsMax),
       idempotencyKey,
       requestDigest: digestOf(JSON.stringify([gate.gate, request.change, candidate])),
@@ -72,15 +77,21 @@ export class Submissions {
     return record;
   }
 
-  /** The attempt when it has a verdict, or as it is after `waitMs`. */
-  async wait(id: string, waitMs: number): Promise<ScoreRecord> {
+  /** The attempt when it has a verdict that a reader of this role may know, or as it is after `waitMs`. */
+  async wait(id: string, role: Role, waitMs: number): Promise<ScoreRecord> {
     const until = performance.now() + waitMs;
     for (;;) {
       const running = this.#running.get(id);
       if (running !== undefined) await withinMs(running, until - performance.now());
       const record = await findScore(this.#scoring.database, id);
       const leftMs = until - performance.now();
-      if (record.verdict !== undefined || leftMs <= 0) return record;
+      const knownAt = knownFrom(record, role, this.#scoring.slotMs);
+      if (knownAt !== undefined) {
+        // Published on the boundary, however early before it the verdict was decided.
+        await sleep(Math.max(0, Math.min(knownAt.getTime() - Date.now(), leftMs)));
+        return record;
+      }
+      if (leftMs <= 0) return record;
       if (running === undefined) await sleep(Math.min(pollMs, leftMs));
     }
   }
@@ -97,8 +108,16 @@ export class Submissions {
     await Promise.allSettled(this.#running.values());
   }
 
+  /** How many have been accepted and do not run yet. */
+  get #waiting(): number {
+    return this.#running.size - this.#turns.activeCount;
+  }
+
   #start(record: ScoreRecord): void {
-    const running = this.#turns(() => scoreCandidate(this.#scoring, record))
+    const what = `${record.gate} ${record.candidate}`;
+    const earlier = this.#newest.get(what) ?? Promise.resolve();
+    const running = earlier
+      .then(() => this.#turns(() => scoreCandidate(this.#scoring, record)))
       .catch(() => appendIndeterminate(this.#scoring, record))
       .catch((error: unknown) => {
         // The database is lost: without a verdict nothing merges, and after the deadline it reads as indeterminate.
@@ -106,8 +125,12 @@ export class Submissions {
           `score ${record.id} has no verdict: ${error instanceof Error ? error.name : 'lost'}`,
         );
       })
-      .finally(() => this.#running.delete(record.id));
+      .finally(() => {
+        this.#running.delete(record.id);
+        if (this.#newest.get(what) === running) this.#newest.delete(what);
+      });
     this.#running.set(record.id, running);
+    this.#newest.set(what, running);
   }
 
   async #candidateOf({ candidate }: ScoreRequest): Promise<string> {
@@ -142,8 +165,12 @@ async function appendIndeterminate(
     gate,
     policyVersion,
     decision: block('indeterminate'),
+    decidedAt: new Date(),
     scored: [],
+    repeats: undefined,
     durationMs: 0,
     failures: undefined,
+    charges: [],
+    alarms: [],
   });
 }

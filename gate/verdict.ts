@@ -1,29 +1,37 @@
 /** The question that any pipeline asks before it merges: may this commit, built to this candidate, merge now? */
 import type { Database } from '../migrations/open-database.ts';
 import { block } from './decide.ts';
-import { reasonSchema, type Verdict, type VerdictQuestion } from './disclosed.ts';
-import { findNewestVerdict, isCurrent } from './history.ts';
+import type { Role, Verdict, VerdictQuestion } from './disclosed.ts';
+import { decisionOf, isKnown } from './disclosure.ts';
+import { findNewestVerdicts, isCurrent } from './history.ts';
 import { findGate } from './policies.ts';
 
 /**
- * The verdict for exactly this gate, change, commit and candidate, as it stands now: `not_scored` if there is none, and
- * `stale` if the gate has come to ask for something else since. Throws `gate_not_found`.
+ * The verdict for exactly this gate, change, commit and candidate, as it stands now and as a reader of this role may know it:
+ * `not_scored` if there is none, and `stale` if the gate has come to ask for something else since. What humans have overridden
+ * stays so: they judged the commit, not the suite. Throws `gate_not_found`.
  */
-export async function askVerdict(database: Database, question: VerdictQuestion): Promise<Verdict> {
+export async function askVerdict(
+  { database, slotMs }: { database: Database; slotMs: number },
+  question: VerdictQuestion,
+  role: Role,
+): Promise<Verdict> {
   const gate = await findGate(database, question.gate);
-  const score = await findNewestVerdict(database, question);
+  const verdicts = await findNewestVerdicts(database, question);
+  const score = verdicts.find((record) => isKnown(record, role, slotMs));
   const verdict = score?.verdict;
   if (score === undefined || verdict === undefined) {
     return { ...question, ...block('not_scored'), scoreId: null, revisions: [] };
   }
   const { revisions } = verdict;
   const answer = { ...question, scoreId: score.id, revisions };
+  const decision = await decisionOf(database, score);
   // Such a verdict rests on no revision that could have gone stale.
-  const undecided = ['indeterminate', 'not_scored', 'budget_exhausted'].includes(verdict.reason);
-  if (!undecided && !(await isCurrent(database, gate.gate, score.policyVersion, revisions))) {
+  const restsOnNone = ['indeterminate', 'not_scored', 'budget_exhausted', 'overridden'].includes(
+    decision.reason,
+  );
+  if (!restsOnNone && !(await isCurrent(database, gate.gate, score.policyVersion, revisions))) {
     return { ...answer, ...block('stale') };
   }
-  const isGreen = verdict.verdict === 'merge' && verdict.reason === 'green';
-  if (!isGreen) return { ...answer, ...block(reasonSchema.exclude(['green']).parse(verdict.reason)) };
-  return { ...answer, verdict: 'merge', canMerge: true, reason: 'green' };
+  return { ...answer, ...decision };
 }

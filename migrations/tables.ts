@@ -82,6 +82,8 @@ export const revisions = pgTable(
     number: integer('number').notNull(),
     digest: text('digest').notNull(),
     caseCount: integer('case_count').notNull(),
+    /** How many of the cases are tripwires, which prove nothing. */
+    tripwires: integer('tripwires').notNull().default(0),
     sealed: bytea('sealed').notNull(),
     /** The service's recipient that the revision is sealed to. */
     recipient: text('recipient').notNull(),

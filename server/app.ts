@@ -25,6 +25,8 @@ export type AppParts = {
   authoring: Authoring;
   submissions: Submissions;
   runnersReady: () => boolean;
+  /** How long a time slot of verdicts is, in milliseconds. */
+  slotMs: number;
   version: string;
   logLevel: string;
 };
@@ -82,7 +84,10 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   requireTokens(app, database);
   await app.register(gateRoutes, { database });
   await app.register(suiteRoutes, { authoring });
-  await app.register(scoreRoutes, { database, seals, submissions });
+  await app.register(scoreRoutes, {
+    disclosing: { database, seals, slotMs: parts.slotMs },
+    submissions,
+  });
   await app.register(tokenRoutes, { database });
   await app.register(healthRoutes, { database, runnersReady: parts.runnersReady });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());

@@ -37,6 +37,13 @@ const environmentSchema = z.object({
   HOLDBACK_HOSTS_PER_SCORE: count(cores, 64).describe('Over how many runner processes one score spreads.'),
   HOLDBACK_POOL: count(2 * cores, 256).describe('How many runner processes are kept ready.'),
   HOLDBACK_QUEUE: count(1_000, 100_000).describe('How many scores may wait; more are answered with 429.'),
+  HOLDBACK_SLOT_MS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(3_600_000)
+    .default(1_000)
+    .describe('Verdicts are published to ci and harness at the end of time slots of this length; 0 at once.'),
   HOLDBACK_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('warn'),
 });
 
@@ -52,6 +59,7 @@ export type Config = Readonly<{
   hostsPerScore: number;
   pool: number;
   queue: number;
+  slotMs: number;
   logLevel: string;
 }>;
 
@@ -77,6 +85,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     hostsPerScore: settings.HOLDBACK_HOSTS_PER_SCORE,
     pool: settings.HOLDBACK_POOL,
     queue: settings.HOLDBACK_QUEUE,
+    slotMs: settings.HOLDBACK_SLOT_MS,
     logLevel: settings.HOLDBACK_LOG_LEVEL,
   });
 }

@@ -23,6 +23,8 @@ const problems = {
   score_not_found: [404, 'There is no such score'],
   candidate_not_found: [404, 'There is no such candidate'],
   token_not_found: [404, 'There is no such token'],
+  override_not_needed: [409, 'There is nothing to override'],
+  override_given: [409, 'You have approved this already'],
   request_timeout: [408, 'The request took too long to arrive'],
   body_too_large: [413, 'The body is too large'],
   content_type_wrong: [415, 'The content type is not accepted here'],

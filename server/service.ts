@@ -96,6 +96,7 @@ export async function startService(config: Config): Promise<Service> {
         transformer,
         grader,
         hostsPerScore: config.hostsPerScore,
+        slotMs: config.slotMs,
       },
       { concurrency: config.concurrency, waitingMax: config.queue },
     );
@@ -104,6 +105,7 @@ export async function startService(config: Config): Promise<Service> {
       authoring: { database: database.database, seals, keys, reader: grader },
       submissions,
       runnersReady: () => !runners.closed && runners.canStart,
+      slotMs: config.slotMs,
       version: await readVersion(),
       logLevel: config.logLevel,
     });

@@ -32,6 +32,7 @@ export const expectationKinds = [
   'oneOf',
   'throws',
   'schema',
+  'tripwire',
 ] as const;
 export type ExpectationKind = (typeof expectationKinds)[number];
 
@@ -52,6 +53,12 @@ export const expectationSchema = z
       })
       .optional()
       .describe('A JSON Schema.'),
+    tripwire: z
+      .literal(true)
+      .optional()
+      .describe(
+        'No answer is wanted. The service makes one up that only who has seen the sealed suite can give.',
+      ),
   })
   .refine((expectation) => Object.keys(expectation).length === 1, { error: oneKind });
 export type Expectation = z.infer<typeof expectationSchema>;
@@ -91,9 +98,13 @@ export const suiteSourceSchema = z
   });
 export type SuiteSource = z.infer<typeof suiteSourceSchema>;
 
-/** What a sealed case requires: a declared expectation, or the predicate of its module. */
+/** What a sealed case requires: a declared expectation, the predicate of its module, or nothing, where it is a tripwire. */
 export const sealedExpectationSchema = z.union(
-  [z.strictObject({ predicate: z.literal(true) }), expectationSchema],
+  [
+    z.strictObject({ predicate: z.literal(true) }),
+    z.strictObject({ tripwire: z.string().describe('The answer that nobody can know.') }),
+    expectationSchema,
+  ],
   { error: oneKind },
 );
 

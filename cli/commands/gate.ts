@@ -1,5 +1,6 @@
 /** `holdback gate …`: what a merge needs is set on the server, never by the pipeline that asks. */
 import { z } from 'zod';
+import { exposureSchema } from '../../gate/disclosed.ts';
 import { disclosures, type GatePolicyRequest, gatePolicySchema, gateSchema } from '../../gate/gate.ts';
 import { slugSchema } from '../../suites/suite.ts';
 import { type Client, connect, json } from '../client.ts';
@@ -48,6 +49,20 @@ export const gateListCommand: Command = {
   async run() {
     const schema = z.object({ gates: z.array(answerSchema) });
     return { kind: 'gates', ...(await connect().ask({ method: 'GET', path: ['gates'] }, schema)) };
+  },
+};
+
+export const gateExposureCommand: Command = {
+  words: 'gate exposure',
+  about: "Show how much disclosed verdicts may have taught about a gate's cases.",
+  positionals: [{ name: 'NAME', about: 'The gate.' }],
+  flags: {},
+  async run(given) {
+    const path = ['gates', given.requiredPositional(0), 'exposure'];
+    return {
+      kind: 'exposure',
+      exposure: await connect().ask({ method: 'GET', path }, exposureSchema.loose()),
+    };
   },
 };
 

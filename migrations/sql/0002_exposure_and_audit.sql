@@ -55,6 +55,7 @@ CREATE TABLE "secrets" (
 );
 --> statement-breakpoint
 ALTER TABLE "gate_policies" ADD COLUMN "override_approvals" integer DEFAULT 1 NOT NULL;--> statement-breakpoint
+ALTER TABLE "revisions" ADD COLUMN "tripwires" integer DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE "revisions" ADD COLUMN "sealed_at" timestamp with time zone;--> statement-breakpoint
 ALTER TABLE "tokens" ADD COLUMN "owner" text;--> statement-breakpoint
 ALTER TABLE "tokens" ADD COLUMN "suites" text[];--> statement-breakpoint

@@ -1,8 +1,10 @@
 /** `/gates`: what a merge needs. Admins set it; authors and leads may look. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { exposureSchema } from '../../gate/disclosed.ts';
+import { findExposures } from '../../gate/exposure.ts';
 import { gatePolicySchema, gateSchema } from '../../gate/gate.ts';
-import { findGate, listGates, setPolicy } from '../../gate/policies.ts';
+import { activeRevisions, findGate, listGates, setPolicy } from '../../gate/policies.ts';
 import type { Database } from '../../migrations/open-database.ts';
 import { slugSchema } from '../../suites/suite.ts';
 import { readerOf, requireGate } from '../access.ts';
@@ -57,6 +59,29 @@ export const gateRoutes: FastifyPluginAsyncZod<{ database: Database }> = async (
     async (request) => {
       requireGate(readerOf(request), request.params.gate);
       return findGate(database, request.params.gate);
+    },
+  );
+
+  app.get(
+    '/gates/:gate/exposure',
+    {
+      config: { roles: ['author', 'lead'] },
+      schema: {
+        tags: ['gates'],
+        summary: "How much disclosed verdicts may have taught about the gate's cases",
+        params,
+        response: withProblems({ 200: exposureSchema }),
+      },
+    },
+    async (request) => {
+      requireGate(readerOf(request), request.params.gate);
+      const gate = await findGate(database, request.params.gate);
+      return {
+        gate: gate.gate,
+        budgetBits: gate.exposureBudgetBits ?? null,
+        attemptsPerChange: gate.attemptsPerChange,
+        suites: await findExposures(database, activeRevisions(gate)),
+      };
     },
   );
 };

@@ -5,19 +5,19 @@ import { storeCandidate } from '../../gate/candidates.ts';
 import {
   disclosedScoreSchema,
   finishedScoreSchema,
+  raisedAlarmSchema,
   runningScoreSchema,
   verdictQuestionSchema,
   verdictSchema,
 } from '../../gate/disclosed.ts';
-import { disclose } from '../../gate/disclosure.ts';
-import { changeSchema, digestSchema, scoreRequestSchema } from '../../gate/gate.ts';
-import { findScore, listScores } from '../../gate/history.ts';
+import { type Disclosing, disclose } from '../../gate/disclosure.ts';
+import { changeSchema, digestSchema, scoreRequestSchema, wellFormed } from '../../gate/gate.ts';
+import { findScore, listAlarms, listScores } from '../../gate/history.ts';
+import { approveOverride } from '../../gate/overrides.ts';
 import { findGate } from '../../gate/policies.ts';
 import type { Submissions } from '../../gate/submit.ts';
 import { askVerdict } from '../../gate/verdict.ts';
-import type { Database } from '../../migrations/open-database.ts';
 import { candidateBytesMax } from '../../runners/protocol.ts';
-import type { Seals } from '../../suites/sealing.ts';
 import { slugSchema } from '../../suites/suite.ts';
 import { readerOf, requireGate } from '../access.ts';
 import { RequestError } from '../problems.ts';
@@ -30,10 +30,11 @@ const waitSecondsMax = 600;
 /** In JSON a character may take six bytes, as in `\u0000`. */
 const scoreBytesMax = candidateBytesMax * 2 + (64 << 10);
 
-export type ScoreRoutesOptions = { database: Database; seals: Seals; submissions: Submissions };
+export type ScoreRoutesOptions = { disclosing: Disclosing; submissions: Submissions };
 
 export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app, options) => {
-  const { database, seals, submissions } = options;
+  const { disclosing, submissions } = options;
+  const { database } = disclosing;
 
   // Raw bytes are accepted on /candidates alone: the parser lives in a scope of its own.
   await app.register(async (raw) => {
@@ -97,8 +98,8 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
         by: reader.tokenId,
         idempotencyKey: request.headers['idempotency-key'],
       });
-      const score = await submissions.wait(accepted.id, waitMsOf(request.headers.prefer));
-      const disclosed = await disclose(score, reader.role, seals);
+      const score = await submissions.wait(accepted.id, reader.role, waitMsOf(request.headers.prefer));
+      const disclosed = await disclose(disclosing, score, reader);
       if (disclosed.state === 'finished') return reply.code(200).send(disclosed);
       return reply
         .code(202)
@@ -123,7 +124,49 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
       const reader = readerOf(request);
       const score = await findScore(database, request.params.id);
       requireGate(reader, score.gate);
-      return disclose(score, reader.role, seals);
+      return disclose(disclosing, score, reader);
+    },
+  );
+
+  app.post(
+    '/scores/:id/override',
+    {
+      config: { roles: ['lead'] },
+      schema: {
+        tags: ['scores'],
+        summary: 'Approve that a blocked commit and candidate may merge',
+        description:
+          'Limited to the gate, change, commit and candidate of the score, which stays as it is. Where the gate asks for two people, two have to approve.',
+        params: z.strictObject({ id: z.uuid() }),
+        body: z.strictObject({ reason: wellFormed(2_000).describe('Why, for those who read history.') }),
+        response: withProblems({ 200: disclosedScoreSchema }),
+      },
+    },
+    async (request) => {
+      const reader = readerOf(request);
+      const score = await findScore(database, request.params.id);
+      requireGate(reader, score.gate);
+      await approveOverride(database, score, reader, request.body.reason);
+      return disclose(disclosing, score, reader);
+    },
+  );
+
+  app.get(
+    '/alarms',
+    {
+      config: { roles: ['author', 'lead'] },
+      schema: {
+        tags: ['scores'],
+        summary: 'Candidates that look as if they had seen a suite, newest first',
+        querystring: z.strictObject({ limit: z.coerce.number().int().min(1).max(1_000).default(100) }),
+        response: withProblems({ 200: z.strictObject({ alarms: z.array(raisedAlarmSchema) }) }),
+      },
+    },
+    async (request) => {
+      const { gates, suites } = readerOf(request);
+      const alarms = await listAlarms(database, request.query.limit);
+      const isTheirs = (limits: string[] | null, name: string) => limits === null || limits.includes(name);
+      return { alarms: alarms.filter(({ gate, suite }) => isTheirs(gates, gate) && isTheirs(suites, suite)) };
     },
   );
 
@@ -143,8 +186,9 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
       },
     },
     async (request) => {
-      requireGate(readerOf(request), request.query.gate);
-      return askVerdict(database, request.query);
+      const reader = readerOf(request);
+      requireGate(reader, request.query.gate);
+      return askVerdict(disclosing, request.query, reader.role);
     },
   );
 
@@ -182,7 +226,7 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
       return {
         gate,
         change,
-        scores: await Promise.all(page.map((record) => disclose(record, reader.role, seals))),
+        scores: await Promise.all(page.map((record) => disclose(disclosing, record, reader))),
         next: records.length > limit ? (page.at(-1)?.sequence ?? null) : null,
       };
     },

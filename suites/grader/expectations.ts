@@ -89,7 +89,7 @@ function same(actual: unknown, expected: unknown): boolean {
 
 /** What each kind of expectation requires of a returned value; `text` is the value as carried JSON, for messages. */
 const requirements: {
-  [Kind in Exclude<ExpectationKind, 'throws'>]: (
+  [Kind in Exclude<ExpectationKind, 'throws' | 'tripwire'>]: (
     returned: Returned,
     wanted: Exclude<Expectation[Kind], undefined>,
   ) => Grade;

@@ -1,0 +1,21 @@
+/**
+ * When a verdict is published to those whom agents hear from: on the boundaries of time slots, counted from when the attempt was
+ * accepted. Within a slot, how long a candidate ran cannot be told, so it is no channel.
+ */
+
+/** A verdict needs a little time to be written down, and that must not show either: a part of a slot, and at most so long. */
+const marginShare = 0.2;
+const marginMsMax = 200;
+
+/** The slot, from 1, at whose end a verdict is published. Without slots (`slotMs` 0) each millisecond is one. */
+export function slotOf(requestedAt: Date, decidedAt: Date, slotMs: number): number {
+  const tookMs = Math.max(0, decidedAt.getTime() - requestedAt.getTime());
+  if (slotMs === 0) return tookMs + 1;
+  return Math.floor((tookMs + Math.min(slotMs * marginShare, marginMsMax)) / slotMs) + 1;
+}
+
+/** From when on `ci` and `harness` may read a verdict. */
+export function publishedAt(requestedAt: Date, decidedAt: Date, slotMs: number): Date {
+  if (slotMs === 0) return decidedAt;
+  return new Date(requestedAt.getTime() + slotOf(requestedAt, decidedAt, slotMs) * slotMs);
+}
