@@ -39,7 +39,7 @@ export const tokenSchema = z.strictObject({
 export type Token = z.infer<typeof tokenSchema>;
 
 /** Who is asking. */
-export type Reader = { tokenId: string; role: Role; gates: string[] | null };
+export type Reader = { tokenId: string; role: Role; gates: string[] | null; suites: string[] | null };
 
 /** A fresh token: `hb_` + 32 base62 + 6-character CRC32 of these. */
 export function makeToken(): string {
@@ -99,7 +99,7 @@ export async function findReader(database: Database, token: string): Promise<Rea
     .from(tokens)
     .where(eq(tokens.sha256, hash(token)));
   if (row === undefined) return undefined;
-  return { tokenId: row.id, role: z.enum(roles).parse(row.role), gates: row.gates };
+  return { tokenId: row.id, role: z.enum(roles).parse(row.role), gates: row.gates, suites: row.suites };
 }
 
 /**
