@@ -7,6 +7,7 @@ import { findPackageJSON } from 'node:module';
 import { z } from 'zod';
 import { Arguments } from './arguments.ts';
 import { type Command, helpOf, helpOfAll } from './command.ts';
+import { auditListCommand, auditVerifyCommand } from './commands/audit.ts';
 import { demoCommand } from './commands/demo.ts';
 import { gateListCommand, gateSetCommand } from './commands/gate.ts';
 import { scoreCommand } from './commands/score.ts';
@@ -34,6 +35,8 @@ const commands: Command[] = [
   gateSetCommand,
   gateListCommand,
   tokenCreateCommand,
+  auditVerifyCommand,
+  auditListCommand,
 ];
 
 async function run(argv: string[], say: (line: string) => void): Promise<Outcome> {
