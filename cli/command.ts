@@ -63,6 +63,7 @@ export function helpOfAll(commands: Command[]): string {
     ]),
     '',
     'Exit codes of score and verdict: 0 merge, 1 block, 2 usage, 3 no verdict could be had.',
+    'Exit codes of audit verify: 0 it holds, 1 it does not, 2 usage, 3 the service could not be had.',
     'Of the others: 0 done, 2 usage or refused, 3 the service could not be had.',
   ].join('\n');
 }

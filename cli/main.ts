@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { Arguments } from './arguments.ts';
 import { type Command, helpOf, helpOfAll } from './command.ts';
 import { alarmsCommand } from './commands/alarms.ts';
+import { auditListCommand, auditVerifyCommand } from './commands/audit.ts';
 import { demoCommand } from './commands/demo.ts';
 import { gateExposureCommand, gateListCommand, gateSetCommand } from './commands/gate.ts';
 import { overrideCommand } from './commands/override.ts';
@@ -39,6 +40,8 @@ const commands: Command[] = [
   gateListCommand,
   gateExposureCommand,
   tokenCreateCommand,
+  auditVerifyCommand,
+  auditListCommand,
 ];
 
 async function run(argv: string[], say: (line: string) => void): Promise<Outcome> {

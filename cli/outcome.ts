@@ -3,16 +3,18 @@
  * disagree. Exit code 0 of a score or verdict needs all that a merge needs; everything odd is something else.
  */
 import { styleText } from 'node:util';
+import { type AuditRecord, readEntry } from '../gate/audit-chain.ts';
 import type { GateExposure, RaisedAlarm, Verdict } from '../gate/disclosed.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Revision, Suite } from '../suites/suite.ts';
+import type { AuditCheck } from './commands/audit.ts';
 import type { DemoReport } from './commands/demo.ts';
 import type { CreatedToken } from './commands/token.ts';
 import type { CommandError } from './errors.ts';
 import { clip, printable } from './printable.ts';
 import type { FinishedScore, Score } from './scoring.ts';
 
-/** 0 merge or done, 1 block, 2 usage, 3 no verdict, or no service, could be had. */
+/** 0 merge, done or holds, 1 block or does not hold, 2 usage, 3 no verdict, or no service, could be had. */
 export type ExitCode = 0 | 1 | 2 | 3;
 
 export type Outcome =
@@ -26,6 +28,8 @@ export type Outcome =
   | { kind: 'exposure'; exposure: GateExposure }
   | { kind: 'alarms'; alarms: RaisedAlarm[] }
   | { kind: 'token'; token: CreatedToken }
+  | { kind: 'audit_checked'; check: AuditCheck }
+  | { kind: 'audit_records'; records: AuditRecord[]; next: number | null }
   | { kind: 'demo'; report: DemoReport }
   | { kind: 'served' }
   | { kind: 'text'; text: string }
@@ -106,6 +110,16 @@ export function present(outcome: Outcome): Presentation {
       // The token alone is on stdout, so that a script can take it from there.
       const note = `a ${role} token for ${printable(name)}, shown this once: keep it where only that can read it`;
       return { ...done, text: token, note, json: outcome.token };
+    }
+    case 'audit_checked': {
+      const { check } = outcome;
+      const holds = check.holds === true && check.fault === null;
+      return { text: textOfAudit(check), note: '', json: check, exitCode: holds ? 0 : 1 };
+    }
+    case 'audit_records': {
+      const { records, next } = outcome;
+      const note = next === null ? '' : `more follow: holdback audit list --after ${next}`;
+      return { ...done, text: lines(records.map(textOfRecord), 'no records'), note, json: { records, next } };
     }
     case 'demo':
       return { ...done, text: '', json: outcome.report, exitCode: outcome.report.asExpected ? 0 : 1 };
@@ -268,6 +282,32 @@ function textOfGate({
     ...(disclosure === 'verdict' ? [] : [`discloses ${disclosure}`]),
     ...(overrideApprovals === 1 ? [] : [`${overrideApprovals} people to override a block`]),
   ].join('; ');
+}
+
+function textOfAudit({ records, heads, head, publicKey, fault }: AuditCheck): string {
+  const told =
+    fault === null
+      ? `the audit holds: ${numbered(records, 'record')}, ${numbered(heads, 'signed head')}`
+      : `the audit does NOT hold: ${fault.of} ${fault.sequence} is ${fault.kind}: ${printable(fault.detail)}`;
+  return [
+    told,
+    ...(head === null ? [] : [printable(`head ${head.sequence} ${head.hash}`)]),
+    printable(`key ${publicKey}`),
+  ].join('\n');
+}
+
+function textOfRecord({ sequence, entry }: AuditRecord): string {
+  const read = readEntry(entry);
+  if (read === undefined) return clip(`${sequence}  unreadable: ${printable(entry)}`, 300);
+  const about = Object.entries(read.about).map(([name, value]) => {
+    return `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`;
+  });
+  const { at, by, action } = read;
+  return clip(printable([sequence, at, by, action, about.join(' ')].join('  ')), 500);
+}
+
+function numbered(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function counted(cases: number): string {

@@ -8,12 +8,14 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { AuditLog } from '../gate/audit-log.ts';
 import type { Submissions } from '../gate/submit.ts';
 import type { Authoring } from '../suites/authoring.ts';
 import { requireTokens } from './access.ts';
 import { nameComponents } from './components.ts';
 import { hasMoreValuesThan } from './json-values.ts';
 import { answerBrokenRequest, answerProblem, RequestError } from './problems.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { gateRoutes } from './routes/gates.ts';
 import { healthRoutes } from './routes/health.ts';
 import { scoreRoutes } from './routes/scores.ts';
@@ -24,6 +26,7 @@ import { validatorCompiler } from './validation.ts';
 export type AppParts = {
   authoring: Authoring;
   submissions: Submissions;
+  auditLog: AuditLog;
   runnersReady: () => boolean;
   /** How long a time slot of verdicts is, in milliseconds. */
   slotMs: number;
@@ -70,6 +73,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
         { name: 'suites', description: 'Sealed holdback suites.' },
         { name: 'scores', description: 'Candidates, their scores and verdicts.' },
         { name: 'tokens', description: 'Who may ask.' },
+        { name: 'audit', description: 'Who did what and when.' },
         { name: 'health', description: 'Whether the service lives and can score.' },
       ],
     },
@@ -89,6 +93,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     submissions,
   });
   await app.register(tokenRoutes, { database });
+  await app.register(auditRoutes, { auditLog: parts.auditLog });
   await app.register(healthRoutes, { database, runnersReady: parts.runnersReady });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;

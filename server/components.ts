@@ -6,6 +6,7 @@ import { STATUS_CODES } from 'node:http';
 import type { SwaggerTransformObject } from '@fastify/swagger';
 import { createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { type ZodType, z } from 'zod';
+import { auditHeadSchema, auditRecordSchema } from '../gate/audit-chain.ts';
 import {
   disclosedScoreSchema,
   failureSchema,
@@ -45,6 +46,8 @@ const nouns: Record<string, ZodType> = {
   Limits: limitsSchema,
   Token: tokenSchema,
   TokenRequest: tokenRequestSchema,
+  AuditRecord: auditRecordSchema,
+  AuditHead: auditHeadSchema,
   Problem: problemSchema,
 };
 for (const [id, schema] of Object.entries(nouns)) {

@@ -1,6 +1,7 @@
 /** One running service: constructs every part, in the order in which they need one another, and ends them in reverse. */
 import { readFile } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
+import { AuditLog } from '../gate/audit-log.ts';
 import { CandidateScripts } from '../gate/candidate-scripts.ts';
 import { Grader } from '../gate/grader.ts';
 import { Submissions } from '../gate/submit.ts';
@@ -82,6 +83,9 @@ export async function startService(config: Config): Promise<Service> {
     );
     const newAdminToken = await ensureAdminToken(database.database, config.adminToken);
     const keys = await loadKeys(database.database, seals);
+    const auditLog = new AuditLog(database.database, keys.auditSeed);
+    auditLog.start();
+    ending.push(() => auditLog.close());
     const transformer = new Transformer();
     ending.push(async () => transformer.close());
     const grader = new Grader(graders, transformer);
@@ -104,6 +108,7 @@ export async function startService(config: Config): Promise<Service> {
     const app = await buildApp({
       authoring: { database: database.database, seals, keys, reader: grader },
       submissions,
+      auditLog,
       runnersReady: () => !runners.closed && runners.canStart,
       slotMs: config.slotMs,
       version: await readVersion(),

@@ -2,6 +2,7 @@
  * From what an author wrote to a sealed revision: the module is read in the grader, every case is checked there, the
  * contents are sealed to the service's recipient. And back again, for those who may see the contents.
  */
+import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { limitsSchema } from '../runners/protocol.ts';
 import { SuiteError } from './errors.ts';
@@ -71,15 +72,18 @@ export async function openContents(
   return contents;
 }
 
-/** A revision as its author sees it: with the contents. */
+/** A revision as its author sees it: with the contents. Nobody gets them before it is recorded that they did. */
 export async function openForAuthor(
   database: Database,
   seals: Seals,
   name: RevisionName,
+  by: string,
 ): Promise<OpenedRevision> {
   const contents = await openContents(database, seals, name);
+  const described = await describeRevision(database, name);
+  await appendAudit(database, { by, action: 'revision.read', about: name });
   return {
-    ...(await describeRevision(database, name)),
+    ...described,
     limits: contents.limits,
     contents: contents.cases.map(({ input, ...rest }) => ({ ...rest, input: JSON.parse(input) })),
   };

@@ -32,6 +32,9 @@ const rolesOf: Record<string, Role[] | 'anybody'> = {
   'GET /tokens': [],
   'GET /tokens/{id}': [],
   'DELETE /tokens/{id}': [],
+  'GET /audit': ['lead'],
+  'GET /audit/heads': ['lead'],
+  'GET /audit/head': ['lead'],
   'GET /healthz': 'anybody',
   'GET /readyz': 'anybody',
 };

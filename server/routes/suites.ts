@@ -104,9 +104,10 @@ export const suiteRoutes: FastifyPluginAsyncZod<{ authoring: Authoring }> = asyn
         response: withProblems({ 200: openedRevisionSchema }),
       },
     },
-    async (request) =>
-      readerOf(request).role === 'lead'
-        ? describeRevision(database, request.params)
-        : openForAuthor(database, seals, request.params),
+    async (request) => {
+      const { role, tokenId } = readerOf(request);
+      if (role === 'lead') return describeRevision(database, request.params);
+      return openForAuthor(database, seals, request.params, tokenId);
+    },
   );
 };
