@@ -17,7 +17,7 @@ import {
   suiteListCommand,
   suitePushCommand,
 } from './commands/suite.ts';
-import { tokenCreateCommand } from './commands/token.ts';
+import { tokenCreateCommand, tokenListCommand, tokenRevokeCommand } from './commands/token.ts';
 import { verdictCommand } from './commands/verdict.ts';
 import { CommandError, usageError } from './errors.ts';
 import { type Outcome, present } from './outcome.ts';
@@ -34,6 +34,8 @@ const commands: Command[] = [
   gateSetCommand,
   gateListCommand,
   tokenCreateCommand,
+  tokenListCommand,
+  tokenRevokeCommand,
 ];
 
 async function run(argv: string[], say: (line: string) => void): Promise<Outcome> {

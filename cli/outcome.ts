@@ -7,7 +7,7 @@ import type { Verdict } from '../gate/disclosed.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Revision, Suite } from '../suites/suite.ts';
 import type { DemoReport } from './commands/demo.ts';
-import type { CreatedToken } from './commands/token.ts';
+import type { CreatedToken, ListedToken } from './commands/token.ts';
 import type { CommandError } from './errors.ts';
 import { clip, printable } from './printable.ts';
 import type { FinishedScore, Score } from './scoring.ts';
@@ -24,6 +24,8 @@ export type Outcome =
   | { kind: 'gate'; gate: Gate }
   | { kind: 'gates'; gates: Gate[] }
   | { kind: 'token'; token: CreatedToken }
+  | { kind: 'tokens'; tokens: ListedToken[] }
+  | { kind: 'token_revoked'; id: string }
   | { kind: 'demo'; report: DemoReport }
   | { kind: 'served' }
   | { kind: 'text'; text: string }
@@ -97,6 +99,14 @@ export function present(outcome: Outcome): Presentation {
       const note = `a ${role} token for ${printable(name)}, shown this once: keep it where only that can read it`;
       return { ...done, text: token, note, json: outcome.token };
     }
+    case 'tokens':
+      return {
+        ...done,
+        text: lines(outcome.tokens.map(textOfToken), 'no tokens yet'),
+        json: { tokens: outcome.tokens },
+      };
+    case 'token_revoked':
+      return { ...done, text: `token ${outcome.id} is revoked`, json: { id: outcome.id, revoked: true } };
     case 'demo':
       return { ...done, text: '', json: outcome.report, exitCode: outcome.report.asExpected ? 0 : 1 };
     case 'served':
@@ -209,6 +219,21 @@ function textOfGate({
     ...(disclosure === 'verdict' ? [] : [`discloses ${disclosure}`]),
     ...(overrideApprovals === 1 ? [] : [`${overrideApprovals} people to override a block`]),
   ].join('; ');
+}
+
+function textOfToken(token: ListedToken): string {
+  const { id, role, name, owner, gates, suites, expiresAt, lastUsedAt, revokedAt } = token;
+  return printable(
+    [
+      `${id}  ${role}: ${name}`,
+      ...(owner === null ? [] : [`of ${owner}`]),
+      ...(gates === null ? [] : [`for gates ${gates.join(', ')}`]),
+      ...(suites === null ? [] : [`for suites ${suites.join(', ')}`]),
+      lastUsedAt === null ? 'never used' : `last used ${lastUsedAt}`,
+      ...(expiresAt === null ? [] : [`ends ${expiresAt}`]),
+      ...(revokedAt === null ? [] : [`revoked ${revokedAt}`]),
+    ].join('; '),
+  );
 }
 
 function counted(cases: number): string {
