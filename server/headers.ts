@@ -12,7 +12,7 @@ export const headers: FastifyHelmetOptions = {
       'frame-ancestors': ["'none'"],
     },
   },
-  frameguard: { action: 'deny' },
+  xFrameOptions: { action: 'deny' },
   // Other names below this one are not ours to decide on.
   strictTransportSecurity: { includeSubDomains: false },
 };

@@ -1,5 +1,5 @@
 /** CI without a stored secret: tokens of a real issuer with its own keys, and everything that somebody else would try. */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exportSPKI, importJWK, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -379,6 +379,13 @@ describe('the setting', () => {
     await expect(loadIssuers({ oidcFile: `${path}x` })).rejects.toThrow('could not be read');
     await expect(loadIssuers({ oidcFile: path, oidc: '[]' })).rejects.toThrow('both set');
     expect(await loadIssuers({})).toEqual([]);
+  });
+
+  test('is in README as it is accepted', async () => {
+    const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+    const [, example] = /```json\n(\[[^`]*"issuer"[^`]*)```/.exec(readme) ?? [];
+    const issuers = await loadIssuers({ oidc: example });
+    expect(issuers.map(({ repositoryClaim }) => repositoryClaim)).toEqual(['repository', 'project_path']);
   });
 
   const wrong: [what: string, setting: unknown, words: RegExp][] = [
