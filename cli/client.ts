@@ -21,7 +21,7 @@ const problemSchema = z.object({
 });
 
 export type Ask = {
-  method: 'GET' | 'POST' | 'PUT';
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** The segments of the path; each is escaped. */
   path: string[];
   query?: Record<string, string>;

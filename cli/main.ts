@@ -20,7 +20,7 @@ import {
   suiteListCommand,
   suitePushCommand,
 } from './commands/suite.ts';
-import { tokenCreateCommand } from './commands/token.ts';
+import { tokenCreateCommand, tokenListCommand, tokenRevokeCommand } from './commands/token.ts';
 import { verdictCommand } from './commands/verdict.ts';
 import { CommandError, usageError } from './errors.ts';
 import { type Outcome, present } from './outcome.ts';
@@ -42,6 +42,8 @@ const commands: Command[] = [
   tokenCreateCommand,
   auditVerifyCommand,
   auditListCommand,
+  tokenListCommand,
+  tokenRevokeCommand,
 ];
 
 async function run(argv: string[], say: (line: string) => void): Promise<Outcome> {

@@ -9,7 +9,7 @@ import type { Gate } from '../gate/gate.ts';
 import type { Revision, Suite } from '../suites/suite.ts';
 import type { AuditCheck } from './commands/audit.ts';
 import type { DemoReport } from './commands/demo.ts';
-import type { CreatedToken } from './commands/token.ts';
+import type { CreatedToken, ListedToken } from './commands/token.ts';
 import type { CommandError } from './errors.ts';
 import { clip, printable } from './printable.ts';
 import type { FinishedScore, Score } from './scoring.ts';
@@ -30,6 +30,8 @@ export type Outcome =
   | { kind: 'token'; token: CreatedToken }
   | { kind: 'audit_checked'; check: AuditCheck }
   | { kind: 'audit_records'; records: AuditRecord[]; next: number | null }
+  | { kind: 'tokens'; tokens: ListedToken[] }
+  | { kind: 'token_revoked'; id: string }
   | { kind: 'demo'; report: DemoReport }
   | { kind: 'served' }
   | { kind: 'text'; text: string }
@@ -121,6 +123,14 @@ export function present(outcome: Outcome): Presentation {
       const note = next === null ? '' : `more follow: holdback audit list --after ${next}`;
       return { ...done, text: lines(records.map(textOfRecord), 'no records'), note, json: { records, next } };
     }
+    case 'tokens':
+      return {
+        ...done,
+        text: lines(outcome.tokens.map(textOfToken), 'no tokens yet'),
+        json: { tokens: outcome.tokens },
+      };
+    case 'token_revoked':
+      return { ...done, text: `token ${outcome.id} is revoked`, json: { id: outcome.id, revoked: true } };
     case 'demo':
       return { ...done, text: '', json: outcome.report, exitCode: outcome.report.asExpected ? 0 : 1 };
     case 'served':
@@ -308,6 +318,21 @@ function textOfRecord({ sequence, entry }: AuditRecord): string {
 
 function numbered(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`;
+}
+
+function textOfToken(token: ListedToken): string {
+  const { id, role, name, owner, gates, suites, expiresAt, lastUsedAt, revokedAt } = token;
+  return printable(
+    [
+      `${id}  ${role}: ${name}`,
+      ...(owner === null ? [] : [`of ${owner}`]),
+      ...(gates === null ? [] : [`for gates ${gates.join(', ')}`]),
+      ...(suites === null ? [] : [`for suites ${suites.join(', ')}`]),
+      lastUsedAt === null ? 'never used' : `last used ${lastUsedAt}`,
+      ...(expiresAt === null ? [] : [`ends ${expiresAt}`]),
+      ...(revokedAt === null ? [] : [`revoked ${revokedAt}`]),
+    ].join('; '),
+  );
 }
 
 function counted(cases: number): string {

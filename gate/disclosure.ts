@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
+import type { RevisionName } from '../suites/revisions.ts';
 import type { Seals } from '../suites/sealing.ts';
 import { failureRateAtMost } from './assurance.ts';
 import { block, overrule, type SuiteScore } from './decide.ts';
@@ -95,19 +96,20 @@ export async function disclose(
     revisions: verdict.revisions,
   };
   if (!seesCounts.includes(role)) return { ...coarse, ...(await told(database, score, seals)) };
+  const isTheirs = ({ suite }: { suite: string }) => reader.suites === null || reader.suites.includes(suite);
   const counted: FinishedScore = {
     ...coarse,
-    passed: verdict.passed,
-    total: verdict.total,
+    // The counts are of all suites together, so they are for those who may know of each.
+    ...(verdict.revisions.every(isTheirs) ? { passed: verdict.passed, total: verdict.total } : {}),
     durationMs: verdict.durationMs,
     repeats: verdict.repeats,
-    alarms: await findAlarms(database, score),
-    ...(await assured(database, score)),
+    alarms: (await findAlarms(database, score)).filter(isTheirs),
+    ...(await assured(database, score, verdict.revisions.filter(isTheirs))),
     ...(await overridden(database, score)),
   };
   if (!seesFailures.includes(role)) return counted;
   const failures = await openFailures(verdict.sealedFailures, seals);
-  const theirs = failures.filter(({ suite }) => reader.suites === null || reader.suites.includes(suite));
+  const theirs = failures.filter(isTheirs);
   if (theirs.length > 0) {
     const about = { score: id, gate, cases: theirs.length };
     await appendAudit(database, { by: reader.tokenId, action: 'score.failures_read', about });
@@ -135,11 +137,14 @@ async function told(
 }
 
 /** What a green proves of the inputs that each suite's cases stand for. */
-async function assured(database: Database, score: ScoreRecord): Promise<Pick<FinishedScore, 'assurance'>> {
-  const { verdict } = score;
-  if (verdict?.reason !== 'green') return {};
-  const exposures = await findExposures(database, verdict.revisions, score);
-  const counts = await countCases(database, verdict.revisions);
+async function assured(
+  database: Database,
+  score: ScoreRecord,
+  revisions: RevisionName[],
+): Promise<Pick<FinishedScore, 'assurance'>> {
+  if (score.verdict?.reason !== 'green') return {};
+  const exposures = await findExposures(database, revisions, score);
+  const counts = await countCases(database, revisions);
   return {
     assurance: exposures.map(({ suite, revision, bits }) => {
       const cases = counts.find((one) => one.suite === suite && one.revision === revision)?.cases ?? 0;

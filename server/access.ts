@@ -1,9 +1,14 @@
-/** Who may do what: each route names the roles it is for, and the gate it is about is held against the token's gates. */
+/**
+ * Who may do what: each route names the roles it is for, and the gate or suite it is about is held against the token's limits. The
+ * token comes in the `Authorization` header and nowhere else, once.
+ */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Role } from '../gate/disclosed.ts';
+import { changeSchema, type ScoreRequest } from '../gate/gate.ts';
 import type { Database } from '../migrations/open-database.ts';
+import { isJwt, type Oidc } from './oidc.ts';
 import { RequestError } from './problems.ts';
-import { findReader, type Reader } from './tokens.ts';
+import { findReader, noteUse, type Reader, useNotedMs } from './tokens.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -17,26 +22,33 @@ declare module 'fastify' {
   }
 }
 
-/** Asks every request for a token before its body is read, except on routes that name no roles. */
-export function requireTokens(app: FastifyInstance, database: Database): void {
+/** Asks every request who is there before its body is read, except on routes that name no roles. */
+export function identifyReaders(app: FastifyInstance, database: Database, oidc: Oidc): void {
+  const noteUseOf = useNoter(database);
   app.decorateRequest('reader', null);
+  app.addHook('onRequest', async (request) => {
+    if (request.routeOptions.config.roles === undefined) return;
+    const token = tokenOf(request);
+    if (isJwt(token)) {
+      request.reader = await oidc.findReader(token);
+      return;
+    }
+    request.reader = await findReader(database, token);
+    noteUseOf(request.reader.tokenId);
+  });
+}
+
+/** Refuses readers whose role the route does not name. */
+export function requireRoles(app: FastifyInstance): void {
   app.addHook('onRequest', async (request) => {
     const { roles } = request.routeOptions.config;
     if (roles === undefined) return;
-    const [, token] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
-    if (token === undefined) {
-      throw new RequestError('token_missing', 'send a token as `Authorization: Bearer hb_…`');
-    }
-    const reader = await findReader(database, token);
-    if (reader === undefined)
-      throw new RequestError('token_unknown', 'the token is not known here, or was revoked');
-    if (reader.role !== 'admin' && !roles.includes(reader.role)) {
-      throw new RequestError(
-        'role_forbidden',
-        `this is for ${['admin', ...roles].join(', ')}, not for ${reader.role}`,
-      );
-    }
-    request.reader = reader;
+    const { role } = readerOf(request);
+    if (role === 'admin' || roles.includes(role)) return;
+    throw new RequestError(
+      'role_forbidden',
+      `this is for ${[...new Set(['admin', ...roles])].join(', ')}, not for ${role}`,
+    );
   });
 }
 
@@ -59,4 +71,58 @@ export function requireUnlimited({ gates, suites }: Reader, what: string): void 
     'role_forbidden',
     `${what} names every gate and suite, and the token is limited to some: use one that is not`,
   );
+}
+
+/** Throws `suite_forbidden` where the token is limited to other suites. */
+export function requireSuite(reader: Reader, suite: string): void {
+  if (reader.suites === null || reader.suites.includes(suite)) return;
+  throw new RequestError('suite_forbidden', `the token is limited to other suites than ${suite}`);
+}
+
+/** What a token is limited to, as it is asked for or as it is listed. */
+type Limits = { gates?: string[] | null | undefined; suites?: string[] | null | undefined };
+
+/** Whether limits are within the reader's own: who is limited neither makes nor sees tokens that reach further. */
+export function isWithin(reader: Reader, { gates, suites }: Limits): boolean {
+  const covers = (own: string[] | null, others: string[] | null | undefined) =>
+    own === null || others?.every((name) => own.includes(name)) === true;
+  return covers(reader.gates, gates) && covers(reader.suites, suites);
+}
+
+/**
+ * The request with the one repository that the reader is bound to, if there is one. Throws `repository_forbidden` where it is about
+ * another.
+ */
+export function bindRepository({ repository }: Reader, request: ScoreRequest): ScoreRequest {
+  if (repository === null) return request;
+  const { change } = request;
+  if ((change.repository ?? repository) !== repository) {
+    throw new RequestError('repository_forbidden', `the token is for changes of ${repository} alone`);
+  }
+  // Parsed again, so that the same change has the same form whoever named its repository.
+  return { ...request, change: changeSchema.parse({ ...change, repository }) };
+}
+
+/** The one token of a request. Of two headers nobody can know which one a proxy looked at. */
+function tokenOf({ headers, raw }: FastifyRequest): string {
+  const given = raw.rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'authorization');
+  if (given.length > 1) throw new RequestError('malformed_request', 'send one Authorization header');
+  const [, token] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
+  if (token !== undefined) return token;
+  throw new RequestError('token_missing', 'send a token as `Authorization: Bearer hb_…`');
+}
+
+/** Of so many tokens it is remembered when their use was noted. */
+const notedMax = 10_000;
+
+/** Notes uses of tokens on the side: nobody waits for it, and if it fails nothing else does. */
+function useNoter(database: Database): (tokenId: string) => void {
+  const notedAtMs = new Map<string, number>();
+  return (tokenId) => {
+    const now = Date.now();
+    if (now - (notedAtMs.get(tokenId) ?? Number.NEGATIVE_INFINITY) < useNotedMs) return;
+    if (notedAtMs.size >= notedMax) notedAtMs.clear();
+    notedAtMs.set(tokenId, now);
+    noteUse(database, tokenId).catch(() => notedAtMs.delete(tokenId));
+  };
 }

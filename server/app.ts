@@ -1,4 +1,6 @@
 /** The HTTP application: every route, the OpenAPI document made from the routes' schemas, and one shape for all errors. */
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
@@ -11,10 +13,14 @@ import { z } from 'zod';
 import type { AuditLog } from '../gate/audit-log.ts';
 import type { Submissions } from '../gate/submit.ts';
 import type { Authoring } from '../suites/authoring.ts';
-import { requireTokens } from './access.ts';
+import { identifyReaders, requireRoles } from './access.ts';
 import { nameComponents } from './components.ts';
+import { documentPolicy, headers } from './headers.ts';
+import type { Issuer } from './issuers.ts';
 import { hasMoreValuesThan } from './json-values.ts';
+import { Oidc } from './oidc.ts';
 import { answerBrokenRequest, answerProblem, RequestError } from './problems.ts';
+import { limitAddresses, limitTokens } from './rate-limits.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { gateRoutes } from './routes/gates.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -32,6 +38,13 @@ export type AppParts = {
   slotMs: number;
   version: string;
   logLevel: string;
+  /** The CI systems whose tokens are accepted. */
+  issuers: Issuer[];
+  /** Requests a minute; 0 for any number. */
+  ratePerAddress: number;
+  ratePerToken: number;
+  /** The proxies that are believed when they name the address of a caller. */
+  trustProxy: string[] | undefined;
 };
 
 /** Builds the application; it does not listen yet. */
@@ -42,6 +55,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     logger: { level: parts.logLevel, redact: ['req.headers.authorization'] },
     routerOptions: { maxParamLength: 1_000 },
     forceCloseConnections: 'idle',
+    trustProxy: parts.trustProxy ?? false,
     frameworkErrors: answerProblem,
     clientErrorHandler: answerBrokenRequest,
   }).withTypeProvider<ZodTypeProvider>();
@@ -57,6 +71,9 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     if (route.schema !== undefined && route.schema.hide !== true)
       route.schema.querystring ??= z.strictObject({});
   });
+  await app.register(helmet, headers);
+  await app.register(rateLimit, { global: false });
+  limitAddresses(app, parts.ratePerAddress);
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -84,8 +101,10 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     },
     transformObject: nameComponents,
   });
-  await app.register(swaggerUi, { routePrefix: '/docs' });
-  requireTokens(app, database);
+  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: documentPolicy });
+  identifyReaders(app, database, new Oidc(parts.issuers));
+  limitTokens(app, parts.ratePerToken);
+  requireRoles(app);
   await app.register(gateRoutes, { database });
   await app.register(suiteRoutes, { authoring });
   await app.register(scoreRoutes, {

@@ -25,7 +25,7 @@ import {
   suiteSourceSchema,
 } from '../suites/suite.ts';
 import { problemSchema } from './problems.ts';
-import { tokenRequestSchema, tokenSchema } from './tokens.ts';
+import { tokenRequestSchema, tokenSchema } from './token.ts';
 
 const nouns: Record<string, ZodType> = {
   Gate: gateSchema,

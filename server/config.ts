@@ -1,11 +1,24 @@
 /** The settings: one schema, the only reader of the environment. The answer is frozen, and secrets are never logged. */
+import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { isJwt } from './oidc.ts';
+import { isMistyped } from './token.ts';
 
 const cores = availableParallelism();
 
 const count = (fallback: number, most: number) => z.coerce.number().int().min(1).max(most).default(fallback);
+
+const rate = (fallback: number) => z.coerce.number().int().min(0).max(1_000_000).default(fallback);
+
+/** Whether a text is an IP address, a network such as 10.0.0.0/8, or the name of one. */
+function isNetwork(text: string): boolean {
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(text)) return true;
+  const [address = '', bits, ...more] = text.split('/');
+  if (isIP(address) === 0 || more.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (isIP(address) === 4 ? 32 : 128));
+}
 
 const environmentSchema = z.object({
   HOLDBACK_HOST: z.string().min(1).default('127.0.0.1').describe('The address to listen on.'),
@@ -29,6 +42,9 @@ const environmentSchema = z.object({
   HOLDBACK_ADMIN_TOKEN: z
     .string()
     .min(20, 'has at least 20 characters')
+    .regex(/^[\x21-\x7e]+$/, 'holds a character that no header can carry, such as a space')
+    .refine((text) => !isMistyped(text), 'looks like a token made here, but its checksum does not hold')
+    .refine((text) => !isJwt(text), 'must not look like a JSON Web Token: three parts with dots between')
     .optional()
     .describe('The first admin token; else one is made and printed once.'),
   HOLDBACK_IDENTITY: z.string().optional().describe('The age identity that opens suites.'),
@@ -44,6 +60,18 @@ const environmentSchema = z.object({
     .max(3_600_000)
     .default(1_000)
     .describe('Verdicts are published to ci and harness at the end of time slots of this length; 0 at once.'),
+  HOLDBACK_OIDC: z.string().optional().describe("Whose jobs' tokens are accepted without a stored secret."),
+  HOLDBACK_OIDC_FILE: z.string().optional().describe('A file that holds the same.'),
+  HOLDBACK_RATE_PER_ADDRESS: rate(1_200).describe('Requests a minute from one address; 0 for any number.'),
+  HOLDBACK_RATE_PER_TOKEN: rate(600).describe('Requests a minute with one token; 0 for any number.'),
+  HOLDBACK_TRUST_PROXY: z
+    .string()
+    .transform((list) => list.split(',').map((part) => part.trim()))
+    .refine((networks) => networks.every(isNetwork), {
+      error: "lists the proxies' own addresses, such as 10.0.0.0/8, loopback",
+    })
+    .optional()
+    .describe('The proxies that are believed when they name the address of a caller.'),
   HOLDBACK_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('warn'),
 });
 
@@ -60,6 +88,11 @@ export type Config = Readonly<{
   pool: number;
   queue: number;
   slotMs: number;
+  oidc: string | undefined;
+  oidcFile: string | undefined;
+  ratePerAddress: number;
+  ratePerToken: number;
+  trustProxy: string[] | undefined;
   logLevel: string;
 }>;
 
@@ -86,6 +119,11 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     pool: settings.HOLDBACK_POOL,
     queue: settings.HOLDBACK_QUEUE,
     slotMs: settings.HOLDBACK_SLOT_MS,
+    oidc: settings.HOLDBACK_OIDC,
+    oidcFile: settings.HOLDBACK_OIDC_FILE,
+    ratePerAddress: settings.HOLDBACK_RATE_PER_ADDRESS,
+    ratePerToken: settings.HOLDBACK_RATE_PER_TOKEN,
+    trustProxy: settings.HOLDBACK_TRUST_PROXY,
     logLevel: settings.HOLDBACK_LOG_LEVEL,
   });
 }

@@ -14,8 +14,15 @@ const problems = {
   malformed_request: [400, 'The request is not HTTP as it should be'],
   token_missing: [401, 'A token is needed'],
   token_unknown: [401, 'The token is not known'],
+  token_revoked: [401, 'The token was revoked'],
+  token_expired: [401, 'The token has expired'],
+  token_invalid: [401, 'The token is not valid'],
   role_forbidden: [403, 'The token may not do this'],
   gate_forbidden: [403, 'The token is not for this gate'],
+  suite_forbidden: [403, 'The token is not for this suite'],
+  repository_forbidden: [403, 'The token is not for this repository'],
+  claims_forbidden: [403, 'The token is for nothing here'],
+  token_too_wide: [403, 'The token reaches further than yours'],
   route_not_found: [404, 'There is no such address'],
   gate_not_found: [404, 'There is no such gate'],
   suite_not_found: [404, 'There is no such suite'],
@@ -26,11 +33,13 @@ const problems = {
   override_not_needed: [409, 'There is nothing to override'],
   override_given: [409, 'You have approved this already'],
   request_timeout: [408, 'The request took too long to arrive'],
+  last_admin: [409, 'This is the only admin token that can be used'],
   body_too_large: [413, 'The body is too large'],
   content_type_wrong: [415, 'The content type is not accepted here'],
   idempotency_conflict: [422, 'The idempotency key was used for another request'],
   suite_invalid: [422, 'The suite cannot be sealed as it stands'],
   queue_full: [429, 'Too many scores are waiting'],
+  rate_limited: [429, 'Too many requests'],
   headers_too_large: [431, 'The headers are too large'],
   internal: [500, 'The service failed'],
   seal_broken: [500, 'A sealed revision does not open'],
@@ -38,6 +47,7 @@ const problems = {
   host_lost: [503, 'No runner is available'],
   machine_overloaded: [503, 'The machine is too busy'],
   runners_closed: [503, 'The service is shutting down'],
+  issuer_unavailable: [503, 'The issuer of the token does not answer'],
 } as const satisfies Record<string, [status: number, title: string]>;
 
 export type ProblemCode = keyof typeof problems;
@@ -57,8 +67,8 @@ export class RequestError extends Error {
   override readonly name = 'RequestError';
   readonly code: ProblemCode;
 
-  constructor(code: ProblemCode, message: string) {
-    super(message);
+  constructor(code: ProblemCode, message: string, options?: ErrorOptions) {
+    super(message, options);
     this.code = code;
   }
 }
@@ -134,7 +144,8 @@ export function answerProblem(error: unknown, request: FastifyRequest, reply: Fa
   const answer = problemOf(error, request);
   if (answer.status >= 500) request.log.error({ err: error }, 'a request failed');
   if (answer.status === 401) reply.header('www-authenticate', 'Bearer realm="holdback"');
-  if (answer.status === 429 || answer.status === 503) reply.header('retry-after', '5');
+  const isForNow = answer.status === 429 || answer.status === 503;
+  if (isForNow && !reply.hasHeader('retry-after')) reply.header('retry-after', '5');
   reply.code(answer.status).type('application/problem+json').send(JSON.stringify(answer));
 }
 

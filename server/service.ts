@@ -16,6 +16,7 @@ import { OpenedSuites } from '../suites/opened-suites.ts';
 import { Seals } from '../suites/sealing.ts';
 import { buildApp } from './app.ts';
 import type { Config } from './config.ts';
+import { loadIssuers } from './issuers.ts';
 import { ensureAdminToken } from './tokens.ts';
 
 export type Service = {
@@ -56,7 +57,8 @@ export async function startService(config: Config): Promise<Service> {
     return started;
   };
   try {
-    // First, because it takes no time, and a wrong one should not either.
+    // First, because they take no time, and wrong ones should not either.
+    const issuers = await loadIssuers(config);
     const seals = new Seals(await loadIdentity(config));
     const [database, hostCode, graderCode] = await Promise.all([
       start(openDatabase(config), (opened) => opened.close()),
@@ -113,6 +115,10 @@ export async function startService(config: Config): Promise<Service> {
       slotMs: config.slotMs,
       version: await readVersion(),
       logLevel: config.logLevel,
+      issuers,
+      ratePerAddress: config.ratePerAddress,
+      ratePerToken: config.ratePerToken,
+      trustProxy: config.trustProxy,
     });
     ending.push(async () => {
       // Those who wait are answered before the server closes: their scores end as indeterminate.

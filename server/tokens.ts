@@ -1,84 +1,44 @@
 /**
- * Tokens: `hb_`, 32 random base62 characters and their CRC32, so that secret scanners can know one (GitHub's scheme). A token
- * is shown once and stored as its SHA-256 alone.
+ * One function for each question asked of the database about tokens. A token is stored as its SHA-256 alone; its row stays when
+ * it is revoked, so that whoever acted with it can still be named.
  */
-import { createHash, randomInt, randomUUID } from 'node:crypto';
-import { crc32 } from 'node:zlib';
-import { and, desc, eq, sql } from 'drizzle-orm';
+import { createHash, randomUUID } from 'node:crypto';
+import { and, desc, eq, gt, isNull, lt, or, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { type Role, roles } from '../gate/disclosed.ts';
-import { wellFormed } from '../gate/gate.ts';
+import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { tokens } from '../migrations/tables.ts';
-import { slugSchema } from '../suites/suite.ts';
 import { RequestError } from './problems.ts';
-
-const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-const randomLength = 32;
-const checksumLength = 6;
-
-export const tokenRequestSchema = z.strictObject({
-  role: z.enum(roles),
-  name: wellFormed(200).describe('What the token is for.'),
-  gates: z
-    .array(slugSchema)
-    .min(1)
-    .max(100)
-    .optional()
-    .describe('The gates it is limited to; all if left out.'),
-});
-export type TokenRequest = z.infer<typeof tokenRequestSchema>;
-
-export const tokenSchema = z.strictObject({
-  id: z.uuid(),
-  role: z.enum(roles),
-  name: z.string(),
-  gates: z.array(slugSchema).nullable(),
-  createdAt: z.iso.datetime(),
-});
-export type Token = z.infer<typeof tokenSchema>;
+import { isMistyped, makeToken, type Token, type TokenRequest } from './token.ts';
 
 /** Who is asking. */
 export type Reader = {
+  /** The token's id; of a CI system's token, its issuer and subject. */
   tokenId: string;
   role: Role;
+  /** The gates and the suites that it is limited to; null for all. */
   gates: string[] | null;
   suites: string[] | null;
+  /** Who that is where two people have to agree: the token's owner, or the token itself. */
   person: string;
+  /** The one repository whose changes it may have scored; null for any. */
+  repository: string | null;
 };
 
-/** A fresh token: `hb_` + 32 base62 + 6-character CRC32 of these. */
-export function makeToken(): string {
-  const random = Array.from({ length: randomLength }, () => alphabet[randomInt(alphabet.length)]).join('');
-  return `hb_${random}${checksum(random)}`;
-}
-
-function checksum(text: string): string {
-  let rest = crc32(text);
-  let digits = '';
-  for (let index = 0; index < checksumLength; index++) {
-    digits = `${alphabet[rest % alphabet.length]}${digits}`;
-    rest = Math.floor(rest / alphabet.length);
-  }
-  return digits;
-}
-
-function hash(token: string): string {
-  return createHash('sha256').update(token).digest('hex');
-}
+/** A token's use is written down at most so often, in milliseconds. */
+export const useNotedMs = 60_000;
 
 /** Makes a token and stores its hash. The token itself is in this answer and nowhere else. */
 export async function createToken(
   database: Database,
   request: TokenRequest,
+  by: string,
 ): Promise<Token & { token: string }> {
   const token = makeToken();
-  const [row] = await database
-    .insert(tokens)
-    .values({ ...request, id: randomUUID(), sha256: hash(token) })
-    .returning();
-  if (row === undefined) throw new Error('the token was not stored');
-  return { ...present(row), token };
+  const made = await database.transaction((transaction) => appendToken(transaction, token, request, by));
+  if (made === undefined) throw new Error('a token was made twice');
+  return { ...made, token };
 }
 
 export async function listTokens(database: Database): Promise<Token[]> {
@@ -92,30 +52,73 @@ export async function findToken(database: Database, id: string): Promise<Token> 
   return present(row);
 }
 
-/** Takes a token's rights away at once. Throws `token_not_found`. */
-export async function deleteToken(database: Database, id: string): Promise<void> {
-  await findToken(database, id);
-  await database.delete(tokens).where(eq(tokens.id, id));
+/**
+ * Takes a token's rights away at once and for good; to do so again changes nothing. Throws `token_not_found`, and `last_admin`
+ * for the only token that can still administer everything.
+ */
+export async function revokeToken(database: Database, id: string, by: string): Promise<void> {
+  await database.transaction(async (transaction) => {
+    await lockAdmins(transaction);
+    const { revokedAt } = await findToken(transaction, id);
+    if (revokedAt !== null) return;
+    const admins = await findUsableAdmins(transaction);
+    if (admins.length === 1 && admins[0] === id) {
+      throw new RequestError(
+        'last_admin',
+        'nobody could make tokens any more: make another admin token first',
+      );
+    }
+    await transaction.update(tokens).set({ revokedAt: new Date(), revokedBy: by }).where(eq(tokens.id, id));
+    await appendAudit(transaction, { by, action: 'token.revoked', about: { token: id } });
+  });
 }
 
-/** Who presents this token, or undefined. The look-up is by hash, so its time tells nothing of the token. */
-export async function findReader(database: Database, token: string): Promise<Reader | undefined> {
+/**
+ * Who presents this token. The look-up is by hash: whatever its time may tell is about a hash, which leads to no token. Throws
+ * `token_unknown`, and to whoever holds one that was good once, `token_revoked` or `token_expired`.
+ */
+export async function findReader(database: Database, token: string): Promise<Reader> {
+  if (isMistyped(token)) {
+    throw new RequestError('token_unknown', 'its checksum does not hold: the token was mistyped or cut');
+  }
   const [row] = await database
     .select()
     .from(tokens)
     .where(eq(tokens.sha256, hash(token)));
-  if (row === undefined) return undefined;
+  if (row === undefined) throw new RequestError('token_unknown', 'the token is not known here');
+  if (row.revokedAt !== null) {
+    throw new RequestError('token_revoked', 'the token was revoked: ask an admin for another');
+  }
+  if (row.expiresAt !== null && row.expiresAt.getTime() <= Date.now()) {
+    throw new RequestError('token_expired', 'the token has expired: ask an admin for another');
+  }
+  const { id, role, gates, suites, owner } = row;
   return {
-    tokenId: row.id,
-    role: z.enum(roles).parse(row.role),
-    gates: row.gates,
-    suites: row.suites,
-    person: row.owner ?? row.id,
+    tokenId: id,
+    role: z.enum(roles).parse(role),
+    gates,
+    suites,
+    person: owner ?? id,
+    repository: null,
   };
 }
 
+/** Writes down that a token is being used, unless that was done within the last minute. */
+export async function noteUse(database: Database, id: string): Promise<void> {
+  const now = Date.now();
+  await database
+    .update(tokens)
+    .set({ lastUsedAt: new Date(now) })
+    .where(
+      and(
+        eq(tokens.id, id),
+        or(isNull(tokens.lastUsedAt), lt(tokens.lastUsedAt, new Date(now - useNotedMs))),
+      ),
+    );
+}
+
 /**
- * Sees to it that there is an admin token: the given one, or a new one if there is none at all. Answers the new one, which
+ * Sees to it that there is an admin token: the given one, or a new one if no other can be used. Answers the new one, which
  * must be shown now or never. Several processes may ask at once: one of them makes it.
  */
 export async function ensureAdminToken(
@@ -123,31 +126,78 @@ export async function ensureAdminToken(
   given: string | undefined,
 ): Promise<string | undefined> {
   return database.transaction(async (transaction) => {
-    await transaction.execute(sql`SELECT pg_advisory_xact_lock(7276552)`);
+    await lockAdmins(transaction);
     if (given !== undefined) {
-      await transaction
-        .insert(tokens)
-        .values({ id: randomUUID(), role: 'admin', name: 'HOLDBACK_ADMIN_TOKEN', sha256: hash(given) })
-        .onConflictDoNothing();
-      return undefined;
+      // If it was revoked once, it stays so.
+      await appendToken(transaction, given, { role: 'admin', name: 'HOLDBACK_ADMIN_TOKEN' }, 'service');
     }
-    const admins = await transaction
-      .select({ id: tokens.id })
-      .from(tokens)
-      .where(and(eq(tokens.role, 'admin')))
-      .limit(1);
-    if (admins.length > 0) return undefined;
-    const created = await createToken(transaction, { role: 'admin', name: 'first admin' });
-    return created.token;
+    if ((await findUsableAdmins(transaction)).length > 0) return undefined;
+    const token = makeToken();
+    await appendToken(transaction, token, { role: 'admin', name: 'first admin' }, 'service');
+    return token;
   });
 }
 
-function present(row: typeof tokens.$inferSelect): Token {
+/** Stores a token with its record in the audit; undefined if it is stored already. */
+async function appendToken(
+  transaction: Database,
+  token: string,
+  request: TokenRequest,
+  by: string,
+): Promise<Token | undefined> {
+  const { role, name, owner = null, gates = null, suites = null, expiresAt = null } = request;
+  const [row] = await transaction
+    .insert(tokens)
+    .values({
+      ...{ role, name, owner, gates, suites },
+      id: randomUUID(),
+      sha256: hash(token),
+      expiresAt: expiresAt === null ? null : new Date(expiresAt),
+      createdBy: by,
+    })
+    .onConflictDoNothing({ target: tokens.sha256 })
+    .returning();
+  if (row === undefined) return undefined;
+  const about = { token: row.id, role, name, owner, gates, suites, expiresAt };
+  await appendAudit(transaction, { by, action: 'token.made', about });
+  return present(row);
+}
+
+/** Until the transaction ends, nobody else makes or revokes an admin token on the strength of which others there are. */
+async function lockAdmins(transaction: Database): Promise<void> {
+  await transaction.execute(sql`SELECT pg_advisory_xact_lock(7276552)`);
+}
+
+/** The ids of at most two tokens that can administer everything now. */
+async function findUsableAdmins(database: Database): Promise<string[]> {
+  const rows = await database
+    .select({ id: tokens.id })
+    .from(tokens)
+    .where(
+      and(
+        eq(tokens.role, 'admin'),
+        isNull(tokens.gates),
+        isNull(tokens.suites),
+        isNull(tokens.revokedAt),
+        or(isNull(tokens.expiresAt), gt(tokens.expiresAt, new Date())),
+      ),
+    )
+    .limit(2);
+  return rows.map(({ id }) => id);
+}
+
+function hash(token: string): string {
+  return createHash('sha256').update(token).digest('hex');
+}
+
+function present({ sha256: _, ...row }: typeof tokens.$inferSelect): Token {
+  const iso = (time: Date | null) => time?.toISOString() ?? null;
   return {
-    id: row.id,
+    ...row,
     role: z.enum(roles).parse(row.role),
-    name: row.name,
-    gates: row.gates,
     createdAt: row.createdAt.toISOString(),
+    expiresAt: iso(row.expiresAt),
+    lastUsedAt: iso(row.lastUsedAt),
+    revokedAt: iso(row.revokedAt),
   };
 }

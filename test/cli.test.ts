@@ -472,7 +472,7 @@ describe('suites', () => {
   });
 });
 
-describe('holdback token create', () => {
+describe('holdback token', () => {
   it('prints the token alone on stdout, and the rest on stderr', async () => {
     const { code, out, err } = await holdback(
       ['token', 'create', '--role', 'ci', '--name', 'CI of shop'],
@@ -481,6 +481,38 @@ describe('holdback token create', () => {
     expect(code).toBe(0);
     expect(out).toMatch(/^hb_[0-9A-Za-z]{38}\n$/);
     expect(err).toContain('CI of shop');
+  });
+
+  it('limits a token, which is listed, and revoked for good', async () => {
+    const limits = ['--gate', 'double', '--suite', 'double', '--owner', 'ada', '--expires', '30', '--json'];
+    const made = await holdback(['token', 'create', '--role', 'author', '--name', 'QA', ...limits], 'admin');
+    const { token, id, ...rest } = z
+      .looseObject({ token: z.string(), id: z.uuid() })
+      .parse(JSON.parse(made.out));
+    expect(rest).toMatchObject({ gates: ['double'], suites: ['double'], owner: 'ada' });
+    const days = (Date.parse(`${rest.expiresAt}`) - Date.now()) / 86_400_000;
+    expect(days).toBeCloseTo(30, 1);
+    const row = async () => {
+      const { out } = await holdback(['token', 'list'], 'admin');
+      expect(out).not.toContain(token);
+      return out.split('\n').find((line) => line.startsWith(id));
+    };
+    expect(await row()).toMatch(
+      /author: QA; of ada; for gates double; for suites double; never used; ends \d{4}-\S+$/,
+    );
+    const revoked = await holdback(['token', 'revoke', id, '--json'], 'admin');
+    expect([revoked.code, JSON.parse(revoked.out)]).toEqual([0, { id, revoked: true }]);
+    expect(await row()).toMatch(/; revoked \d{4}-\S+$/);
+    const after = await holdback(['suite', 'list', '--json'], 'author', { HOLDBACK_TOKEN: token });
+    expect([after.code, JSON.parse(after.out)]).toMatchObject([3, { error: { code: 'token_revoked' } }]);
+  });
+
+  it('takes an id to revoke, not a token, and repeats none', async () => {
+    const { code, err } = await holdback(['token', 'revoke', tokens.ci], 'admin');
+    expect(code).toBe(2);
+    expect(err).not.toContain(tokens.ci);
+    const unknown = await holdback(['token', 'revoke', '00000000-0000-4000-8000-000000000000'], 'admin');
+    expect([unknown.code, unknown.err]).toEqual([2, expect.stringContaining('There is no such token')]);
   });
 });
 

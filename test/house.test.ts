@@ -45,7 +45,7 @@ const mayImport: Record<string, RegExp[]> = {
     /^suites\/suite\.ts$/,
     /^gate\/(?:audit-chain|gate|disclosed)\.ts$/,
     /^runners\/protocol\.ts$/,
-    /^server\/tokens\.ts$/,
+    /^server\/token\.ts$/,
   ],
   examples: [],
 };

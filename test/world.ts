@@ -10,6 +10,7 @@ import { onTestFinished } from 'vitest';
 import type { Role } from '../gate/disclosed.ts';
 import { readConfig } from '../server/config.ts';
 import { type Service, startService } from '../server/service.ts';
+import type { TokenRequest } from '../server/token.ts';
 import { createToken } from '../server/tokens.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -38,7 +39,7 @@ export type World = {
   /** A client with the admin token. */
   admin: Client;
   /** A client with a fresh token of a role. */
-  as(role: Role, gates?: string[]): Promise<Client>;
+  as(role: Role, gates?: string[], more?: Partial<TokenRequest>): Promise<Client>;
   /** A client with this token, or with none. */
   client(token: string | undefined): Client;
   close(): Promise<void>;
@@ -61,6 +62,9 @@ export async function startWorld(environment: Record<string, string> = {}): Prom
       HOLDBACK_SLOT_MS: '0',
       // Starting hosts is what tests spend most of their time on.
       HOLDBACK_POOL: '2',
+      // Tests ask as fast as they can.
+      HOLDBACK_RATE_PER_ADDRESS: '0',
+      HOLDBACK_RATE_PER_TOKEN: '0',
       ...environment,
     }),
   );
@@ -70,9 +74,9 @@ export async function startWorld(environment: Record<string, string> = {}): Prom
     dataDir,
     admin: client(adminToken),
     client,
-    as: async (role, gates) => {
-      const request = { role, name: `a test's ${role}`, ...(gates === undefined ? {} : { gates }) };
-      const { token } = await createToken(service.database.database, request);
+    as: async (role, gates, more) => {
+      const request = { role, name: `a test's ${role}`, gates, ...more };
+      const { token } = await createToken(service.database.database, request, 'a test');
       return client(token);
     },
     close: async () => {

@@ -25,7 +25,11 @@ export const gateRoutes: FastifyPluginAsyncZod<{ database: Database }> = async (
         response: withProblems({ 200: gateSchema }),
       },
     },
-    async (request) => setPolicy(database, request.params.gate, request.body, readerOf(request).tokenId),
+    async (request) => {
+      const reader = readerOf(request);
+      requireGate(reader, request.params.gate);
+      return setPolicy(database, request.params.gate, request.body, reader.tokenId);
+    },
   );
 
   app.get(

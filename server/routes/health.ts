@@ -9,10 +9,13 @@ export type HealthRoutesOptions = { database: Database; runnersReady: () => bool
 export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (app, options) => {
   const { database, runnersReady } = options;
   const tags = ['health'];
+  // A probe is answered however many others ask from its address.
+  const config = { rateLimit: false } as const;
 
   app.get(
     '/healthz',
     {
+      config,
       schema: {
         tags,
         summary: 'Is the process alive?',
@@ -29,7 +32,7 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (a
   });
   app.get(
     '/readyz',
-    { schema: { tags, summary: 'Can it score?', response: { 200: readiness, 503: readiness } } },
+    { config, schema: { tags, summary: 'Can it score?', response: { 200: readiness, 503: readiness } } },
     async (_request, reply) => {
       const answers = await ping(database).then(
         () => true,

@@ -19,7 +19,7 @@ import type { Submissions } from '../../gate/submit.ts';
 import { askVerdict } from '../../gate/verdict.ts';
 import { candidateBytesMax } from '../../runners/protocol.ts';
 import { slugSchema } from '../../suites/suite.ts';
-import { readerOf, requireGate } from '../access.ts';
+import { bindRepository, readerOf, requireGate } from '../access.ts';
 import { RequestError } from '../problems.ts';
 import { withProblems } from '../responses.ts';
 
@@ -94,7 +94,7 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
         throw new RequestError('body_too_large', `a candidate has at most ${candidateBytesMax} bytes`);
       }
       const accepted = await submissions.accept({
-        request: request.body,
+        request: bindRepository(reader, request.body),
         by: reader.tokenId,
         idempotencyKey: request.headers['idempotency-key'],
       });

@@ -10,7 +10,7 @@ import {
   suiteSchema,
   suiteSourceSchema,
 } from '../../suites/suite.ts';
-import { readerOf } from '../access.ts';
+import { readerOf, requireSuite } from '../access.ts';
 import { withProblems } from '../responses.ts';
 
 /** A suite may be this large, in bytes of JSON. */
@@ -40,9 +40,11 @@ export const suiteRoutes: FastifyPluginAsyncZod<{ authoring: Authoring }> = asyn
     },
     async (request, reply) => {
       const { suite } = request.params;
+      const reader = readerOf(request);
+      requireSuite(reader, suite);
       const made = await makeRevision(authoring, suite, request.body, {
         activate: request.query.activate === 'true',
-        by: readerOf(request).tokenId,
+        by: reader.tokenId,
       });
       reply.code(201).header('location', `/suites/${suite}/revisions/${made.revision}`);
       return revisionSchema.parse(await describeRevision(database, made));
@@ -61,7 +63,9 @@ export const suiteRoutes: FastifyPluginAsyncZod<{ authoring: Authoring }> = asyn
       },
     },
     async (request) => {
-      await activateRevision(database, request.params, readerOf(request).tokenId);
+      const reader = readerOf(request);
+      requireSuite(reader, request.params.suite);
+      await activateRevision(database, request.params, reader.tokenId);
       return revisionSchema.parse(await describeRevision(database, request.params));
     },
   );
@@ -76,7 +80,11 @@ export const suiteRoutes: FastifyPluginAsyncZod<{ authoring: Authoring }> = asyn
         response: withProblems({ 200: z.strictObject({ suites: z.array(suiteSchema) }) }),
       },
     },
-    async () => ({ suites: await listSuites(database) }),
+    async (request) => {
+      const { suites } = readerOf(request);
+      const all = await listSuites(database);
+      return { suites: all.filter(({ suite }) => suites === null || suites.includes(suite)) };
+    },
   );
 
   app.get(
@@ -90,7 +98,10 @@ export const suiteRoutes: FastifyPluginAsyncZod<{ authoring: Authoring }> = asyn
         response: withProblems({ 200: suiteSchema }),
       },
     },
-    async (request) => findSuite(database, request.params.suite),
+    async (request) => {
+      requireSuite(readerOf(request), request.params.suite);
+      return findSuite(database, request.params.suite);
+    },
   );
 
   app.get(
@@ -105,9 +116,10 @@ export const suiteRoutes: FastifyPluginAsyncZod<{ authoring: Authoring }> = asyn
       },
     },
     async (request) => {
-      const { role, tokenId } = readerOf(request);
-      if (role === 'lead') return describeRevision(database, request.params);
-      return openForAuthor(database, seals, request.params, tokenId);
+      const reader = readerOf(request);
+      requireSuite(reader, request.params.suite);
+      if (reader.role === 'lead') return describeRevision(database, request.params);
+      return openForAuthor(database, seals, request.params, reader.tokenId);
     },
   );
 };

@@ -1,16 +1,12 @@
-/** `/tokens`: admins make tokens, list them and take them away. */
+/** `/tokens`: admins make tokens, list them and revoke them. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Database } from '../../migrations/open-database.ts';
+import { isWithin, readerOf } from '../access.ts';
+import { RequestError } from '../problems.ts';
 import { withProblems } from '../responses.ts';
-import {
-  createToken,
-  deleteToken,
-  findToken,
-  listTokens,
-  tokenRequestSchema,
-  tokenSchema,
-} from '../tokens.ts';
+import { tokenRequestSchema, tokenSchema } from '../token.ts';
+import { createToken, findToken, listTokens, type Reader, revokeToken } from '../tokens.ts';
 
 export const tokenRoutes: FastifyPluginAsyncZod<{ database: Database }> = async (app, { database }) => {
   const params = z.strictObject({ id: z.uuid() });
@@ -29,8 +25,10 @@ export const tokenRoutes: FastifyPluginAsyncZod<{ database: Database }> = async 
       },
     },
     async (request, reply) => {
-      reply.code(201);
-      return createToken(database, request.body);
+      const reader = readerOf(request);
+      requireWithin(reader, request.body);
+      reply.code(201).header('cache-control', 'no-store');
+      return createToken(database, request.body, reader.tokenId);
     },
   );
 
@@ -40,11 +38,14 @@ export const tokenRoutes: FastifyPluginAsyncZod<{ database: Database }> = async 
       config,
       schema: {
         tags,
-        summary: 'List the tokens',
+        summary: 'List the tokens, newest first; also those that were revoked',
         response: withProblems({ 200: z.strictObject({ tokens: z.array(tokenSchema) }) }),
       },
     },
-    async () => ({ tokens: await listTokens(database) }),
+    async (request) => {
+      const reader = readerOf(request);
+      return { tokens: (await listTokens(database)).filter((token) => isWithin(reader, token)) };
+    },
   );
 
   app.get(
@@ -53,18 +54,35 @@ export const tokenRoutes: FastifyPluginAsyncZod<{ database: Database }> = async 
       config,
       schema: { tags, summary: 'Read about a token', params, response: withProblems({ 200: tokenSchema }) },
     },
-    async (request) => findToken(database, request.params.id),
+    async (request) => {
+      const token = await findToken(database, request.params.id);
+      requireWithin(readerOf(request), token);
+      return token;
+    },
   );
 
   app.delete(
     '/tokens/:id',
     {
       config,
-      schema: { tags, summary: 'Take a token away', params, response: withProblems({ 204: z.undefined() }) },
+      schema: {
+        tags,
+        summary: 'Revoke a token, at once and for good; it stays in the list',
+        params,
+        response: withProblems({ 204: z.undefined() }),
+      },
     },
     async (request, reply) => {
-      await deleteToken(database, request.params.id);
+      const reader = readerOf(request);
+      requireWithin(reader, await findToken(database, request.params.id));
+      await revokeToken(database, request.params.id, reader.tokenId);
       return reply.code(204).send();
     },
   );
 };
+
+/** An admin that is limited to some gates or suites has a say in tokens of these alone. Throws `token_too_wide`. */
+function requireWithin(reader: Reader, limits: Parameters<typeof isWithin>[1]): void {
+  if (isWithin(reader, limits)) return;
+  throw new RequestError('token_too_wide', 'your token is limited: name gates and suites within its limits');
+}

@@ -1,0 +1,42 @@
+/**
+ * How often one address, and one token, may ask. Each process counts for itself, in memory that is bounded, and forgets with
+ * every minute.
+ */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { RequestError } from './problems.ts';
+
+const minuteMs = 60_000;
+
+/** Limits requests by where they come from, before anybody asks who it is. 0 is no limit. */
+export function limitAddresses(app: FastifyInstance, perMinute: number): void {
+  if (perMinute === 0) return;
+  // The plugin's own key: an IPv4 address, or the network of an IPv6 address.
+  const count = app.createRateLimit({ max: perMinute, timeWindow: minuteMs });
+  addLimit(app, count, () => `at most ${perMinute} requests a minute are answered to one address`);
+}
+
+/** Limits requests by token, once it is known to be one. 0 is no limit. */
+export function limitTokens(app: FastifyInstance, perMinute: number): void {
+  if (perMinute === 0) return;
+  const keyGenerator = ({ reader }: FastifyRequest) => reader?.tokenId ?? '';
+  const count = app.createRateLimit({ max: perMinute, timeWindow: minuteMs, keyGenerator });
+  addLimit(app, count, ({ reader }) =>
+    reader === null ? undefined : `at most ${perMinute} requests a minute are answered to one token`,
+  );
+}
+
+/** Refuses what is too much, with the limit in words; `limitOf` gives no words for a request that does not count. */
+function addLimit(
+  app: FastifyInstance,
+  count: ReturnType<FastifyInstance['createRateLimit']>,
+  limitOf: (request: FastifyRequest) => string | undefined,
+): void {
+  app.addHook('onRequest', async (request, reply) => {
+    const limit = limitOf(request);
+    if (limit === undefined || request.routeOptions.config.rateLimit === false) return;
+    const counted = await count(request);
+    if (counted.isAllowed || !counted.isExceeded) return;
+    reply.header('retry-after', `${counted.ttlInSeconds}`);
+    throw new RequestError('rate_limited', `${limit}: try again in ${counted.ttlInSeconds} s`);
+  });
+}

@@ -1,0 +1,77 @@
+/**
+ * What a token is: `hb_`, 32 random base62 characters and their CRC32, so that secret scanners can know one (GitHub's scheme).
+ * One schema for how it is asked for, and one for how it is listed: never with the token itself.
+ */
+import { randomInt } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import { z } from 'zod';
+import { roles } from '../gate/disclosed.ts';
+import { wellFormed } from '../gate/gate.ts';
+import { slugSchema } from '../suites/suite.ts';
+
+const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const randomLength = 32;
+const checksumLength = 6;
+const prefix = 'hb_';
+const formPattern = new RegExp(`^${prefix}[0-9A-Za-z]{${randomLength + checksumLength}}$`);
+
+const names = z.array(slugSchema).min(1).max(100);
+
+export const tokenRequestSchema = z.strictObject({
+  role: z.enum(roles),
+  name: wellFormed(200).describe('What the token is for.'),
+  owner: wellFormed(200)
+    .optional()
+    .describe(
+      'Whose it is: all tokens of one owner count as one person. Without it, it is a person of its own.',
+    ),
+  gates: names.optional().describe('The gates it is limited to; all if left out.'),
+  suites: names.optional().describe('The suites it is limited to; all if left out.'),
+  expiresAt: z.iso
+    .datetime({ offset: true, error: 'must be a time such as 2030-01-31T12:00:00Z' })
+    .refine((time) => Date.parse(time) > Date.now(), { error: 'must be in the future' })
+    .optional()
+    .describe('When it stops to be of use; never if left out.'),
+});
+export type TokenRequest = z.infer<typeof tokenRequestSchema>;
+
+const time = z.iso.datetime().nullable();
+
+export const tokenSchema = z.strictObject({
+  id: z.uuid(),
+  role: z.enum(roles),
+  name: z.string(),
+  owner: z.string().nullable(),
+  gates: z.array(slugSchema).nullable().describe('Null for all.'),
+  suites: z.array(slugSchema).nullable().describe('Null for all.'),
+  createdAt: z.iso.datetime(),
+  createdBy: z.string().nullable(),
+  expiresAt: time,
+  lastUsedAt: time.describe('Up to a minute behind.'),
+  revokedAt: time,
+  revokedBy: z.string().nullable(),
+});
+export type Token = z.infer<typeof tokenSchema>;
+
+/** A fresh token: `hb_` + 32 base62 + 6-character CRC32 of these. */
+export function makeToken(): string {
+  const random = Array.from({ length: randomLength }, () => alphabet[randomInt(alphabet.length)]).join('');
+  return `${prefix}${random}${checksum(random)}`;
+}
+
+/** Whether a text looks like a token made here and cannot be one: it was mistyped, cut, or guessed. */
+export function isMistyped(text: string): boolean {
+  if (!formPattern.test(text)) return false;
+  const random = text.slice(prefix.length, prefix.length + randomLength);
+  return text.slice(prefix.length + randomLength) !== checksum(random);
+}
+
+function checksum(text: string): string {
+  let rest = crc32(text);
+  let digits = '';
+  for (let index = 0; index < checksumLength; index++) {
+    digits = `${alphabet[rest % alphabet.length]}${digits}`;
+    rest = Math.floor(rest / alphabet.length);
+  }
+  return digits;
+}
