@@ -121,7 +121,7 @@ describe.each(['the embedded database', 'PostgreSQL'])('on %s', (kind) => {
     await sealSuite(world, 'budgeted', { cases });
     await world.admin('PUT', '/gates/budgeted', { suites: ['budgeted'], attemptsPerChange: 2 });
     const reasons: unknown[] = [];
-    for (const source of [always42, always42, addOne]) {
+    for (const source of [always42, `${always42} // again`, addOne]) {
       const ci = await world.as('ci');
       const scored = await ci('POST', '/score', scoreRequest('budgeted', source, 'PR-12'));
       reasons.push(Reflect.get(Object(scored.json), 'reason'));
@@ -168,7 +168,7 @@ describe.each(['the embedded database', 'PostgreSQL'])('on %s', (kind) => {
 
   test('a caller that does not wait is told where the score will be', async () => {
     const ci = await world.as('ci');
-    const accepted = await ci('POST', '/score', scoreRequest('increment', addOne, 'PR-9'), {
+    const accepted = await ci('POST', '/score', scoreRequest('increment', `${addOne} // later`, 'PR-9'), {
       prefer: 'respond-async',
     });
     expect(accepted.status).toBe(202);
