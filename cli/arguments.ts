@@ -58,6 +58,17 @@ export class Arguments {
     throw this.wrong(`--${flag} takes a ${whole ? 'whole ' : ''}number from ${min} to ${max}, not ${text}`);
   }
 
+  /** The value of an option that is a share within bounds, as `1%` or `0.01`. Throws a usage error. */
+  share(flag: string, { min, max }: { min: number; max: number }): number | undefined {
+    const text = this.text(flag);
+    if (text === undefined) return undefined;
+    const [, digits, sign] = /^(\d+(?:\.\d+)?|\.\d+) ?(%?)$/.exec(text) ?? [];
+    const share = digits === undefined ? Number.NaN : Number(digits) / (sign === '%' ? 100 : 1);
+    if (share >= min && share <= max) return share;
+    const [least, most] = [min, max].map((bound) => `${Number((bound * 100).toPrecision(6))}%`);
+    throw this.wrong(`--${flag} takes a share from ${least} to ${most}, as 1% or 0.01, not ${text}`);
+  }
+
   positional(index: number): string | undefined {
     return this.#positionals[index];
   }

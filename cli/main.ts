@@ -17,6 +17,7 @@ import {
   suiteListCommand,
   suitePushCommand,
 } from './commands/suite.ts';
+import { suitePlanCommand } from './commands/suite-plan.ts';
 import { tokenCreateCommand } from './commands/token.ts';
 import { verdictCommand } from './commands/verdict.ts';
 import { CommandError, usageError } from './errors.ts';
@@ -31,6 +32,7 @@ const commands: Command[] = [
   suitePushCommand,
   suiteActivateCommand,
   suiteListCommand,
+  suitePlanCommand,
   gateSetCommand,
   gateListCommand,
   tokenCreateCommand,

@@ -5,8 +5,9 @@
 import { styleText } from 'node:util';
 import type { Verdict } from '../gate/disclosed.ts';
 import type { Gate } from '../gate/gate.ts';
-import type { Revision, Suite } from '../suites/suite.ts';
+import { casesMax, type Revision, type Suite } from '../suites/suite.ts';
 import type { DemoReport } from './commands/demo.ts';
+import type { SuitePlan } from './commands/suite-plan.ts';
 import type { CreatedToken } from './commands/token.ts';
 import type { CommandError } from './errors.ts';
 import { clip, printable } from './printable.ts';
@@ -19,6 +20,7 @@ export type Outcome =
   | { kind: 'score'; score: Score; waitSeconds: number }
   | { kind: 'verdict'; verdict: Verdict }
   | { kind: 'suite_checked'; file: string; form: 'cases' | 'module'; caseCount: number | null }
+  | { kind: 'suite_planned'; plan: SuitePlan }
   | { kind: 'revision'; revision: Revision }
   | { kind: 'suites'; suites: Suite[] }
   | { kind: 'gate'; gate: Gate }
@@ -70,6 +72,8 @@ export function present(outcome: Outcome): Presentation {
       const { kind, ...checked } = outcome;
       return { ...done, text: textOfCheck(outcome), json: checked };
     }
+    case 'suite_planned':
+      return { ...done, text: textOfPlan(outcome.plan), json: outcome.plan };
     case 'revision': {
       const { suite, revision, cases, state, digest } = outcome.revision;
       const text = `suite ${suite}, revision ${revision}: ${counted(cases)}, ${state}, ${digest}`;
@@ -177,6 +181,29 @@ function textOfCheck({ file, form, caseCount }: Extract<Outcome, { kind: 'suite_
     return `${file}: a module whose form is right. The service reads its cases when it is pushed; they were not checked here.`;
   }
   return `${file}: ${counted(caseCount ?? 0)} of the right form. Patterns, JSON Schemas and tagged values are checked when it is pushed.`;
+}
+
+function textOfPlan({ rate, attempts, bitsPerAttempt, confidence, cases, proves }: SuitePlan): string {
+  const rows = proves.map((row) => `  ${`${row.cases}`.padStart(10)}   ${percent(row.rate)}`);
+  const tooMany =
+    cases > casesMax ? [`A suite holds at most ${casesMax}: disclose less, or renew its cases sooner.`] : [];
+  return [
+    `${counted(cases)}: when all of them pass, at most ${percent(rate)} of such inputs fail, with confidence ${percent(confidence)},`,
+    `after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'} that disclosed ${bitsPerAttempt} bits each.`,
+    ...tooMany,
+    '',
+    '       cases   of which a green proves a failure rate of at most',
+    ...rows,
+  ].join('\n');
+}
+
+/** A share in percent to three digits, rounded up: what is claimed is never less than what is proved. */
+function percent(share: number): string {
+  if (share === 0) return '0%';
+  const unit = 10 ** (Math.floor(Math.log10(share * 100)) - 2);
+  // A share that has few digits keeps them, whatever the division made of it.
+  const units = Number(((share * 100) / unit).toPrecision(9));
+  return `${Number((Math.ceil(units) * unit).toPrecision(3))}%`;
 }
 
 function textOfSuite({ suite, activeRevision, revisions }: Suite): string {

@@ -43,7 +43,7 @@ const mayImport: Record<string, RegExp[]> = {
   ],
   cli: [
     /^suites\/suite\.ts$/,
-    /^gate\/(?:gate|disclosed)\.ts$/,
+    /^gate\/(?:assurance|gate|disclosed)\.ts$/,
     /^runners\/protocol\.ts$/,
     /^server\/tokens\.ts$/,
   ],
