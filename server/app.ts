@@ -10,12 +10,14 @@ import {
 import { z } from 'zod';
 import type { Submissions } from '../gate/submit.ts';
 import type { Authoring } from '../suites/authoring.ts';
+import type { OpenedSuites } from '../suites/opened-suites.ts';
 import { requireTokens } from './access.ts';
 import { nameComponents } from './components.ts';
 import { hasMoreValuesThan } from './json-values.ts';
 import { answerBrokenRequest, answerProblem, RequestError } from './problems.ts';
 import { gateRoutes } from './routes/gates.ts';
 import { healthRoutes } from './routes/health.ts';
+import { leakRoutes } from './routes/leaks.ts';
 import { scoreRoutes } from './routes/scores.ts';
 import { suiteRoutes } from './routes/suites.ts';
 import { tokenRoutes } from './routes/tokens.ts';
@@ -23,6 +25,7 @@ import { validatorCompiler } from './validation.ts';
 
 export type AppParts = {
   authoring: Authoring;
+  suites: OpenedSuites;
   submissions: Submissions;
   runnersReady: () => boolean;
   version: string;
@@ -82,6 +85,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   requireTokens(app, database);
   await app.register(gateRoutes, { database });
   await app.register(suiteRoutes, { authoring });
+  await app.register(leakRoutes, { database, suites: parts.suites });
   await app.register(scoreRoutes, { database, seals, submissions });
   await app.register(tokenRoutes, { database });
   await app.register(healthRoutes, { database, runnersReady: parts.runnersReady });

@@ -102,6 +102,7 @@ export async function startService(config: Config): Promise<Service> {
     if (database.kind === 'pglite') await submissions.settleAbandoned();
     const app = await buildApp({
       authoring: { database: database.database, seals, keys, reader: grader },
+      suites,
       submissions,
       runnersReady: () => !runners.closed && runners.canStart,
       version: await readVersion(),
