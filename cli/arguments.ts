@@ -73,6 +73,11 @@ export class Arguments {
     return this.#positionals[index];
   }
 
+  /** All positional arguments. */
+  positionals(): string[] {
+    return this.#positionals;
+  }
+
   /** A positional argument that must be there. Throws a usage error. */
   requiredPositional(index: number): string {
     const text = this.#positionals[index];
@@ -106,8 +111,10 @@ export class Arguments {
 
   /** Throws a usage error where there are more positional arguments than the command takes. */
   requireNoMore(): void {
-    const surplus = this.#positionals[this.#command.positionals.length];
-    if (surplus !== undefined) throw this.wrong(`${surplus} is one argument too many`);
+    const { positionals } = this.#command;
+    const surplus = this.#positionals[positionals.length];
+    if (surplus !== undefined && !positionals.at(-1)?.repeatable)
+      throw this.wrong(`${surplus} is one argument too many`);
     if (this.#positionals.includes('')) throw this.wrong('an argument is empty');
   }
 }

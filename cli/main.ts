@@ -9,6 +9,7 @@ import { Arguments } from './arguments.ts';
 import { type Command, helpOf, helpOfAll } from './command.ts';
 import { demoCommand } from './commands/demo.ts';
 import { gateListCommand, gateSetCommand } from './commands/gate.ts';
+import { leaksCommand } from './commands/leaks.ts';
 import { scoreCommand } from './commands/score.ts';
 import { serveCommand } from './commands/serve.ts';
 import {
@@ -33,6 +34,7 @@ const commands: Command[] = [
   suiteActivateCommand,
   suiteListCommand,
   suitePlanCommand,
+  leaksCommand,
   gateSetCommand,
   gateListCommand,
   tokenCreateCommand,

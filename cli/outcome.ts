@@ -7,13 +7,14 @@ import type { Verdict } from '../gate/disclosed.ts';
 import type { Gate } from '../gate/gate.ts';
 import { casesMax, type Revision, type Suite } from '../suites/suite.ts';
 import type { DemoReport } from './commands/demo.ts';
+import type { LeakReport } from './commands/leaks.ts';
 import type { SuitePlan } from './commands/suite-plan.ts';
 import type { CreatedToken } from './commands/token.ts';
 import type { CommandError } from './errors.ts';
 import { clip, printable } from './printable.ts';
 import type { FinishedScore, Score } from './scoring.ts';
 
-/** 0 merge or done, 1 block, 2 usage, 3 no verdict, or no service, could be had. */
+/** 0 merge or done, 1 block or leaked, 2 usage, 3 no verdict, or no service, could be had. */
 export type ExitCode = 0 | 1 | 2 | 3;
 
 export type Outcome =
@@ -21,6 +22,7 @@ export type Outcome =
   | { kind: 'verdict'; verdict: Verdict }
   | { kind: 'suite_checked'; file: string; form: 'cases' | 'module'; caseCount: number | null }
   | { kind: 'suite_planned'; plan: SuitePlan }
+  | { kind: 'leaks'; report: LeakReport }
   | { kind: 'revision'; revision: Revision }
   | { kind: 'suites'; suites: Suite[] }
   | { kind: 'gate'; gate: Gate }
@@ -74,6 +76,12 @@ export function present(outcome: Outcome): Presentation {
     }
     case 'suite_planned':
       return { ...done, text: textOfPlan(outcome.plan), json: outcome.plan };
+    case 'leaks': {
+      const unsaid = unsaidOf(outcome.report);
+      const exitCode = outcome.report.findings.length > 0 ? 1 : unsaid === '' ? 0 : 3;
+      const json = { ...outcome.report, complete: unsaid === '' };
+      return { text: textOfLeaks(outcome.report), note: unsaid, json, exitCode };
+    }
     case 'revision': {
       const { suite, revision, cases, state, digest } = outcome.revision;
       const text = `suite ${suite}, revision ${revision}: ${counted(cases)}, ${state}, ${digest}`;
@@ -204,6 +212,35 @@ function percent(share: number): string {
   // A share that has few digits keeps them, whatever the division made of it.
   const units = Number(((share * 100) / unit).toPrecision(9));
   return `${Number((Math.ceil(units) * unit).toPrecision(3))}%`;
+}
+
+function textOfLeaks({ findings, looked, files, skipped, unread }: LeakReport): string {
+  const places = new Set(findings.map(({ path }) => path)).size;
+  const left =
+    skipped.length === 0 ? '' : `; ${skipped.length} folders were left out (--all looks into them)`;
+  const found =
+    findings.length === 0 ? 'nothing found' : `found in ${places} of them, on ${findings.length} lines`;
+  return [
+    ...findings.map(({ path, line, suite, cases }) => {
+      return `${printable(path)}:${line}  suite ${suite}: ${counted(cases)}`;
+    }),
+    ...unread.map(({ path, why }) => `${printable(path)}  not read: ${why}`),
+    `looked through ${files} ${files === 1 ? 'file' : 'files'}: ${found}${left}`,
+    ...looked.map(({ suite, revision, cases, tooShort }) => {
+      const short = tooShort === 0 ? '' : `, ${tooShort} of them too short to be looked for`;
+      return `  for suite ${suite}, revision ${revision}: ${counted(cases)}${short}`;
+    }),
+  ].join('\n');
+}
+
+/** Why a search that found nothing would prove nothing; empty if it does prove something. */
+function unsaidOf({ looked, unread }: LeakReport): string {
+  if (looked.length === 0) return 'there is no active revision to look for: nothing was looked for';
+  if (looked.every(({ cases, tooShort }) => tooShort >= cases)) {
+    return 'all cases are too short to be looked for: nothing was looked for';
+  }
+  if (unread.length === 0) return '';
+  return `${unread.length} of the files and folders could not be read: what is in them is not known`;
 }
 
 function textOfSuite({ suite, activeRevision, revisions }: Suite): string {

@@ -10,6 +10,8 @@
  *
  * What they do not know again: data in another order or computed by a program (a table of parameters, a builder with defaults),
  * renamed, translated, compressed, encoded (base64) or encrypted; what a predicate or a JSON Schema demands; names of cases.
+ * What they know too well: in a suite of a few cases structure cannot be told from content, so that a visible test is found
+ * that differs from a case in a number or two. It does share the data.
  */
 
 import { endOf } from './in-steps.ts';
@@ -69,7 +71,7 @@ export function fingerprintSuite(contents: SuiteContents): Fingerprints {
   return endOf(fingerprintInSteps(contents));
 }
 
-/** The fingerprints of a revision in steps of some milliseconds, between which something else can be done. */
+/** The fingerprints of a revision in steps, between which something else can be done. */
 export function* fingerprintInSteps({ cases }: SuiteContents): Generator<void, Fingerprints> {
   const unitsMax = Math.min(partUnitsMax, Math.floor(suiteUnitsMax / (2 * cases.length)));
   let units = 0;

@@ -42,7 +42,7 @@ const mayImport: Record<string, RegExp[]> = {
     /^runners\/protocol\.ts$/,
   ],
   cli: [
-    /^suites\/suite\.ts$/,
+    /^suites\/(?:leaks|suite)\.ts$/,
     /^gate\/(?:assurance|gate|disclosed)\.ts$/,
     /^runners\/protocol\.ts$/,
     /^server\/tokens\.ts$/,
