@@ -58,8 +58,24 @@ export class Arguments {
     throw this.wrong(`--${flag} takes a ${whole ? 'whole ' : ''}number from ${min} to ${max}, not ${text}`);
   }
 
+  /** The value of an option that is a share within bounds, as `1%` or `0.01`. Throws a usage error. */
+  share(flag: string, { min, max }: { min: number; max: number }): number | undefined {
+    const text = this.text(flag);
+    if (text === undefined) return undefined;
+    const [, digits, sign] = /^(\d+(?:\.\d+)?|\.\d+) ?(%?)$/.exec(text) ?? [];
+    const share = digits === undefined ? Number.NaN : Number(digits) / (sign === '%' ? 100 : 1);
+    if (share >= min && share <= max) return share;
+    const [least, most] = [min, max].map((bound) => `${Number((bound * 100).toPrecision(6))}%`);
+    throw this.wrong(`--${flag} takes a share from ${least} to ${most}, as 1% or 0.01, not ${text}`);
+  }
+
   positional(index: number): string | undefined {
     return this.#positionals[index];
+  }
+
+  /** All positional arguments. */
+  positionals(): string[] {
+    return this.#positionals;
   }
 
   /** A positional argument that must be there. Throws a usage error. */
@@ -95,8 +111,10 @@ export class Arguments {
 
   /** Throws a usage error where there are more positional arguments than the command takes. */
   requireNoMore(): void {
-    const surplus = this.#positionals[this.#command.positionals.length];
-    if (surplus !== undefined) throw this.wrong(`${surplus} is one argument too many`);
+    const { positionals } = this.#command;
+    const surplus = this.#positionals[positionals.length];
+    if (surplus !== undefined && !positionals.at(-1)?.repeatable)
+      throw this.wrong(`${surplus} is one argument too many`);
     if (this.#positionals.includes('')) throw this.wrong('an argument is empty');
   }
 }

@@ -12,7 +12,8 @@ export type Command = {
   /** The words after `holdback`, for example `suite push`. */
   words: string;
   about: string;
-  positionals: { name: string; about: string; optional?: true }[];
+  /** The last one may be repeatable: then there may be any number of it, none as well. */
+  positionals: { name: string; about: string; optional?: true; repeatable?: true }[];
   flags: Record<string, Flag>;
   /** What a user should know besides, in whole lines. */
   notes?: string[];
@@ -32,7 +33,9 @@ export function flagsOf(command: Command): Record<string, Flag> {
 
 /** The help of one command. */
 export function helpOf(command: Command): string {
-  const operands = command.positionals.map(({ name, optional }) => (optional ? `[${name}]` : name));
+  const operands = command.positionals.map(({ name, optional, repeatable }) => {
+    return optional ? `[${name}]` : `${name}${repeatable ? '…' : ''}`;
+  });
   const rows = [
     ...command.positionals.map(({ name, about }) => [name, about] as const),
     ...Object.entries(flagsOf(command)).map(([name, { value, about, repeatable }]) => {
@@ -64,6 +67,7 @@ export function helpOfAll(commands: Command[]): string {
     '',
     'Exit codes of score and verdict: 0 merge, 1 block, 2 usage, 3 no verdict could be had.',
     'Exit codes of audit verify: 0 it holds, 1 it does not, 2 usage, 3 the service could not be had.',
+    'Of leaks: 0 nothing found, 1 something found, 2 usage, 3 not everything could be looked at.',
     'Of the others: 0 done, 2 usage or refused, 3 the service could not be had.',
   ].join('\n');
 }

@@ -11,6 +11,7 @@ import { alarmsCommand } from './commands/alarms.ts';
 import { auditListCommand, auditVerifyCommand } from './commands/audit.ts';
 import { demoCommand } from './commands/demo.ts';
 import { gateExposureCommand, gateListCommand, gateSetCommand } from './commands/gate.ts';
+import { leaksCommand } from './commands/leaks.ts';
 import { overrideCommand } from './commands/override.ts';
 import { scoreCommand } from './commands/score.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -20,6 +21,7 @@ import {
   suiteListCommand,
   suitePushCommand,
 } from './commands/suite.ts';
+import { suitePlanCommand } from './commands/suite-plan.ts';
 import { tokenCreateCommand, tokenListCommand, tokenRevokeCommand } from './commands/token.ts';
 import { verdictCommand } from './commands/verdict.ts';
 import { CommandError, usageError } from './errors.ts';
@@ -36,6 +38,8 @@ const commands: Command[] = [
   suitePushCommand,
   suiteActivateCommand,
   suiteListCommand,
+  suitePlanCommand,
+  leaksCommand,
   gateSetCommand,
   gateListCommand,
   gateExposureCommand,

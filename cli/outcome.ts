@@ -6,21 +6,26 @@ import { styleText } from 'node:util';
 import { type AuditRecord, readEntry } from '../gate/audit-chain.ts';
 import type { GateExposure, RaisedAlarm, Verdict } from '../gate/disclosed.ts';
 import type { Gate } from '../gate/gate.ts';
-import type { Revision, Suite } from '../suites/suite.ts';
+import { casesMax, type Revision, type Suite } from '../suites/suite.ts';
 import type { AuditCheck } from './commands/audit.ts';
 import type { DemoReport } from './commands/demo.ts';
+import type { LeakReport } from './commands/leaks.ts';
+import type { SuitePlan } from './commands/suite-plan.ts';
 import type { CreatedToken, ListedToken } from './commands/token.ts';
 import type { CommandError } from './errors.ts';
 import { clip, printable } from './printable.ts';
 import type { FinishedScore, Score } from './scoring.ts';
 
 /** 0 merge, done or holds, 1 block or does not hold, 2 usage, 3 no verdict, or no service, could be had. */
+/** 0 merge or done, 1 block or leaked, 2 usage, 3 no verdict, or no service, could be had. */
 export type ExitCode = 0 | 1 | 2 | 3;
 
 export type Outcome =
   | { kind: 'score'; score: Score; waitSeconds: number }
   | { kind: 'verdict'; verdict: Verdict }
   | { kind: 'suite_checked'; file: string; form: 'cases' | 'module'; caseCount: number | null }
+  | { kind: 'suite_planned'; plan: SuitePlan }
+  | { kind: 'leaks'; report: LeakReport }
   | { kind: 'revision'; revision: Revision }
   | { kind: 'suites'; suites: Suite[] }
   | { kind: 'gate'; gate: Gate }
@@ -77,6 +82,14 @@ export function present(outcome: Outcome): Presentation {
     case 'suite_checked': {
       const { kind, ...checked } = outcome;
       return { ...done, text: textOfCheck(outcome), json: checked };
+    }
+    case 'suite_planned':
+      return { ...done, text: textOfPlan(outcome.plan), json: outcome.plan };
+    case 'leaks': {
+      const unsaid = unsaidOf(outcome.report);
+      const exitCode = outcome.report.findings.length > 0 ? 1 : unsaid === '' ? 0 : 3;
+      const json = { ...outcome.report, complete: unsaid === '' };
+      return { text: textOfLeaks(outcome.report), note: unsaid, json, exitCode };
     }
     case 'revision': {
       const { suite, revision, cases, state, digest } = outcome.revision;
@@ -260,6 +273,58 @@ function textOfCheck({ file, form, caseCount }: Extract<Outcome, { kind: 'suite_
     return `${file}: a module whose form is right. The service reads its cases when it is pushed; they were not checked here.`;
   }
   return `${file}: ${counted(caseCount ?? 0)} of the right form. Patterns, JSON Schemas and tagged values are checked when it is pushed.`;
+}
+
+function textOfPlan({ rate, attempts, bitsPerAttempt, confidence, cases, proves }: SuitePlan): string {
+  const rows = proves.map((row) => `  ${`${row.cases}`.padStart(10)}   ${percent(row.rate)}`);
+  const tooMany =
+    cases > casesMax ? [`A suite holds at most ${casesMax}: disclose less, or renew its cases sooner.`] : [];
+  return [
+    `${counted(cases)}: when all of them pass, at most ${percent(rate)} of such inputs fail, with confidence ${percent(confidence)},`,
+    `after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'} that disclosed ${bitsPerAttempt} bits each.`,
+    ...tooMany,
+    '',
+    '       cases   of which a green proves a failure rate of at most',
+    ...rows,
+  ].join('\n');
+}
+
+/** A share in percent to three digits, rounded up: what is claimed is never less than what is proved. */
+function percent(share: number): string {
+  if (share === 0) return '0%';
+  const unit = 10 ** (Math.floor(Math.log10(share * 100)) - 2);
+  // A share that has few digits keeps them, whatever the division made of it.
+  const units = Number(((share * 100) / unit).toPrecision(9));
+  return `${Number((Math.ceil(units) * unit).toPrecision(3))}%`;
+}
+
+function textOfLeaks({ findings, looked, files, skipped, unread }: LeakReport): string {
+  const places = new Set(findings.map(({ path }) => path)).size;
+  const left =
+    skipped.length === 0 ? '' : `; ${skipped.length} folders were left out (--all looks into them)`;
+  const found =
+    findings.length === 0 ? 'nothing found' : `found in ${places} of them, on ${findings.length} lines`;
+  return [
+    ...findings.map(({ path, line, suite, cases }) => {
+      return `${printable(path)}:${line}  suite ${suite}: ${counted(cases)}`;
+    }),
+    ...unread.map(({ path, why }) => `${printable(path)}  not read: ${why}`),
+    `looked through ${files} ${files === 1 ? 'file' : 'files'}: ${found}${left}`,
+    ...looked.map(({ suite, revision, cases, tooShort }) => {
+      const short = tooShort === 0 ? '' : `, ${tooShort} of them too short to be looked for`;
+      return `  for suite ${suite}, revision ${revision}: ${counted(cases)}${short}`;
+    }),
+  ].join('\n');
+}
+
+/** Why a search that found nothing would prove nothing; empty if it does prove something. */
+function unsaidOf({ looked, unread }: LeakReport): string {
+  if (looked.length === 0) return 'there is no active revision to look for: nothing was looked for';
+  if (looked.every(({ cases, tooShort }) => tooShort >= cases)) {
+    return 'all cases are too short to be looked for: nothing was looked for';
+  }
+  if (unread.length === 0) return '';
+  return `${unread.length} of the files and folders could not be read: what is in them is not known`;
 }
 
 function textOfSuite({ suite, activeRevision, revisions }: Suite): string {

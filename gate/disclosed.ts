@@ -47,7 +47,7 @@ export const assuranceSchema = z.strictObject({
   bits: z
     .number()
     .nonnegative()
-    .describe('What earlier disclosed verdicts may have taught about these cases.'),
+    .describe('What disclosed verdicts, this one included, may have taught about these cases.'),
   confidence: z.number(),
   failureRateAtMost: z.number(),
 });

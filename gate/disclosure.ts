@@ -8,7 +8,7 @@ import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
 import type { RevisionName } from '../suites/revisions.ts';
 import type { Seals } from '../suites/sealing.ts';
-import { failureRateAtMost } from './assurance.ts';
+import { deltaDefault as delta, failureRateAtMost } from './assurance.ts';
 import { block, overrule, type SuiteScore } from './decide.ts';
 import {
   type DisclosedScore,
@@ -33,9 +33,6 @@ export type Disclosing = { database: Database; seals: Seals; slotMs: number };
 const agentsRead: readonly Role[] = ['ci', 'harness'];
 const seesCounts: readonly Role[] = ['author', 'lead', 'admin'];
 const seesFailures: readonly Role[] = ['author', 'admin'];
-
-/** An assurance holds but for this chance. */
-const delta = 0.05;
 
 /** What of a score's results is kept for its author: the cases that did not pass. */
 export function failuresOf(scored: SuiteScore[]): Failure[] {

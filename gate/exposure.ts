@@ -9,22 +9,22 @@ import type { Database } from '../migrations/open-database.ts';
 import type { RevisionName } from '../suites/revisions.ts';
 import type { ScoreRecord } from './history.ts';
 
-/** How much was spent on a revision: the bits of the case of it that was charged most, before the score asked about if one is. */
+/** How much was spent on a revision: the bits of the case of it that was charged most. */
 export type Exposure = RevisionName & { bits: number };
 
 const exposuresSchema = z.array(z.object({ suite: z.string(), revision: z.number(), bits: z.number() }));
 const countsSchema = z.array(z.object({ count: z.coerce.number() }));
 
-/** What was spent on each of the given revisions, by every gate, whoever asked; with `before`, by scores that came before it. */
+/** What was spent on each of the given revisions, by every gate, whoever asked; with `until`, by that score and those before it. */
 export async function findExposures(
   database: Database,
   revisions: RevisionName[],
-  before?: ScoreRecord,
+  until?: ScoreRecord,
 ): Promise<Exposure[]> {
   const earlier =
-    before === undefined
+    until === undefined
       ? sql``
-      : sql`JOIN scores ON scores.id = charges.score_id AND scores.sequence < ${before.sequence}`;
+      : sql`JOIN scores ON scores.id = charges.score_id AND scores.sequence <= ${until.sequence}`;
   const rows = await database.execute(sql`
     WITH shared AS (${casesSharedWith(revisions)}),
     totals AS (

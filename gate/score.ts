@@ -8,6 +8,7 @@ import type { HostPool } from '../runners/pool.ts';
 import type { ObservedCase } from '../runners/protocol.ts';
 import { runCandidate } from '../runners/run-candidate.ts';
 import type { Transformer } from '../runners/transformer.ts';
+import { findLeaks } from '../suites/find-leaks.ts';
 import type { OpenedSuites } from '../suites/opened-suites.ts';
 import type { RevisionName } from '../suites/revisions.ts';
 import type { Sealed, Seals } from '../suites/sealing.ts';
@@ -98,11 +99,16 @@ async function scoreOnce(scoring: Scoring, score: ScoreRecord): Promise<Outcome>
   const alarms: Alarm[] = [];
   for (const name of active) {
     const contents = await suites.open(name);
-    const observed = await observe(scoring, candidate, contents, name);
+    const [observed, { looked }] = await Promise.all([
+      observe(scoring, candidate, contents, name),
+      findLeaks(suites, [name], candidate.text),
+    ]);
     const results = await grader.grade(contents, observed);
     const sprung = findSprung(contents, [candidate.text, ...observed.map(textOf)]);
     for (const position of sprung) Object.assign(results[position] ?? {}, sprungResult);
     if (sprung.length > 0) alarms.push({ ...name, kind: 'tripwire', cases: sprung.length });
+    for (const { found } of looked)
+      if (found > 0) alarms.push({ ...name, kind: 'fingerprints', cases: found });
     scored.push({ ...name, caseCount: contents.cases.length, results });
   }
   const decision = decide(gate.suites, active, scored);

@@ -13,6 +13,7 @@ import { z } from 'zod';
 import type { AuditLog } from '../gate/audit-log.ts';
 import type { Submissions } from '../gate/submit.ts';
 import type { Authoring } from '../suites/authoring.ts';
+import type { OpenedSuites } from '../suites/opened-suites.ts';
 import { identifyReaders, requireRoles } from './access.ts';
 import { nameComponents } from './components.ts';
 import { documentPolicy, headers } from './headers.ts';
@@ -24,6 +25,7 @@ import { limitAddresses, limitTokens } from './rate-limits.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { gateRoutes } from './routes/gates.ts';
 import { healthRoutes } from './routes/health.ts';
+import { leakRoutes } from './routes/leaks.ts';
 import { scoreRoutes } from './routes/scores.ts';
 import { suiteRoutes } from './routes/suites.ts';
 import { tokenRoutes } from './routes/tokens.ts';
@@ -31,6 +33,7 @@ import { validatorCompiler } from './validation.ts';
 
 export type AppParts = {
   authoring: Authoring;
+  suites: OpenedSuites;
   submissions: Submissions;
   auditLog: AuditLog;
   runnersReady: () => boolean;
@@ -111,6 +114,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     disclosing: { database, seals, slotMs: parts.slotMs },
     submissions,
   });
+  await app.register(leakRoutes, { database, suites: parts.suites });
   await app.register(tokenRoutes, { database });
   await app.register(auditRoutes, { auditLog: parts.auditLog });
   await app.register(healthRoutes, { database, runnersReady: parts.runnersReady });

@@ -16,6 +16,7 @@ import {
 } from '../gate/disclosed.ts';
 import { changeSchema, gatePolicySchema, gateSchema, scoreRequestSchema } from '../gate/gate.ts';
 import { limitsSchema } from '../runners/protocol.ts';
+import { leaksSchema } from '../suites/leaks.ts';
 import {
   caseSchema,
   expectationSchema,
@@ -43,6 +44,7 @@ const nouns: Record<string, ZodType> = {
   Expectation: expectationSchema,
   Revision: revisionSchema,
   OpenedRevision: openedRevisionSchema,
+  Leaks: leaksSchema,
   Limits: limitsSchema,
   Token: tokenSchema,
   TokenRequest: tokenRequestSchema,

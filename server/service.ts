@@ -109,6 +109,7 @@ export async function startService(config: Config): Promise<Service> {
     if (database.kind === 'pglite') await submissions.settleAbandoned();
     const app = await buildApp({
       authoring: { database: database.database, seals, keys, reader: grader },
+      suites,
       submissions,
       auditLog,
       runnersReady: () => !runners.closed && runners.canStart,

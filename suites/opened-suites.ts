@@ -4,6 +4,8 @@
  */
 import type { Database } from '../migrations/open-database.ts';
 import { openContents } from './authoring.ts';
+import { type Fingerprints, fingerprintInSteps } from './fingerprints.ts';
+import { endInTurns } from './in-steps.ts';
 import type { RevisionName } from './revisions.ts';
 import type { Seals } from './sealing.ts';
 import type { SuiteContents } from './suite.ts';
@@ -17,6 +19,8 @@ export class OpenedSuites {
   readonly #seals: Seals;
   /** Oldest use first, as a Map keeps its order. */
   readonly #opened = new Map<string, SuiteContents>();
+  /** Of opened revisions, those that were asked for; a revision that is forgotten takes its own along. */
+  readonly #fingerprints = new WeakMap<SuiteContents, Promise<Fingerprints>>();
 
   constructor(database: Database, seals: Seals) {
     this.#database = database;
@@ -31,6 +35,14 @@ export class OpenedSuites {
     this.#opened.set(key, contents);
     this.#forgetOldest();
     return contents;
+  }
+
+  /** The fingerprints of a revision, made when they are first asked for. Throws `revision_not_found` and `seal_broken`. */
+  async fingerprints(name: RevisionName): Promise<Fingerprints> {
+    const contents = await this.open(name);
+    const fingerprints = this.#fingerprints.get(contents) ?? endInTurns(fingerprintInSteps(contents));
+    this.#fingerprints.set(contents, fingerprints);
+    return fingerprints;
   }
 
   #forgetOldest(): void {

@@ -74,6 +74,14 @@ export async function findActive(database: Database, suites: string[]): Promise<
     .orderBy(activations.suite, desc(activations.sequence));
 }
 
+/** The active revisions of all suites that have one, by name. */
+export async function listActive(database: Database): Promise<RevisionName[]> {
+  return database
+    .selectDistinctOn([activations.suite], { suite: activations.suite, revision: activations.revision })
+    .from(activations)
+    .orderBy(activations.suite, desc(activations.sequence));
+}
+
 /** Those of the given names that no suite has. */
 export async function findUnknownSuites(database: Database, suites: string[]): Promise<string[]> {
   if (suites.length === 0) return [];

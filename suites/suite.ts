@@ -108,6 +108,8 @@ export const sealedExpectationSchema = z.union(
   { error: oneKind },
 );
 
+export type SealedExpectation = z.infer<typeof sealedExpectationSchema>;
+
 /** A case as it is sealed. `input` is carried JSON text. */
 export const sealedCaseSchema = z.strictObject({
   name: caseNameSchema,

@@ -42,8 +42,8 @@ const mayImport: Record<string, RegExp[]> = {
     /^runners\/protocol\.ts$/,
   ],
   cli: [
-    /^suites\/suite\.ts$/,
-    /^gate\/(?:audit-chain|gate|disclosed)\.ts$/,
+    /^suites\/(?:leaks|suite)\.ts$/,
+    /^gate\/(?:assurance|audit-chain|disclosed|gate)\.ts$/,
     /^runners\/protocol\.ts$/,
     /^server\/token\.ts$/,
   ],

@@ -24,6 +24,7 @@ const rolesOf: Record<string, Role[] | 'anybody'> = {
   'GET /suites': ['author', 'lead'],
   'GET /suites/{suite}': ['author', 'lead'],
   'GET /suites/{suite}/revisions/{revision}': ['author', 'lead'],
+  'POST /leaks': ['author', 'lead'],
   'POST /candidates': ['ci', 'author'],
   'POST /score': ['ci', 'author'],
   'GET /scores/{id}': ['ci', 'harness', 'author', 'lead'],
@@ -47,6 +48,8 @@ const document: unknown = parse(await readFile(new URL('../openapi.yaml', import
 const routes = Object.entries(Object(Reflect.get(Object(document), 'paths'))).flatMap(([path, methods]) =>
   Object.keys(Object(methods)).map((method) => ({ id: `${method.toUpperCase()} ${path}`, method, path })),
 );
+/** The routes whose body is raw bytes. */
+const raw = ['POST /candidates', 'POST /leaks'];
 const withBodies = routes.filter(({ method }) => method === 'post' || method === 'put');
 
 let world: World;
@@ -190,9 +193,8 @@ describe('bodies', () => {
     async ({ id, method, path }) => {
       const address = `${world.service.address}${fill(path)}`;
       const { token } = Object((await ask('admin', 'POST', '/tokens', { role: 'admin', name: 'raw' })).json);
-      const wrong =
-        id === 'POST /candidates' ? [...kinds, 'application/json'] : [...kinds, 'application/octet-stream'];
-      for (const kind of wrong) {
+      const wrong = [...kinds, raw.includes(id) ? 'application/json' : 'application/octet-stream'];
+      for (const kind of wrong.filter((each) => id !== 'POST /leaks' || each !== 'text/plain')) {
         const response = await fetch(address, {
           method: method.toUpperCase(),
           headers: {
@@ -213,7 +215,7 @@ describe('bodies', () => {
 
   const needBodies = withBodies.filter(({ id }) => !id.endsWith('/activate'));
   test.each(needBodies)('$id says that the body is missing', async ({ id, method, path }) => {
-    const kind = id === 'POST /candidates' ? 'application/octet-stream' : 'application/json';
+    const kind = raw.includes(id) ? 'application/octet-stream' : 'application/json';
     for (const headers of [undefined, { 'content-type': kind }]) {
       const reply = await ask('admin', method.toUpperCase(), fill(path), undefined, headers);
       const { pointers, detail } = problemIn(reply, 400, 'invalid_request');
@@ -222,7 +224,7 @@ describe('bodies', () => {
     }
   });
 
-  const json = needBodies.filter(({ id }) => id !== 'POST /candidates');
+  const json = needBodies.filter(({ id }) => !raw.includes(id));
   test.each(json)('$id refuses what is not JSON, saying where', async ({ method, path }) => {
     for (const text of ['{', '{"a":1,}', 'gate=sealed', '"', '{"a":"\u0001"}', '[1] [2]', '\u0000']) {
       problemIn(await ask('admin', method.toUpperCase(), fill(path), text), 400, 'malformed_json');
