@@ -9,6 +9,7 @@ import { Arguments } from './arguments.ts';
 import { type Command, helpOf, helpOfAll } from './command.ts';
 import { demoCommand } from './commands/demo.ts';
 import { gateListCommand, gateSetCommand } from './commands/gate.ts';
+import { identityRotateCommand, identityShowCommand } from './commands/identity.ts';
 import { scoreCommand } from './commands/score.ts';
 import { serveCommand } from './commands/serve.ts';
 import {
@@ -16,6 +17,7 @@ import {
   suiteCheckCommand,
   suiteListCommand,
   suitePushCommand,
+  suiteSealCommand,
 } from './commands/suite.ts';
 import { tokenCreateCommand } from './commands/token.ts';
 import { verdictCommand } from './commands/verdict.ts';
@@ -29,11 +31,14 @@ const commands: Command[] = [
   verdictCommand,
   suiteCheckCommand,
   suitePushCommand,
+  suiteSealCommand,
   suiteActivateCommand,
   suiteListCommand,
   gateSetCommand,
   gateListCommand,
   tokenCreateCommand,
+  identityShowCommand,
+  identityRotateCommand,
 ];
 
 async function run(argv: string[], say: (line: string) => void): Promise<Outcome> {

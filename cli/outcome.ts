@@ -5,7 +5,8 @@
 import { styleText } from 'node:util';
 import type { Verdict } from '../gate/disclosed.ts';
 import type { Gate } from '../gate/gate.ts';
-import type { Revision, Suite } from '../suites/suite.ts';
+import type { IdentityState } from '../suites/identity-state.ts';
+import type { ReceivedRevision, Revision, Suite } from '../suites/suite.ts';
 import type { DemoReport } from './commands/demo.ts';
 import type { CreatedToken } from './commands/token.ts';
 import type { CommandError } from './errors.ts';
@@ -18,8 +19,10 @@ export type ExitCode = 0 | 1 | 2 | 3;
 export type Outcome =
   | { kind: 'score'; score: Score; waitSeconds: number }
   | { kind: 'verdict'; verdict: Verdict }
-  | { kind: 'suite_checked'; file: string; form: 'cases' | 'module'; caseCount: number | null }
-  | { kind: 'revision'; revision: Revision }
+  | { kind: 'suite_checked'; file: string; form: 'cases' | 'module' | 'sealed'; caseCount: number | null }
+  | { kind: 'revision'; revision: Revision | ReceivedRevision }
+  | { kind: 'sealed'; suite: string; recipient: string; sealed: string; output: string | undefined }
+  | { kind: 'identity'; identity: IdentityState }
   | { kind: 'suites'; suites: Suite[] }
   | { kind: 'gate'; gate: Gate }
   | { kind: 'gates'; gates: Gate[] }
@@ -71,11 +74,26 @@ export function present(outcome: Outcome): Presentation {
       return { ...done, text: textOfCheck(outcome), json: checked };
     }
     case 'revision': {
-      const { suite, revision, cases, state, digest } = outcome.revision;
-      const text = `suite ${suite}, revision ${revision}: ${counted(cases)}, ${state}, ${digest}`;
+      const { suite, revision, state } = outcome.revision;
+      const { cases, digest } = { cases: undefined, digest: undefined, ...outcome.revision };
+      const known = cases === undefined ? [state] : [counted(cases), state, digest];
+      const text = `suite ${suite}, revision ${revision}: ${known.join(', ')}`;
       const note =
         state === 'draft' ? `no gate asks for it yet: holdback suite activate ${suite} ${revision}` : '';
       return { ...done, text, note, json: outcome.revision };
+    }
+    case 'sealed': {
+      const { suite, recipient, sealed, output } = outcome;
+      const where = output === undefined ? '' : ` in ${printable(output)}`;
+      const note = `sealed as suite ${suite}${where}, to ${printable(recipient)}`;
+      const json = { suite, recipient, ...(output === undefined ? { sealed } : { output }) };
+      return { ...done, text: output === undefined ? sealed.trimEnd() : '', note, json };
+    }
+    case 'identity': {
+      const { recipient, state, unreadable } = outcome.identity;
+      const text = `${printable(recipient)}: ${states[state]}`;
+      const note = unreadable === 0 ? '' : `${unreadable} stored things open with no identity that was there`;
+      return { text, note, json: outcome.identity, exitCode: state === 'stopped' ? 3 : 0 };
     }
     case 'suites':
       return {
@@ -110,6 +128,12 @@ export function present(outcome: Outcome): Presentation {
     }
   }
 }
+
+const states: Record<IdentityState['state'], string> = {
+  settled: 'settled, it alone opens everything',
+  resealing: 'everything is being sealed anew to it',
+  stopped: 'not everything could be sealed anew to it: restart the service, its log says why',
+};
 
 type Decided = Pick<Verdict, 'verdict' | 'canMerge' | 'reason'>;
 
@@ -176,6 +200,7 @@ function textOfCheck({ file, form, caseCount }: Extract<Outcome, { kind: 'suite_
   if (form === 'module') {
     return `${file}: a module whose form is right. The service reads its cases when it is pushed; they were not checked here.`;
   }
+  if (form === 'sealed') return `${file}: sealed. Only the service can read it.`;
   return `${file}: ${counted(caseCount ?? 0)} of the right form. Patterns, JSON Schemas and tagged values are checked when it is pushed.`;
 }
 

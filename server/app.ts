@@ -10,12 +10,14 @@ import {
 import { z } from 'zod';
 import type { Submissions } from '../gate/submit.ts';
 import type { Authoring } from '../suites/authoring.ts';
+import { hasMoreValuesThan } from '../suites/json-values.ts';
+import type { Rotation } from '../suites/rotation.ts';
 import { requireTokens } from './access.ts';
 import { nameComponents } from './components.ts';
-import { hasMoreValuesThan } from './json-values.ts';
 import { answerBrokenRequest, answerProblem, RequestError } from './problems.ts';
 import { gateRoutes } from './routes/gates.ts';
 import { healthRoutes } from './routes/health.ts';
+import { identityRoutes } from './routes/identity.ts';
 import { scoreRoutes } from './routes/scores.ts';
 import { suiteRoutes } from './routes/suites.ts';
 import { tokenRoutes } from './routes/tokens.ts';
@@ -23,6 +25,7 @@ import { validatorCompiler } from './validation.ts';
 
 export type AppParts = {
   authoring: Authoring;
+  rotation: Rotation;
   submissions: Submissions;
   runnersReady: () => boolean;
   version: string;
@@ -66,6 +69,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       tags: [
         { name: 'gates', description: 'What a merge needs.' },
         { name: 'suites', description: 'Sealed holdback suites.' },
+        { name: 'identity', description: 'What suites are sealed to.' },
         { name: 'scores', description: 'Candidates, their scores and verdicts.' },
         { name: 'tokens', description: 'Who may ask.' },
         { name: 'health', description: 'Whether the service lives and can score.' },
@@ -82,6 +86,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   requireTokens(app, database);
   await app.register(gateRoutes, { database });
   await app.register(suiteRoutes, { authoring });
+  await app.register(identityRoutes, { rotation: parts.rotation });
   await app.register(scoreRoutes, { database, seals, submissions });
   await app.register(tokenRoutes, { database });
   await app.register(healthRoutes, { database, runnersReady: parts.runnersReady });

@@ -15,10 +15,12 @@ import {
 } from '../gate/disclosed.ts';
 import { changeSchema, gatePolicySchema, gateSchema, scoreRequestSchema } from '../gate/gate.ts';
 import { limitsSchema } from '../runners/protocol.ts';
+import { identityStateSchema } from '../suites/identity-state.ts';
 import {
   caseSchema,
   expectationSchema,
   openedRevisionSchema,
+  receivedRevisionSchema,
   revisionSchema,
   suiteSchema,
   suiteSourceSchema,
@@ -42,6 +44,8 @@ const nouns: Record<string, ZodType> = {
   Expectation: expectationSchema,
   Revision: revisionSchema,
   OpenedRevision: openedRevisionSchema,
+  ReceivedRevision: receivedRevisionSchema,
+  IdentityState: identityStateSchema,
   Limits: limitsSchema,
   Token: tokenSchema,
   TokenRequest: tokenRequestSchema,

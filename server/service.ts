@@ -9,9 +9,10 @@ import { bundleHost, type HostCode } from '../runners/bundle.ts';
 import { HostPool } from '../runners/pool.ts';
 import { limitsSchema } from '../runners/protocol.ts';
 import { Transformer } from '../runners/transformer.ts';
-import { loadIdentity } from '../suites/identity.ts';
+import { identityPath, isBeingRotated, loadIdentity } from '../suites/identity.ts';
 import { loadKeys } from '../suites/keys.ts';
 import { OpenedSuites } from '../suites/opened-suites.ts';
+import { Rotation } from '../suites/rotation.ts';
 import { Seals } from '../suites/sealing.ts';
 import { buildApp } from './app.ts';
 import type { Config } from './config.ts';
@@ -56,7 +57,8 @@ export async function startService(config: Config): Promise<Service> {
   };
   try {
     // First, because it takes no time, and a wrong one should not either.
-    const seals = new Seals(await loadIdentity(config));
+    const identity = await loadIdentity(config);
+    const seals = new Seals(identity);
     const [database, hostCode, graderCode] = await Promise.all([
       start(openDatabase(config), (opened) => opened.close()),
       start(
@@ -82,10 +84,15 @@ export async function startService(config: Config): Promise<Service> {
     );
     const newAdminToken = await ensureAdminToken(database.database, config.adminToken);
     const keys = await loadKeys(database.database, seals);
+    const path = identityPath(config);
+    // In a file that its owner keeps they may be there for another purpose.
+    const mayTidy = path !== undefined && (config.identityFile === undefined || (await isBeingRotated(path)));
+    const rotation = new Rotation({ database: database.database, seals, identity, path, mayTidy });
+    ending.push(() => rotation.stop());
     const transformer = new Transformer();
     ending.push(async () => transformer.close());
     const grader = new Grader(graders, transformer);
-    const suites = new OpenedSuites(database.database, seals);
+    const suites = new OpenedSuites({ database: database.database, seals, keys });
     const submissions = new Submissions(
       {
         database: database.database,
@@ -102,6 +109,7 @@ export async function startService(config: Config): Promise<Service> {
     if (database.kind === 'pglite') await submissions.settleAbandoned();
     const app = await buildApp({
       authoring: { database: database.database, seals, keys, reader: grader },
+      rotation,
       submissions,
       runnersReady: () => !runners.closed && runners.canStart,
       version: await readVersion(),

@@ -42,7 +42,8 @@ const mayImport: Record<string, RegExp[]> = {
     /^runners\/protocol\.ts$/,
   ],
   cli: [
-    /^suites\/suite\.ts$/,
+    // A suite is sealed where its author is, in the form that is opened here.
+    /^suites\/(?:suite|sealed-file|identity-state)\.ts$/,
     /^gate\/(?:gate|disclosed)\.ts$/,
     /^runners\/protocol\.ts$/,
     /^server\/tokens\.ts$/,

@@ -18,7 +18,7 @@ const rolesOf: Record<string, Role[] | 'anybody'> = {
   'PUT /gates/{gate}': [],
   'GET /gates': ['author', 'lead'],
   'GET /gates/{gate}': ['author', 'lead'],
-  'POST /suites/{suite}/revisions': ['author'],
+  'POST /suites/{suite}/revisions': ['ci', 'author'],
   'POST /suites/{suite}/revisions/{revision}/activate': ['author'],
   'GET /suites': ['author', 'lead'],
   'GET /suites/{suite}': ['author', 'lead'],
@@ -28,6 +28,9 @@ const rolesOf: Record<string, Role[] | 'anybody'> = {
   'GET /scores/{id}': ['ci', 'harness', 'author', 'lead'],
   'GET /verdict': ['ci', 'harness', 'author', 'lead'],
   'GET /changes/{change}': ['author', 'lead'],
+  'GET /recipient': 'anybody',
+  'GET /identity': [],
+  'POST /identity/rotate': [],
   'POST /tokens': [],
   'GET /tokens': [],
   'GET /tokens/{id}': [],
@@ -203,7 +206,7 @@ describe('bodies', () => {
     },
   );
 
-  const needBodies = withBodies.filter(({ id }) => !id.endsWith('/activate'));
+  const needBodies = withBodies.filter(({ id }) => !/\/(?:activate|rotate)$/.test(id));
   test.each(needBodies)('$id says that the body is missing', async ({ id, method, path }) => {
     const kind = id === 'POST /candidates' ? 'application/octet-stream' : 'application/json';
     for (const headers of [undefined, { 'content-type': kind }]) {
