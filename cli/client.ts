@@ -33,13 +33,16 @@ export type Ask = {
 
 export class Client {
   readonly #base: string;
-  readonly #token: string;
+  readonly #token: string | undefined;
 
-  /** Throws a usage error for a URL that is none, and a service error for a token that cannot be one. */
-  constructor({ url, token }: { url: string; token: string }) {
+  /**
+   * Without a token it asks what is open to all. Throws a usage error for a URL that is none, and a service error for a token
+   * that cannot be one.
+   */
+  constructor({ url, token }: { url: string; token?: string }) {
     this.#base = baseOf(url);
-    this.#token = token.trim();
-    if (!/^[\x21-\x7e]+$/.test(this.#token)) {
+    this.#token = token?.trim();
+    if (this.#token !== undefined && !/^[\x21-\x7e]+$/.test(this.#token)) {
       throw new CommandError(
         'service',
         'token_malformed',
@@ -71,7 +74,7 @@ export class Client {
         headers: {
           ...headers,
           accept: 'application/json',
-          authorization: `Bearer ${this.#token}`,
+          ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
           ...(body === undefined ? {} : { 'content-type': body.type }),
         },
         ...(body === undefined ? {} : { body: body.content }),
@@ -100,6 +103,11 @@ export function connect(environment: Record<string, string | undefined> = proces
     'token_missing',
     'HOLDBACK_TOKEN is not set: set it to a token of the service (`holdback token create` makes one)',
   );
+}
+
+/** A client that sends no token, for what is open to all. */
+export function connectOpenly(environment: Record<string, string | undefined> = process.env): Client {
+  return new Client({ url: environment.HOLDBACK_URL || urlDefault });
 }
 
 /** JSON as a body. The text may be given as it is, so that nothing in it changes on the way. */

@@ -11,6 +11,7 @@ import { alarmsCommand } from './commands/alarms.ts';
 import { auditListCommand, auditVerifyCommand } from './commands/audit.ts';
 import { demoCommand } from './commands/demo.ts';
 import { gateExposureCommand, gateListCommand, gateSetCommand } from './commands/gate.ts';
+import { identityRotateCommand, identityShowCommand } from './commands/identity.ts';
 import { leaksCommand } from './commands/leaks.ts';
 import { overrideCommand } from './commands/override.ts';
 import { scoreCommand } from './commands/score.ts';
@@ -20,6 +21,7 @@ import {
   suiteCheckCommand,
   suiteListCommand,
   suitePushCommand,
+  suiteSealCommand,
 } from './commands/suite.ts';
 import { suitePlanCommand } from './commands/suite-plan.ts';
 import { tokenCreateCommand, tokenListCommand, tokenRevokeCommand } from './commands/token.ts';
@@ -36,6 +38,7 @@ const commands: Command[] = [
   alarmsCommand,
   suiteCheckCommand,
   suitePushCommand,
+  suiteSealCommand,
   suiteActivateCommand,
   suiteListCommand,
   suitePlanCommand,
@@ -48,6 +51,8 @@ const commands: Command[] = [
   auditListCommand,
   tokenListCommand,
   tokenRevokeCommand,
+  identityShowCommand,
+  identityRotateCommand,
 ];
 
 async function run(argv: string[], say: (line: string) => void): Promise<Outcome> {

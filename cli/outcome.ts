@@ -6,7 +6,8 @@ import { styleText } from 'node:util';
 import { type AuditRecord, readEntry } from '../gate/audit-chain.ts';
 import type { GateExposure, RaisedAlarm, Verdict } from '../gate/disclosed.ts';
 import type { Gate } from '../gate/gate.ts';
-import { casesMax, type Revision, type Suite } from '../suites/suite.ts';
+import type { IdentityState } from '../suites/identity-state.ts';
+import { casesMax, type ReceivedRevision, type Revision, type Suite } from '../suites/suite.ts';
 import type { AuditCheck } from './commands/audit.ts';
 import type { DemoReport } from './commands/demo.ts';
 import type { LeakReport } from './commands/leaks.ts';
@@ -23,10 +24,12 @@ export type ExitCode = 0 | 1 | 2 | 3;
 export type Outcome =
   | { kind: 'score'; score: Score; waitSeconds: number }
   | { kind: 'verdict'; verdict: Verdict }
-  | { kind: 'suite_checked'; file: string; form: 'cases' | 'module'; caseCount: number | null }
   | { kind: 'suite_planned'; plan: SuitePlan }
   | { kind: 'leaks'; report: LeakReport }
-  | { kind: 'revision'; revision: Revision }
+  | { kind: 'suite_checked'; file: string; form: 'cases' | 'module' | 'sealed'; caseCount: number | null }
+  | { kind: 'revision'; revision: Revision | ReceivedRevision }
+  | { kind: 'sealed'; suite: string; recipient: string; sealed: string; output: string | undefined }
+  | { kind: 'identity'; identity: IdentityState }
   | { kind: 'suites'; suites: Suite[] }
   | { kind: 'gate'; gate: Gate }
   | { kind: 'gates'; gates: Gate[] }
@@ -92,11 +95,26 @@ export function present(outcome: Outcome): Presentation {
       return { text: textOfLeaks(outcome.report), note: unsaid, json, exitCode };
     }
     case 'revision': {
-      const { suite, revision, cases, state, digest } = outcome.revision;
-      const text = `suite ${suite}, revision ${revision}: ${counted(cases)}, ${state}, ${digest}`;
+      const { suite, revision, state } = outcome.revision;
+      const { cases, digest } = { cases: undefined, digest: undefined, ...outcome.revision };
+      const known = cases === undefined ? [state] : [counted(cases), state, digest];
+      const text = `suite ${suite}, revision ${revision}: ${known.join(', ')}`;
       const note =
         state === 'draft' ? `no gate asks for it yet: holdback suite activate ${suite} ${revision}` : '';
       return { ...done, text, note, json: outcome.revision };
+    }
+    case 'sealed': {
+      const { suite, recipient, sealed, output } = outcome;
+      const where = output === undefined ? '' : ` in ${printable(output)}`;
+      const note = `sealed as suite ${suite}${where}, to ${printable(recipient)}`;
+      const json = { suite, recipient, ...(output === undefined ? { sealed } : { output }) };
+      return { ...done, text: output === undefined ? sealed.trimEnd() : '', note, json };
+    }
+    case 'identity': {
+      const { recipient, state, unreadable } = outcome.identity;
+      const text = `${printable(recipient)}: ${states[state]}`;
+      const note = unreadable === 0 ? '' : `${unreadable} stored things open with no identity that was there`;
+      return { text, note, json: outcome.identity, exitCode: state === 'stopped' ? 3 : 0 };
     }
     case 'suites':
       return {
@@ -157,6 +175,12 @@ export function present(outcome: Outcome): Presentation {
     }
   }
 }
+
+const states: Record<IdentityState['state'], string> = {
+  settled: 'settled, it alone opens everything',
+  resealing: 'everything is being sealed anew to it',
+  stopped: 'not everything could be sealed anew to it: restart the service, its log says why',
+};
 
 type Decided = Pick<Verdict, 'verdict' | 'canMerge' | 'reason'>;
 
@@ -272,6 +296,7 @@ function textOfCheck({ file, form, caseCount }: Extract<Outcome, { kind: 'suite_
   if (form === 'module') {
     return `${file}: a module whose form is right. The service reads its cases when it is pushed; they were not checked here.`;
   }
+  if (form === 'sealed') return `${file}: sealed. Only the service can read it.`;
   return `${file}: ${counted(caseCount ?? 0)} of the right form. Patterns, JSON Schemas and tagged values are checked when it is pushed.`;
 }
 

@@ -1,36 +1,46 @@
 /**
- * Reads a suite from a file: declarative cases in JSON, or a module bundled into one text. What is checked here needs no
+ * Reads a suite from a file: declarative cases in JSON, a module bundled into one text, or one that is sealed already. What is checked here needs no
  * service; the rest (patterns, JSON Schemas, tagged values, the cases of a module) is the service's to check.
  */
 import { extname } from 'node:path';
-import { suiteSourceSchema } from '../suites/suite.ts';
+import { authoredSuiteSchema } from '../suites/suite.ts';
 import { readBytes } from './build.ts';
 import { bundleModule } from './bundle.ts';
 import { usageError } from './errors.ts';
 
 export type SuiteSourceFile =
   /** `text` is the file's own JSON, so that every key, escape and number arrives as it was written. */
-  { form: 'cases'; text: string; caseCount: number } | { form: 'module'; text: string };
+  | { form: 'cases'; text: string; caseCount: number }
+  | { form: 'module'; text: string }
+  | { form: 'sealed'; text: string };
+
+/** How an age file in ASCII armour begins, whatever it is called. */
+const sealedStart = '-----BEGIN AGE ENCRYPTED FILE-----';
 
 /** How many things that are wrong with a suite are told at once. */
 const problemsMax = 10;
 
 /** Reads and checks a suite's file; `text` is the body of a request. Throws a usage error that says what to mend. */
 export async function readSuiteSource(path: string): Promise<SuiteSourceFile> {
+  const bytes = await readBytes(path);
+  const text = new TextDecoder('latin1').decode(bytes);
+  if (text.trimStart().startsWith(sealedStart))
+    return { form: 'sealed', text: JSON.stringify({ sealed: text }) };
   const extension = extname(path);
-  if (extension === '.json') return readCases(path);
+  if (extension === '.json') return readCases(path, bytes);
   if (!['.ts', '.mts', '.js', '.mjs', '.cjs'].includes(extension)) {
-    throw usageError(`${path} is no suite: a suite is a .json file, or a module in .ts, .js or .mjs`);
+    throw usageError(
+      `${path} is no suite: a suite is a .json file, a module in .ts, .js or .mjs, or what \`holdback suite seal\` wrote`,
+    );
   }
-  await readBytes(path);
   const bundled = await bundleModule(path, { keepNames: true });
   return { form: 'module', text: JSON.stringify({ module: new TextDecoder().decode(bundled) }) };
 }
 
-async function readCases(path: string): Promise<SuiteSourceFile> {
-  const text = decode(path, await readBytes(path));
+function readCases(path: string, bytes: Uint8Array): SuiteSourceFile {
+  const text = decode(path, bytes);
   const source = parse(path, text);
-  const checked = suiteSourceSchema.safeParse(source);
+  const checked = authoredSuiteSchema.safeParse(source);
   if (!checked.success)
     throw wrongSuite(
       path,

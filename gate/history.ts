@@ -4,7 +4,8 @@ import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { alarms, charges, gatePolicies, revisions, scores, verdicts } from '../migrations/tables.ts';
 import { findActive, type RevisionName } from '../suites/revisions.ts';
-import type { Sealed } from '../suites/sealing.ts';
+import { sealForStorage } from '../suites/seal-for-storage.ts';
+import type { Seals } from '../suites/sealing.ts';
 import { block, type Decision, type SuiteScore } from './decide.ts';
 import { alarmSchema, type RaisedAlarm, revisionNamesSchema } from './disclosed.ts';
 import { GateError } from './errors.ts';
@@ -48,7 +49,6 @@ export type StoredVerdict = {
   total: number;
   durationMs: number;
   sealedFailures: Uint8Array | null;
-  sealedTo: string | null;
   /** The score whose verdict this repeats. */
   repeats: string | null;
   decidedAt: Date;
@@ -104,8 +104,8 @@ export type NewVerdict = {
   /** The earlier score of which this verdict is a repetition. */
   repeats: ScoreRecord | undefined;
   durationMs: number;
-  /** What the suite's author may read of the failures, if there are any. */
-  failures: Sealed | undefined;
+  /** What the suite's author may read of the failures, if there are any: clear text, sealed as it is stored. */
+  failures: string | undefined;
   /** What the verdict, once disclosed, may teach about the cases of each revision, in bits. */
   charges: (RevisionName & { bits: number })[];
   alarms: Alarm[];
@@ -115,7 +115,10 @@ export type NewVerdict = {
  * Appends the one verdict of a score with all its case results, charges and alarms, in one transaction. If meanwhile the policy
  * or an active revision has changed, the verdict becomes `stale`: what was scored is not what the gate asks for now.
  */
-export async function appendVerdict(database: Database, verdict: NewVerdict): Promise<void> {
+export async function appendVerdict(
+  { database, seals }: { database: Database; seals: Seals },
+  verdict: NewVerdict,
+): Promise<void> {
   const { scoreId, scored, repeats } = verdict;
   const names = repeats?.verdict?.revisions ?? scored.map(({ suite, revision }) => ({ suite, revision }));
   const results = scored.flatMap(({ suite, revision, results: ofSuite }) =>
@@ -135,6 +138,8 @@ export async function appendVerdict(database: Database, verdict: NewVerdict): Pr
   await database.transaction(async (transaction) => {
     const current = await isCurrent(transaction, verdict.gate, verdict.policyVersion, names);
     const decision = verdict.decision.verdict === 'merge' && !current ? block('stale') : verdict.decision;
+    const failures =
+      verdict.failures === undefined ? undefined : await sealForStorage(transaction, seals, verdict.failures);
     await transaction.insert(verdicts).values({
       scoreId,
       verdict: decision.verdict,
@@ -143,8 +148,8 @@ export async function appendVerdict(database: Database, verdict: NewVerdict): Pr
       passed: counts.passed,
       total: counts.total,
       durationMs: verdict.durationMs,
-      sealedFailures: verdict.failures?.sealed ?? null,
-      sealedTo: verdict.failures?.recipient ?? null,
+      sealedFailures: failures?.sealed ?? null,
+      sealedTo: failures?.recipient ?? null,
       repeats: repeats?.id ?? null,
       decidedAt: verdict.decidedAt,
     });
@@ -375,7 +380,6 @@ function toVerdict(row: typeof verdicts.$inferSelect): StoredVerdict {
     total: row.total,
     durationMs: row.durationMs,
     sealedFailures: row.sealedFailures,
-    sealedTo: row.sealedTo,
     repeats: row.repeats,
     decidedAt: row.decidedAt,
   };

@@ -11,7 +11,7 @@ import type { Transformer } from '../runners/transformer.ts';
 import { findLeaks } from '../suites/find-leaks.ts';
 import type { OpenedSuites } from '../suites/opened-suites.ts';
 import type { RevisionName } from '../suites/revisions.ts';
-import type { Sealed, Seals } from '../suites/sealing.ts';
+import type { Seals } from '../suites/sealing.ts';
 import type { SuiteContents } from '../suites/suite.ts';
 import { findSprung } from '../suites/tripwire.ts';
 import type { CandidateScripts, ReadCandidate } from './candidate-scripts.ts';
@@ -58,14 +58,14 @@ export async function scoreCandidate(scoring: Scoring, score: ScoreRecord): Prom
   const outcome = await scoreOrBlock(scoring, score);
   const decidedAt = new Date();
   const slot = slotOf(score.requestedAt, decidedAt, scoring.slotMs);
-  await appendVerdict(scoring.database, {
+  await appendVerdict(scoring, {
     ...outcome,
     scoreId: score.id,
     gate: score.gate,
     policyVersion: score.policyVersion,
     decidedAt,
     durationMs: Math.round(performance.now() - started),
-    failures: await sealFailures(outcome, scoring.seals),
+    failures: await textOfFailures(outcome, scoring.seals),
     charges: chargesOf(outcome, slot),
   });
   scoring.transformer.prepareSoon();
@@ -183,14 +183,11 @@ function seedOf({ suite, revision }: RevisionName): number {
   return createHash('sha256').update(`${suite}@${revision}`).digest().readUInt32LE();
 }
 
-async function sealFailures({ scored, repeats }: Outcome, seals: Seals): Promise<Sealed | undefined> {
-  const earlier = repeats?.verdict;
-  if (earlier !== undefined) {
-    const { sealedFailures: sealed, sealedTo: recipient } = earlier;
-    return sealed === null || recipient === null ? undefined : { sealed, recipient };
-  }
+async function textOfFailures({ scored, repeats }: Outcome, seals: Seals): Promise<string | undefined> {
+  const earlier = repeats?.verdict?.sealedFailures;
+  if (earlier) return seals.open(earlier);
   const failures = failuresOf(scored);
-  return failures.length === 0 ? undefined : seals.seal(JSON.stringify(failures));
+  return failures.length === 0 ? undefined : JSON.stringify(failures);
 }
 
 function codeOf(error: unknown): string {

@@ -160,7 +160,7 @@ async function appendIndeterminate(
   scoring: Scoring,
   { id, gate, policyVersion }: ScoreRecord,
 ): Promise<void> {
-  await appendVerdict(scoring.database, {
+  await appendVerdict(scoring, {
     scoreId: id,
     gate,
     policyVersion,

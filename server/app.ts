@@ -13,18 +13,20 @@ import { z } from 'zod';
 import type { AuditLog } from '../gate/audit-log.ts';
 import type { Submissions } from '../gate/submit.ts';
 import type { Authoring } from '../suites/authoring.ts';
+import { hasMoreValuesThan } from '../suites/json-values.ts';
 import type { OpenedSuites } from '../suites/opened-suites.ts';
+import type { Rotation } from '../suites/rotation.ts';
 import { identifyReaders, requireRoles } from './access.ts';
 import { nameComponents } from './components.ts';
 import { documentPolicy, headers } from './headers.ts';
 import type { Issuer } from './issuers.ts';
-import { hasMoreValuesThan } from './json-values.ts';
 import { Oidc } from './oidc.ts';
 import { answerBrokenRequest, answerProblem, RequestError } from './problems.ts';
 import { limitAddresses, limitTokens } from './rate-limits.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { gateRoutes } from './routes/gates.ts';
 import { healthRoutes } from './routes/health.ts';
+import { identityRoutes } from './routes/identity.ts';
 import { leakRoutes } from './routes/leaks.ts';
 import { scoreRoutes } from './routes/scores.ts';
 import { suiteRoutes } from './routes/suites.ts';
@@ -34,6 +36,7 @@ import { validatorCompiler } from './validation.ts';
 export type AppParts = {
   authoring: Authoring;
   suites: OpenedSuites;
+  rotation: Rotation;
   submissions: Submissions;
   auditLog: AuditLog;
   runnersReady: () => boolean;
@@ -91,6 +94,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       tags: [
         { name: 'gates', description: 'What a merge needs.' },
         { name: 'suites', description: 'Sealed holdback suites.' },
+        { name: 'identity', description: 'What suites are sealed to.' },
         { name: 'scores', description: 'Candidates, their scores and verdicts.' },
         { name: 'tokens', description: 'Who may ask.' },
         { name: 'audit', description: 'Who did what and when.' },
@@ -115,6 +119,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     submissions,
   });
   await app.register(leakRoutes, { database, suites: parts.suites });
+  await app.register(identityRoutes, { rotation: parts.rotation });
   await app.register(tokenRoutes, { database });
   await app.register(auditRoutes, { auditLog: parts.auditLog });
   await app.register(healthRoutes, { database, runnersReady: parts.runnersReady });

@@ -16,11 +16,13 @@ import {
 } from '../gate/disclosed.ts';
 import { changeSchema, gatePolicySchema, gateSchema, scoreRequestSchema } from '../gate/gate.ts';
 import { limitsSchema } from '../runners/protocol.ts';
+import { identityStateSchema } from '../suites/identity-state.ts';
 import { leaksSchema } from '../suites/leaks.ts';
 import {
   caseSchema,
   expectationSchema,
   openedRevisionSchema,
+  receivedRevisionSchema,
   revisionSchema,
   suiteSchema,
   suiteSourceSchema,
@@ -45,6 +47,8 @@ const nouns: Record<string, ZodType> = {
   Revision: revisionSchema,
   OpenedRevision: openedRevisionSchema,
   Leaks: leaksSchema,
+  ReceivedRevision: receivedRevisionSchema,
+  IdentityState: identityStateSchema,
   Limits: limitsSchema,
   Token: tokenSchema,
   TokenRequest: tokenRequestSchema,

@@ -49,6 +49,11 @@ const environmentSchema = z.object({
     .describe('The first admin token; else one is made and printed once.'),
   HOLDBACK_IDENTITY: z.string().optional().describe('The age identity that opens suites.'),
   HOLDBACK_IDENTITY_FILE: z.string().optional().describe('A file that holds the age identity.'),
+  HOLDBACK_RECIPIENTS: z
+    .string()
+    .default('')
+    .transform((text) => text.split(/[\s,]+/).filter((recipient) => recipient !== ''))
+    .describe('What everything is sealed to besides: age recipients, with spaces or commas between them.'),
   HOLDBACK_CONCURRENCY: count(cores, 1_000).describe('How many scores run at once.'),
   HOLDBACK_HOSTS_PER_SCORE: count(cores, 64).describe('Over how many runner processes one score spreads.'),
   HOLDBACK_POOL: count(2 * cores, 256).describe('How many runner processes are kept ready.'),
@@ -83,6 +88,7 @@ export type Config = Readonly<{
   adminToken: string | undefined;
   identity: string | undefined;
   identityFile: string | undefined;
+  recipients: readonly string[];
   concurrency: number;
   hostsPerScore: number;
   pool: number;
@@ -114,6 +120,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     adminToken: settings.HOLDBACK_ADMIN_TOKEN,
     identity: settings.HOLDBACK_IDENTITY,
     identityFile: settings.HOLDBACK_IDENTITY_FILE,
+    recipients: settings.HOLDBACK_RECIPIENTS,
     concurrency: settings.HOLDBACK_CONCURRENCY,
     hostsPerScore: settings.HOLDBACK_HOSTS_PER_SCORE,
     pool: settings.HOLDBACK_POOL,

@@ -1,12 +1,17 @@
 /** Runs the service until it is told to stop: SIGTERM and SIGINT end it cleanly. */
-import { readConfig } from './config.ts';
-import { startService } from './service.ts';
+import { forbidCoreDumps } from './core-dumps.ts';
+
+forbidCoreDumps();
 
 /** Whether to stop, also when that was asked while the service was still starting. */
 const stopping = new Promise<void>((resolve) => {
   process.once('SIGTERM', resolve);
   process.once('SIGINT', resolve);
 });
+
+// Loaded only now, because the program may just have begun once more.
+const { readConfig } = await import('./config.ts');
+const { startService } = await import('./service.ts');
 
 try {
   const service = await startService(readConfig(process.env));

@@ -10,9 +10,10 @@ import { bundleHost, type HostCode } from '../runners/bundle.ts';
 import { HostPool } from '../runners/pool.ts';
 import { limitsSchema } from '../runners/protocol.ts';
 import { Transformer } from '../runners/transformer.ts';
-import { loadIdentity } from '../suites/identity.ts';
+import { identityPath, isBeingRotated, loadIdentity } from '../suites/identity.ts';
 import { loadKeys } from '../suites/keys.ts';
 import { OpenedSuites } from '../suites/opened-suites.ts';
+import { Rotation } from '../suites/rotation.ts';
 import { Seals } from '../suites/sealing.ts';
 import { buildApp } from './app.ts';
 import type { Config } from './config.ts';
@@ -59,7 +60,8 @@ export async function startService(config: Config): Promise<Service> {
   try {
     // First, because they take no time, and wrong ones should not either.
     const issuers = await loadIssuers(config);
-    const seals = new Seals(await loadIdentity(config));
+    const identity = await loadIdentity(config);
+    const seals = new Seals(identity);
     const [database, hostCode, graderCode] = await Promise.all([
       start(openDatabase(config), (opened) => opened.close()),
       start(
@@ -88,10 +90,15 @@ export async function startService(config: Config): Promise<Service> {
     const auditLog = new AuditLog(database.database, keys.auditSeed);
     auditLog.start();
     ending.push(() => auditLog.close());
+    const path = identityPath(config);
+    // In a file that its owner keeps they may be there for another purpose.
+    const mayTidy = path !== undefined && (config.identityFile === undefined || (await isBeingRotated(path)));
+    const rotation = new Rotation({ database: database.database, seals, identity, path, mayTidy });
+    ending.push(() => rotation.stop());
     const transformer = new Transformer();
     ending.push(async () => transformer.close());
     const grader = new Grader(graders, transformer);
-    const suites = new OpenedSuites(database.database, seals);
+    const suites = new OpenedSuites({ database: database.database, seals, keys });
     const submissions = new Submissions(
       {
         database: database.database,
@@ -110,6 +117,7 @@ export async function startService(config: Config): Promise<Service> {
     const app = await buildApp({
       authoring: { database: database.database, seals, keys, reader: grader },
       suites,
+      rotation,
       submissions,
       auditLog,
       runnersReady: () => !runners.closed && runners.canStart,

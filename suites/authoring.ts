@@ -5,18 +5,22 @@
 import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { limitsSchema } from '../runners/protocol.ts';
+import { caseDigest } from './case-digest.ts';
 import { SuiteError } from './errors.ts';
 import { type Fault, quoted, readBy } from './faults.ts';
 import { listedCaseSchema } from './grader/protocol.ts';
 import type { Keys } from './keys.ts';
+import { bindRevision, contentsDigest, notItsOwn, readBoundRevision } from './revision-text.ts';
 import { appendRevision, findSealed, findSuite, type RevisionName } from './revisions.ts';
-import { digestOf, type Seals } from './sealing.ts';
+import { sealForStorage } from './seal-for-storage.ts';
+import type { SealedFile } from './sealed-file.ts';
+import type { Seals } from './sealing.ts';
 import {
+  type AuthoredSuite,
   casesMax,
   type OpenedRevision,
   type SealedCase,
   type SuiteContents,
-  type SuiteSource,
   suiteContentsSchema,
 } from './suite.ts';
 
@@ -30,58 +34,67 @@ export type SuiteReader = {
 
 export type Authoring = { database: Database; seals: Seals; keys: Keys; reader: SuiteReader };
 
-/** Seals what an author wrote as the suite's next revision. Throws `suite_invalid` with words that say what to mend. */
+/**
+ * Seals what an author wrote as the suite's next revision; `file` is the sealed file that it came in, if it did. Throws
+ * `suite_invalid` with words that say what to mend, and `seal_rolled_back`.
+ */
 export async function makeRevision(
-  { database, seals, reader }: Authoring,
+  { database, seals, keys, reader }: Authoring,
   suite: string,
-  source: SuiteSource,
-  options: { activate: boolean; by: string },
-): Promise<RevisionName & { digest: string; cases: number }> {
+  source: AuthoredSuite,
+  options: { activate: boolean; by: string; file?: SealedFile },
+): Promise<RevisionName> {
   const contents = await readSource(reader, suite, source);
   const problems = await reader.check(contents.cases);
   const wrong = problems.findIndex((problem) => problem !== '');
   if (wrong !== -1) throw invalid(`${calledBy(contents.cases[wrong]?.name, wrong)}: ${problems[wrong]}`);
   // JSON.stringify writes lone surrogates as escapes, so that any text survives as UTF-8.
-  const clear = JSON.stringify(contents);
-  const digest = digestOf(clear);
-  const name = await appendRevision(
+  const text = JSON.stringify(contents);
+  const digest = contentsDigest(keys, text);
+  const file = options.file?.digest ?? null;
+  return appendRevision(
     database,
     {
       suite,
       digest,
-      caseCount: contents.cases.length,
-      ...(await seals.seal(clear)),
+      caseDigests: contents.cases.map((testCase) => caseDigest(keys.caseDigest, testCase)),
+      sealedAt: options.file?.sealedAt,
       createdBy: options.by,
     },
+    (transaction, name) =>
+      sealForStorage(transaction, seals, bindRevision(keys, { ...name, digest, file }, text)),
     options.activate,
   );
-  return { ...name, digest, cases: contents.cases.length };
 }
 
-/** Opens a revision. Throws `revision_not_found` and `seal_broken`, also when the blob is that of another suite. */
-export async function openContents(
-  database: Database,
-  seals: Seals,
+/** Opens a revision. Throws `revision_not_found`, and `seal_broken` unless it is exactly what was sealed as this revision. */
+export async function openContents(parts: Opening, name: RevisionName): Promise<SuiteContents> {
+  return (await openStored(parts, name)).contents;
+}
+
+/** What opening a revision needs. */
+export type Opening = Pick<Authoring, 'database' | 'seals' | 'keys'>;
+
+/** As `openContents`, with the digest of the sealed file that the revision came in, if it did. */
+export async function openStored(
+  { database, seals, keys }: Opening,
   name: RevisionName,
-): Promise<SuiteContents> {
+): Promise<{ contents: SuiteContents; file: string | null }> {
   const row = await findSealed(database, name);
-  const clear = await seals.open(row.sealed);
-  if (digestOf(clear) !== row.digest) throw notItsOwn(name);
-  const contents = suiteContentsSchema.parse(JSON.parse(clear));
-  if (contents.suite !== name.suite || contents.cases.length !== row.caseCount) throw notItsOwn(name);
-  return contents;
+  const text = await seals.open(row.sealed);
+  const bound = readBoundRevision(keys, { ...name, digest: row.digest }, text);
+  const contents = suiteContentsSchema.parse(JSON.parse(bound.contents));
+  if (contents.suite !== name.suite || contents.cases.length !== row.caseCount) {
+    throw notItsOwn(name, 'it has another number of cases');
+  }
+  return { contents, file: bound.file };
 }
 
 /** A revision as its author sees it: with the contents. Nobody gets them before it is recorded that they did. */
-export async function openForAuthor(
-  database: Database,
-  seals: Seals,
-  name: RevisionName,
-  by: string,
-): Promise<OpenedRevision> {
-  const contents = await openContents(database, seals, name);
-  const described = await describeRevision(database, name);
-  await appendAudit(database, { by, action: 'revision.read', about: name });
+export async function openForAuthor(parts: Opening, name: RevisionName, by: string): Promise<OpenedRevision> {
+  const contents = await openContents(parts, name);
+  const described = await describeRevision(parts.database, name);
+  await appendAudit(parts.database, { by, action: 'revision.read', about: name });
   return {
     ...described,
     limits: contents.limits,
@@ -99,7 +112,7 @@ export async function describeRevision(database: Database, name: RevisionName): 
   return revision;
 }
 
-async function readSource(reader: SuiteReader, suite: string, source: SuiteSource): Promise<SuiteContents> {
+async function readSource(reader: SuiteReader, suite: string, source: AuthoredSuite): Promise<SuiteContents> {
   const listed =
     source.module === undefined
       ? { cases: source.cases ?? [], limits: undefined, script: undefined }
@@ -127,14 +140,20 @@ function readCase(authored: unknown, index: number): SealedCase {
   if (!read.ok) throw invalid(`${called}: ${told(read.faults[0])}`);
   const { expect, tags } = read.value;
   const hasInput = typeof authored === 'object' && authored !== null && Object.hasOwn(authored, 'input');
-  return {
-    name: read.value.name,
-    input: hasInput ? JSON.stringify(read.value.input, tagNumbers) : '{"$undefined":true}',
-    // Nothing in these two is a carried value that a tag could stand for, or needs one.
-    expect:
-      'schema' in expect || 'closeTo' in expect ? expect : JSON.parse(JSON.stringify(expect, tagNumbers)),
-    tags: tags ?? [],
-  };
+  try {
+    return {
+      name: read.value.name,
+      input: hasInput ? JSON.stringify(read.value.input, tagNumbers) : '{"$undefined":true}',
+      // Nothing in these two is a carried value that a tag could stand for, or needs one.
+      expect:
+        'schema' in expect || 'closeTo' in expect ? expect : JSON.parse(JSON.stringify(expect, tagNumbers)),
+      tags: tags ?? [],
+    };
+  } catch (cause) {
+    // The stack ended: JSON.parse takes any depth, and nothing else does.
+    if (cause instanceof RangeError) throw invalid(`${called}: it is nested too deep`);
+    throw cause;
+  }
 }
 
 /** JSON's text can say -0, and a number too large for a double; its writer cannot, and would make them 0 and null. */
@@ -161,11 +180,4 @@ function calledBy(name: string | undefined, index: number): string {
 
 function invalid(message: string): SuiteError {
   return new SuiteError('suite_invalid', message);
-}
-
-function notItsOwn({ suite, revision }: RevisionName): SuiteError {
-  return new SuiteError(
-    'seal_broken',
-    `what is stored as revision ${revision} of ${suite} is not what was sealed`,
-  );
 }

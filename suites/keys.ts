@@ -6,12 +6,15 @@ import { hkdfSync, randomBytes } from 'node:crypto';
 import { eq } from 'drizzle-orm';
 import type { Database } from '../migrations/open-database.ts';
 import { secrets } from '../migrations/tables.ts';
+import { SuiteError } from './errors.ts';
 import type { Seals } from './sealing.ts';
 
 /** 32 bytes each, independent of one another (HKDF, RFC 5869). */
 export type Keys = {
   /** Names cases by their content, so that nobody can try contents against a name. */
   caseDigest: Buffer;
+  /** Names the contents of revisions. */
+  revisionDigest: Buffer;
   /** Binds a sealed revision to its suite and number. */
   revisionTag: Buffer;
   /** Makes the answers of tripwires, which nobody else can compute. */
@@ -20,7 +23,8 @@ export type Keys = {
   auditSeed: Buffer;
 };
 
-const secretName = 'master';
+/** The one secret: what it is sealed to is the identity in force, for all processes that share the database. */
+export const masterName = 'master';
 const keyBytes = 32;
 
 /** Reads the keys, or makes them on first use: of several processes that start at once, one makes them. Throws `seal_broken`. */
@@ -30,7 +34,7 @@ export async function loadKeys(database: Database, seals: Seals): Promise<Keys> 
   const made = await seals.seal(randomBytes(keyBytes).toString('base64'));
   await database
     .insert(secrets)
-    .values({ name: secretName, ...made })
+    .values({ name: masterName, ...made })
     .onConflictDoNothing();
   const master = await findMaster(database, seals);
   if (master === undefined) throw new Error('the service could not keep its secret');
@@ -38,14 +42,24 @@ export async function loadKeys(database: Database, seals: Seals): Promise<Keys> 
 }
 
 async function findMaster(database: Database, seals: Seals): Promise<Buffer | undefined> {
-  const [row] = await database.select().from(secrets).where(eq(secrets.name, secretName));
-  return row === undefined ? undefined : Buffer.from(await seals.open(row.sealed), 'base64');
+  const [row] = await database.select().from(secrets).where(eq(secrets.name, masterName));
+  if (row === undefined) return undefined;
+  try {
+    return Buffer.from(await seals.open(row.sealed), 'base64');
+  } catch (cause) {
+    throw new SuiteError(
+      'seal_broken',
+      `what this database keeps is sealed to ${row.recipient}, and the identity here is that of ${seals.recipient}: start with the identity it was sealed to, in HOLDBACK_IDENTITY or HOLDBACK_IDENTITY_FILE`,
+      { cause },
+    );
+  }
 }
 
 function derive(master: Buffer): Keys {
   const key = (use: string) => Buffer.from(hkdfSync('sha256', master, '', `holdback ${use}`, keyBytes));
   return {
     caseDigest: key('case digest'),
+    revisionDigest: key('revision digest'),
     revisionTag: key('revision tag'),
     tripwire: key('tripwire'),
     auditSeed: key('audit seed'),

@@ -2,12 +2,11 @@
  * Revisions that were opened lately, in clear text, in this process's memory and nowhere else: a revision never changes, so
  * opening it again would give the same. Bounded by number and, roughly, by size.
  */
-import type { Database } from '../migrations/open-database.ts';
-import { openContents } from './authoring.ts';
+
+import { type Opening, openContents } from './authoring.ts';
 import { type Fingerprints, fingerprintInSteps } from './fingerprints.ts';
 import { endInTurns } from './in-steps.ts';
 import type { RevisionName } from './revisions.ts';
-import type { Seals } from './sealing.ts';
 import type { SuiteContents } from './suite.ts';
 
 const openedMax = 64;
@@ -15,22 +14,20 @@ const openedMax = 64;
 const casesMax = 100_000;
 
 export class OpenedSuites {
-  readonly #database: Database;
-  readonly #seals: Seals;
+  readonly #parts: Opening;
   /** Oldest use first, as a Map keeps its order. */
   readonly #opened = new Map<string, SuiteContents>();
   /** Of opened revisions, those that were asked for; a revision that is forgotten takes its own along. */
   readonly #fingerprints = new WeakMap<SuiteContents, Promise<Fingerprints>>();
 
-  constructor(database: Database, seals: Seals) {
-    this.#database = database;
-    this.#seals = seals;
+  constructor(parts: Opening) {
+    this.#parts = parts;
   }
 
   /** The contents of a revision. Throws `revision_not_found` and `seal_broken`. */
   async open(name: RevisionName): Promise<SuiteContents> {
     const key = `${name.suite}@${name.revision}`;
-    const contents = this.#opened.get(key) ?? (await openContents(this.#database, this.#seals, name));
+    const contents = this.#opened.get(key) ?? (await openContents(this.#parts, name));
     this.#opened.delete(key);
     this.#opened.set(key, contents);
     this.#forgetOldest();

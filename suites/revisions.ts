@@ -1,9 +1,10 @@
 /** One function for each question asked of the database about suites and their revisions. */
-import { and, desc, eq, inArray, max, sql } from 'drizzle-orm';
+import { and, desc, eq, inArray, isNotNull, max, sql } from 'drizzle-orm';
 import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { activations, revisions } from '../migrations/tables.ts';
 import { SuiteError } from './errors.ts';
+import type { Sealed } from './sealing.ts';
 import type { Revision, Suite } from './suite.ts';
 
 /** Which revision of which suite. */
@@ -12,33 +13,93 @@ export type RevisionName = { suite: string; revision: number };
 type NewRevision = {
   suite: string;
   digest: string;
-  caseCount: number;
-  sealed: Uint8Array;
-  recipient: string;
+  /** The identity of each case, in their order. */
+  caseDigests: string[];
+  /** When its author sealed it, if that was not done here. */
+  sealedAt: Date | undefined;
   createdBy: string;
 };
 
-/** Appends a revision under the suite's next number, and activates it if asked, in one transaction. */
+/**
+ * Appends a revision under the suite's next number, and activates it if asked, in one transaction. It is sealed there, because
+ * only there its number is known. Throws `seal_rolled_back` if it was sealed no later than another revision of the suite.
+ */
 export async function appendRevision(
   database: Database,
-  revision: NewRevision,
+  { caseDigests, ...revision }: NewRevision,
+  seal: (transaction: Database, name: RevisionName) => Promise<Sealed>,
   activate: boolean,
 ): Promise<RevisionName> {
   return database.transaction(async (transaction) => {
     // Two authors who push at once get two numbers.
     await transaction.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${revision.suite}, 1))`);
+    if (revision.sealedAt !== undefined) await requireNewest(transaction, revision.suite, revision.sealedAt);
     const [newest] = await transaction
       .select({ number: max(revisions.number) })
       .from(revisions)
       .where(eq(revisions.suite, revision.suite));
     const number = (newest?.number ?? 0) + 1;
-    await transaction.insert(revisions).values({ ...revision, number });
     const name = { suite: revision.suite, revision: number };
-    const { createdBy: by, digest, caseCount: cases } = revision;
-    await appendAudit(transaction, { by, action: 'revision.made', about: { ...name, digest, cases } });
+    const caseCount = caseDigests.length;
+    const sealed = await seal(transaction, name);
+    await transaction.insert(revisions).values({ ...revision, ...sealed, caseCount, number });
+    // One parameter however many rows there are.
+    await transaction.execute(sql`
+      INSERT INTO revision_cases (suite, revision, position, case_digest)
+      SELECT ${name.suite}, ${number}, position - 1, digest
+      FROM jsonb_array_elements_text(${JSON.stringify(caseDigests)}::jsonb) WITH ORDINALITY AS item (digest, position)`);
+    const { createdBy: by, digest } = revision;
+    await appendAudit(transaction, {
+      by,
+      action: 'revision.made',
+      about: { ...name, digest, cases: caseCount, sealed: revision.sealedAt !== undefined },
+    });
     if (activate) await appendActivation(transaction, name, by);
     return name;
   });
+}
+
+async function requireNewest(database: Database, suite: string, sealedAt: Date): Promise<void> {
+  const newest = await findNewestSealed(database, suite);
+  if (newest !== undefined && sealedAt <= newest.sealedAt) throw rolledBack(newest.revision);
+}
+
+/** That a suite was sealed before the one that became the given revision. */
+export function rolledBack(revision: number): SuiteError {
+  return new SuiteError(
+    'seal_rolled_back',
+    `it was sealed before revision ${revision}, or along with it: seal it again if it is to follow`,
+  );
+}
+
+/** The revision of a suite that was sealed last, of those that their authors sealed. */
+export async function findNewestSealed(
+  database: Database,
+  suite: string,
+): Promise<(RevisionName & { sealedAt: Date }) | undefined> {
+  const [newest] = await database
+    .select({ suite: revisions.suite, revision: revisions.number, sealedAt: revisions.sealedAt })
+    .from(revisions)
+    .where(and(eq(revisions.suite, suite), isNotNull(revisions.sealedAt)))
+    .orderBy(desc(revisions.sealedAt), desc(revisions.number))
+    .limit(1);
+  return newest === undefined || newest.sealedAt === null
+    ? undefined
+    : { ...newest, sealedAt: newest.sealedAt };
+}
+
+/** The revision of a suite that its author sealed at this very time. */
+export async function findSealedAt(
+  database: Database,
+  suite: string,
+  sealedAt: Date,
+): Promise<RevisionName | undefined> {
+  const [row] = await database
+    .select({ suite: revisions.suite, revision: revisions.number })
+    .from(revisions)
+    .where(and(eq(revisions.suite, suite), eq(revisions.sealedAt, sealedAt)))
+    .limit(1);
+  return row;
 }
 
 /** Makes a revision the active one. Throws `revision_not_found`. */

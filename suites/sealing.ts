@@ -4,6 +4,9 @@ import { Decrypter, Encrypter } from 'age-encryption';
 import { SuiteError } from './errors.ts';
 import type { Identity } from './identity.ts';
 
+/** Enough for more than a hundred recipients. */
+const headerBytesMax = 16_384;
+
 /** Sealed bytes, and the service's recipient that they are sealed to. */
 export type Sealed = { sealed: Uint8Array; recipient: string };
 
@@ -20,6 +23,11 @@ export class Seals {
     return this.#identity.recipient;
   }
 
+  /** Whether what is sealed to this recipient opens here. */
+  opens(recipient: string): boolean {
+    return this.#identity.recipient === recipient || this.#identity.earlier.includes(recipient);
+  }
+
   /** From now on seals and opens with this identity. */
   exchange(identity: Identity): void {
     this.#identity = identity;
@@ -31,16 +39,21 @@ export class Seals {
     return { sealed: await seal(text, [recipient, ...recipients]), recipient };
   }
 
-  /** Opens sealed bytes. Throws `seal_broken` when another identity sealed them or one bit has changed. */
+  /** Opens sealed bytes, an age file. Throws `seal_broken` when another identity sealed them or one bit has changed. */
   async open(sealed: Uint8Array): Promise<string> {
+    // Every recipient in a header costs time, and whoever sealed the bytes may have put in any number.
+    const headerEnd = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength)
+      .subarray(0, headerBytesMax)
+      .indexOf('\n--- ');
     const decrypter = new Decrypter();
     for (const secret of this.#identity.secrets) decrypter.addIdentity(secret);
     try {
+      if (headerEnd === -1) throw new Error('the header is too long, or none');
       return await decrypter.decrypt(sealed, 'text');
     } catch (cause) {
       throw new SuiteError(
         'seal_broken',
-        `sealed bytes do not open with the identity of ${this.recipient}: is HOLDBACK_IDENTITY the one they were sealed to?`,
+        `sealed bytes do not open with the identity of ${this.recipient}: they were altered, or HOLDBACK_IDENTITY is not the one they were sealed to`,
         { cause },
       );
     }

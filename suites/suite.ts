@@ -68,6 +68,9 @@ const tagsSchema = z.array(z.string().min(1).max(100)).max(50);
 
 export const casesMax = 20_000;
 
+/** A suite's JSON may hold this many keys and values. */
+export const suiteValuesMax = 10_000_000;
+
 /** One holdback case as it is authored in JSON. */
 export const caseSchema = z.strictObject({
   name: caseNameSchema,
@@ -85,16 +88,41 @@ const limitOverridesSchema = z.strictObject({
   outputBytes: limitsSchema.shape.outputBytes.removeDefault().optional(),
 });
 
+const sourceFields = {
+  $schema: z.string().optional(),
+  cases: z.array(caseSchema).max(casesMax).optional(),
+  module: z.string().min(1).optional().describe('The text of an ES module, JavaScript or TypeScript.'),
+  limits: limitOverridesSchema.optional(),
+};
+
 /** A suite as it is authored: declarative cases, or an ES module whose default export holds them. */
-export const suiteSourceSchema = z
-  .strictObject({
-    $schema: z.string().optional(),
-    cases: z.array(caseSchema).max(casesMax).optional(),
-    module: z.string().min(1).optional().describe('The text of an ES module, JavaScript or TypeScript.'),
-    limits: limitOverridesSchema.optional(),
-  })
+export const authoredSuiteSchema = z
+  .strictObject(sourceFields)
   .refine(({ cases, module }) => (cases === undefined) !== (module === undefined), {
     error: 'a revision has either cases or a module',
+  });
+export type AuthoredSuite = z.infer<typeof authoredSuiteSchema>;
+
+/** A suite as it is pushed: as it is authored, or sealed by its author already. */
+export const suiteSourceSchema = z
+  .strictObject({
+    ...sourceFields,
+    sealed: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("What `holdback suite seal` wrote: an age file in ASCII armour, to the service's recipient."),
+  })
+  .refine(
+    (source) =>
+      [source.cases, source.module, source.sealed].filter((form) => form !== undefined).length === 1,
+    {
+      error: 'a revision has either cases or a module, or is sealed',
+    },
+  )
+  .refine(({ sealed, limits }) => sealed === undefined || limits === undefined, {
+    error: 'the limits of a sealed suite are sealed with it',
+    path: ['limits'],
   });
 export type SuiteSource = z.infer<typeof suiteSourceSchema>;
 
@@ -139,6 +167,10 @@ export const revisionSchema = z.strictObject({
   createdAt: z.iso.datetime(),
 });
 export type Revision = z.infer<typeof revisionSchema>;
+
+/** A revision as whoever pushed it sealed may see it: nothing of what is in it. */
+export const receivedRevisionSchema = revisionSchema.pick({ suite: true, revision: true, state: true });
+export type ReceivedRevision = z.infer<typeof receivedRevisionSchema>;
 
 /** A revision as its author sees it, opened. */
 export const openedRevisionSchema = revisionSchema.extend({

@@ -60,7 +60,7 @@ describe('a suite as JSON', () => {
       revision: 1,
       cases: 2,
       state: 'active',
-      digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
+      digest: expect.stringMatching(/^hmac-sha256:[0-9a-f]{64}$/),
       limits: { caseMs: 3_000, outputBytes: 65_536 },
       contents: [
         { ...one, tags: ['smoke', 'money'] },

@@ -42,7 +42,8 @@ const mayImport: Record<string, RegExp[]> = {
     /^runners\/protocol\.ts$/,
   ],
   cli: [
-    /^suites\/(?:leaks|suite)\.ts$/,
+    // A suite is sealed where its author is, in the form that is opened here.
+    /^suites\/(?:identity-state|leaks|sealed-file|suite)\.ts$/,
     /^gate\/(?:assurance|audit-chain|disclosed|gate)\.ts$/,
     /^runners\/protocol\.ts$/,
     /^server\/token\.ts$/,

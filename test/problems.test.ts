@@ -19,7 +19,7 @@ const rolesOf: Record<string, Role[] | 'anybody'> = {
   'GET /gates': ['author', 'lead'],
   'GET /gates/{gate}': ['author', 'lead'],
   'GET /gates/{gate}/exposure': ['author', 'lead'],
-  'POST /suites/{suite}/revisions': ['author'],
+  'POST /suites/{suite}/revisions': ['ci', 'author'],
   'POST /suites/{suite}/revisions/{revision}/activate': ['author'],
   'GET /suites': ['author', 'lead'],
   'GET /suites/{suite}': ['author', 'lead'],
@@ -32,6 +32,9 @@ const rolesOf: Record<string, Role[] | 'anybody'> = {
   'GET /changes/{change}': ['author', 'lead'],
   'GET /alarms': ['author', 'lead'],
   'POST /scores/{id}/override': ['lead'],
+  'GET /recipient': 'anybody',
+  'GET /identity': [],
+  'POST /identity/rotate': [],
   'POST /tokens': [],
   'GET /tokens': [],
   'GET /tokens/{id}': [],
@@ -213,7 +216,7 @@ describe('bodies', () => {
     },
   );
 
-  const needBodies = withBodies.filter(({ id }) => !id.endsWith('/activate'));
+  const needBodies = withBodies.filter(({ id }) => !/\/(?:activate|rotate)$/.test(id));
   test.each(needBodies)('$id says that the body is missing', async ({ id, method, path }) => {
     const kind = raw.includes(id) ? 'application/octet-stream' : 'application/json';
     for (const headers of [undefined, { 'content-type': kind }]) {

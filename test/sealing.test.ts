@@ -1,19 +1,24 @@
 /** A suite in clear text is in the memory of the service and nowhere else, and nothing but what was sealed is ever opened. */
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { generateX25519Identity, identityToRecipient } from 'age-encryption';
-import { eq } from 'drizzle-orm';
+import { Decrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
+import { and, asc, eq, sql } from 'drizzle-orm';
+import postgresClient from 'postgres';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { activations, revisions } from '../migrations/tables.ts';
+import { revisionCases, revisions } from '../migrations/tables.ts';
 import { loadIdentity } from '../suites/identity.ts';
-import { startProcess } from './service-process.ts';
+import { sealFile } from '../suites/sealed-file.ts';
+import { seal } from '../suites/sealing.ts';
+import { hostsOf } from './processes.ts';
+import { type ServiceProcess, startProcess } from './service-process.ts';
+import { copyTemplate } from './template-database.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import {
   adminToken,
   type Client,
   clientOf,
-  openWorld,
   scoreRequest,
   sealSuite,
   startPostgres,
@@ -57,7 +62,8 @@ async function folder(): Promise<string> {
 /** The files under a folder that hold a text, plainly or as hexadecimal digits, UTF-16 or base64. */
 async function filesWith(text: string, path: string): Promise<string[]> {
   const bytes = Buffer.from(text);
-  const needles = [bytes, Buffer.from(bytes.toString('hex')), Buffer.from(text, 'utf16le')];
+  const hex = bytes.toString('hex');
+  const needles = [bytes, Buffer.from(hex), Buffer.from(hex.toUpperCase()), Buffer.from(text, 'utf16le')];
   // In base64 the same bytes read in three ways, by where they begin.
   for (const lead of ['', 'x', 'xx']) {
     const encoded = Buffer.from(lead + text)
@@ -91,7 +97,13 @@ async function useSuites(address: string): Promise<void> {
     expect((await admin('GET', `/suites/${suite}/revisions/1`)).text).toContain(canary);
   }
   const path = '/suites/declared/revisions';
+  const { recipient } = Object((await admin('GET', '/recipient')).json);
+  const sealed = await sealFile('elsewhere', JSON.stringify(declared), `${recipient}`);
+  expect((await admin('POST', '/suites/elsewhere/revisions', { sealed })).status).toBe(201);
+  const wrong = await sealFile('elsewhere', JSON.stringify({ cases: [{ name: canary }] }), `${recipient}`);
   const mistakes = await Promise.all([
+    admin('POST', path, { sealed }),
+    admin('POST', '/suites/elsewhere/revisions', { sealed: wrong }),
     admin('POST', path, `{"cases":[{"name":"${canary}`),
     admin('POST', path, `name=${canary}`, { 'content-type': 'text/plain' }),
     admin('POST', path, { cases: [{ name: canary, expect: {} }] }),
@@ -104,6 +116,17 @@ async function useSuites(address: string): Promise<void> {
     address,
     `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${canary}\r\n\r\n{"name":"${canary}"}`,
   );
+  const rotated = await admin('POST', '/identity/rotate');
+  expect(rotated.json, rotated.text).toMatchObject({ state: 'settled', unreadable: 0 });
+  expect((await admin('GET', '/suites/declared/revisions/1')).text).toContain(canary);
+}
+
+/** Everything is logged, and nothing of a suite or a secret with it. */
+function expectSilence(service: ServiceProcess): void {
+  expect(service.printed()).toContain('/suites/declared/revisions');
+  expect(service.printed()).not.toContain(canary);
+  expect(service.printed()).not.toContain(adminToken);
+  expect(service.printed()).not.toContain('AGE-SECRET-KEY');
 }
 
 function sendRaw(address: string, text: string): Promise<void> {
@@ -115,14 +138,12 @@ function sendRaw(address: string, text: string): Promise<void> {
 }
 
 describe('the clear text of a suite', () => {
+  const loud = { ...small, HOLDBACK_ADMIN_TOKEN: adminToken, HOLDBACK_LOG_LEVEL: 'trace' };
+
   test('is in no file of the embedded database, and in no log, however much is logged', async () => {
     const dataDir = await folder();
-    const service = startProcess({
-      ...small,
-      HOLDBACK_DATA_DIR: dataDir,
-      HOLDBACK_ADMIN_TOKEN: adminToken,
-      HOLDBACK_LOG_LEVEL: 'trace',
-    });
+    await copyTemplate(dataDir);
+    const service = startProcess({ ...loud, HOLDBACK_DATA_DIR: dataDir });
     onTestFinished(() => service.end('SIGKILL'));
     await useSuites(await service.listening);
     expect(await filesWith(canary, dataDir)).toEqual([]);
@@ -130,21 +151,35 @@ describe('the clear text of a suite', () => {
     expect(await service.ended).toBe(0);
     expect(await filesWith(marker, dataDir)).not.toEqual([]);
     expect(await filesWith(canary, dataDir)).toEqual([]);
-    expect(service.printed()).toContain('/suites/declared/revisions');
-    expect(service.printed()).not.toContain(canary);
-    expect(service.printed()).not.toContain(adminToken);
-    expect(service.printed()).not.toContain('AGE-SECRET-KEY');
+    expectSilence(service);
   });
 
-  test('is in no file of PostgreSQL', async () => {
+  test('is in no file of PostgreSQL, in no log, and in no core of the service', async () => {
     const postgres = await startPostgres();
     onTestFinished(() => postgres.close());
-    const world = await openWorld({ ...small, DATABASE_URL: postgres.url });
-    await useSuites(world.service.address);
-    await world.service.database.database.execute('CHECKPOINT');
+    const cwd = await folder();
+    const service = startProcess({ ...loud, DATABASE_URL: postgres.url }, { cwd });
+    onTestFinished(() => service.end('SIGKILL'));
+    await useSuites(await service.listening);
+    const client = postgresClient(postgres.url, { max: 1 });
+    await client`CHECKPOINT`;
+    await client.end();
     expect(await filesWith(marker, postgres.dataDir)).not.toEqual([]);
     expect(await filesWith(canary, postgres.dataDir)).toEqual([]);
-    expect(await filesWith(canary, world.dataDir)).toEqual([]);
+    expect(await filesWith(canary, cwd)).toEqual([]);
+    const { pid = 0 } = service.child;
+    const hosts = hostsOf(pid).map((host) => host.pid);
+    expect(hosts.length).toBeGreaterThan(1);
+    for (const process_ of [pid, ...hosts]) {
+      const filter = await readFile(`/proc/${process_}/coredump_filter`, 'utf8');
+      expect(Number.parseInt(filter, 16)).toBe(0);
+      expect(await readFile(`/proc/${process_}/limits`, 'utf8')).toMatch(/^Max core file size +0 +0 /m);
+    }
+    // The kernel leaves a core here if it leaves one at all.
+    await service.end('SIGABRT');
+    expect(await service.ended).toBe('SIGABRT');
+    expect(await filesWith(canary, cwd)).toEqual([]);
+    expectSilence(service);
   });
 });
 
@@ -168,6 +203,7 @@ describe('the identity', () => {
     expect(await loadIdentity({ dataDir, identityFile })).toEqual({
       secrets: [secret],
       recipient,
+      earlier: [],
       recipients: [],
     });
     expect(await loadIdentity({ dataDir, identityFile, identity: other })).toMatchObject({
@@ -180,102 +216,204 @@ describe('the identity', () => {
     ['HOLDBACK_IDENTITY', 'AGE-SECRET-KEY-1GEHEIM'],
     ['HOLDBACK_IDENTITY', 'geheim'],
     ['HOLDBACK_IDENTITY_FILE', '/nowhere/geheim'],
+    ['HOLDBACK_RECIPIENTS', 'AGE-SECRET-KEY-1GEHEIM'],
+    ['HOLDBACK_RECIPIENTS', 'age1geheim'],
   ])('in %s that cannot be read keeps the service from starting, and is not printed', async (name, value) => {
     const service = startProcess({ ...small, HOLDBACK_DATA_DIR: await folder(), [name]: value });
     onTestFinished(() => service.end('SIGKILL'));
     expect(await service.ended).toBe(1);
-    expect(service.printed()).toMatch(/^holdback could not start: .*identity.*\n$/);
-    if (name === 'HOLDBACK_IDENTITY') expect(service.printed().toLowerCase()).not.toContain('geheim');
+    expect(service.printed()).toMatch(
+      /^holdback could not start: .*(?:identity|number 1 in HOLDBACK_RECIPIENTS).*\n$/,
+    );
+    if (name !== 'HOLDBACK_IDENTITY_FILE') expect(service.printed().toLowerCase()).not.toContain('geheim');
   });
 });
 
-describe('what does not open', () => {
-  let home: string;
+describe('what is stored', () => {
   let world: World;
   let author: Client;
+  let inSafe: string;
 
   beforeAll(async () => {
-    home = await temporaryFolder();
-    await mkdir(join(home, 'data'), { mode: 0o700 });
-    const dataDir = join(home, 'data');
-    const first = await startWorld({ ...small, HOLDBACK_DATA_DIR: dataDir });
-    await sealSuite(first, 'declared', declared);
-    await first.admin('POST', '/score', scoreRequest('declared', 'export const run = () => 42', 'red'));
-    await first.admin('POST', '/score', scoreRequest('declared', right, 'green'));
-    await first.close();
-    world = await startWorld({
-      ...small,
-      HOLDBACK_DATA_DIR: dataDir,
-      HOLDBACK_IDENTITY: await generateX25519Identity(),
-    });
+    inSafe = await generateX25519Identity();
+    const others = [
+      await identityToRecipient(inSafe),
+      await identityToRecipient(await generateX25519Identity()),
+    ];
+    world = await startWorld({ ...small, HOLDBACK_RECIPIENTS: others.join(', ') });
     author = await world.as('author');
   });
-  afterAll(async () => {
-    await world.close();
-    await rm(home, { recursive: true, force: true });
+  afterAll(() => world.close());
+
+  test('opens with the identity of each recipient, and with no other', async () => {
+    const { sealed } = await stored('escrow', 1);
+    expect(await openWith(inSafe, sealed)).toContain('"escrow case"');
+    await expect(openWith(await generateX25519Identity(), sealed)).rejects.toThrow();
   });
 
-  test('with the identity that is there is said so to the author', async () => {
-    const reply = await author('GET', '/suites/declared/revisions/1');
-    expect(reply.json).toMatchObject({ status: 500, code: 'seal_broken' });
-    expect(reply.text).toContain('HOLDBACK_IDENTITY');
-    expect(reply.text).not.toContain('AGE-SECRET-KEY');
-  });
-
-  test('is scored as indeterminate, never green', async () => {
-    const ci = await world.as('ci');
-    const scored = await ci('POST', '/score', scoreRequest('declared', right, 'again'));
-    expect(scored.json).toMatchObject({ verdict: 'block', canMerge: false, reason: 'indeterminate' });
-    expect(scored.text).not.toContain('HOLDBACK_IDENTITY');
-  });
-
-  test('one flipped bit, wherever it is, is refused', async () => {
-    const [row] = await sealedRow('flipped');
-    for (const at of [0, 30, 100, row.sealed.length >> 1, row.sealed.length - 1]) {
-      const sealed = Uint8Array.from(row.sealed);
-      sealed[at] = (sealed[at] ?? 0) ^ 1;
-      await refused('flipped', { ...row, sealed });
+  test('is named by its contents, and nobody can try a guess against the name', async () => {
+    const { digest, sealed } = await stored('named', 1);
+    expect((await stored('named', 2)).digest).toBe(digest);
+    expect((await stored('named-otherwise', 1)).digest).not.toBe(digest);
+    const [, contents = ''] = (await openWith(inSafe, sealed)).split('\n');
+    expect(contents).toContain('"named case"');
+    for (const guess of [contents, await openWith(inSafe, sealed)]) {
+      expect(digest).not.toContain(createHash('sha256').update(guess).digest('hex'));
     }
-    await refused('flipped', { ...row, sealed: row.sealed.slice(0, -1) });
-    await refused('flipped', { ...row, sealed: new Uint8Array() });
   });
 
-  test('what was sealed for another suite is refused, whatever the row says', async () => {
-    const [row] = await sealedRow('easy');
-    const [hard] = await sealedRow('hard');
-    await refused('hard', { ...row, suite: 'hard' });
-    await refused('hard', { ...row, suite: 'hard', digest: hard.digest });
-    await refused('hard', { ...hard, digest: row.digest });
-    await refused('hard', { ...hard, caseCount: hard.caseCount + 1 });
+  test('keeps the identities of cases, whatever they are called and whichever suite they are in', async () => {
+    const asked = { input: { a: 1, b: [2] }, expect: { equals: { c: 3, d: 4 } } };
+    const turned = { input: { b: [2], a: 1 }, expect: { equals: { d: 4, c: 3 } } };
+    await sealSuite(world, 'cases', {
+      cases: [
+        { name: 'one', ...asked },
+        { name: 'two', ...turned, tags: ['t'] },
+      ],
+    });
+    await sealSuite(world, 'cases-copied', {
+      cases: [
+        { name: 'three', ...asked },
+        { name: 'x', ...asked, input: 1 },
+      ],
+    });
+    const predicate = (name: string, body: string) =>
+      `export default [{ name: '${name}', input: 1, expect: (output) => ${body} }]`;
+    await sealSuite(world, 'predicates', { module: predicate('p', 'output > 1') });
+    await sealSuite(world, 'predicates', { module: predicate('q', 'output >= 2') });
+    const [one = '', two, ...more] = await caseDigests('cases', 1);
+    expect([two, more]).toEqual([one, []]);
+    const [three, four] = await caseDigests('cases-copied', 1);
+    expect(three).toBe(one);
+    expect(four).not.toBe(one);
+    expect(one).toMatch(/^[0-9a-f]{64}$/);
+    expect(await caseDigests('predicates', 1)).toEqual(await caseDigests('predicates', 2));
+  });
+
+  test('may be a suite of 20,000 cases', async () => {
+    const cases = Array.from({ length: 20_000 }, (_, index) => ({
+      name: `${index}`,
+      input: index,
+      expect: { equals: index },
+    }));
+    await sealSuite(world, 'large', { cases });
+    expect(new Set(await caseDigests('large', 1)).size).toBe(20_000);
+  });
+
+  test('is refused with one flipped bit, wherever it is', async () => {
+    const { sealed } = await stored('flipped', 1);
+    for (const at of [0, 30, 100, sealed.length >> 1, sealed.length - 1]) {
+      const altered = Uint8Array.from(sealed);
+      altered[at] = (altered[at] ?? 0) ^ 1;
+      await refused('flipped', { sealed: altered }, 'altered');
+    }
+    await refused('flipped', { sealed: sealed.slice(0, -1) }, 'altered');
+    await refused('flipped', { sealed: new Uint8Array() }, 'altered');
+  });
+
+  test('is refused in the place of another suite, whatever the row says', async () => {
+    const { sealed, digest } = await stored('easy', 1);
+    await refused('hard', { sealed }, 'revision 1 of easy');
+    await refused('hard', { sealed, digest }, 'revision 1 of easy');
+    await refused('hard', { digest }, 'digest');
+    await refused('hard', { caseCount: 2 }, 'number of cases');
+  });
+
+  test('is refused as another revision of its own suite: nothing can be rolled back', async () => {
+    const { sealed, digest } = await stored('rolled', 1);
+    await refused('rolled', { sealed, digest }, 'revision 1 of rolled');
+  });
+
+  test('is refused when somebody else has sealed it, even to the right recipient', async () => {
+    const { sealed, digest } = await stored('forged', 1);
+    const [binding = '', contents = ''] = (await openWith(inSafe, sealed)).split('\n');
+    const { recipient } = Object((await world.client(undefined)('GET', '/recipient')).json);
+    const easier = contents.replace('"forged case"', '"easier case"');
+    for (const text of [
+      `${binding.replace('"revision":1', '"revision":2')}\n${contents}`,
+      `${binding}\n${easier}`,
+      `${binding.replace(/"tag":"[^"]*"/, '"tag":""')}\n${easier}`,
+      `{}\n${easier}`,
+      easier,
+      '',
+    ]) {
+      await refused(
+        'forged',
+        { sealed: await seal(text, [`${recipient}`]), digest },
+        /not sealed by this service/,
+      );
+    }
   });
 
   type Row = typeof revisions.$inferSelect;
 
-  /** Seals a suite of that name with the identity that is there now, and gives its row. */
-  async function sealedRow(suite: string): Promise<[Row]> {
-    await sealSuite(world, suite, { cases: [{ name: suite, input: suite, expect: { equals: suite } }] });
+  /** Pushes a suite of one case as the next revision, which must be the given one, and gives its row. */
+  async function stored(suite: string, revision: number): Promise<Row> {
+    await sealSuite(world, suite, {
+      cases: [{ name: `${suite} case`, input: suite, expect: { equals: suite } }],
+    });
     const [row] = await world.service.database.database
       .select()
       .from(revisions)
-      .where(eq(revisions.suite, suite));
+      .where(and(eq(revisions.suite, suite), eq(revisions.number, revision)));
     if (row === undefined) throw new Error(`${suite} was not stored`);
-    return [row];
+    return row;
   }
 
-  /** Puts a forged row in the table as the active revision, and asks for it as an author and as ci. */
-  async function refused(suite: string, row: Row): Promise<void> {
+  async function caseDigests(suite: string, revision: number): Promise<string[]> {
+    const rows = await world.service.database.database
+      .select()
+      .from(revisionCases)
+      .where(and(eq(revisionCases.suite, suite), eq(revisionCases.revision, revision)))
+      .orderBy(asc(revisionCases.position));
+    expect(rows.map(({ position }) => position)).toEqual(rows.map((_, index) => index));
+    return rows.map(({ caseDigest }) => caseDigest);
+  }
+
+  /** Seals a fresh revision, changes its row as only the owner of the database can, and asks for it as an author and to score. */
+  async function refused(suite: string, change: Partial<Row>, told: string | RegExp): Promise<void> {
     const { database } = world.service.database;
-    const stored = await database.select().from(revisions).where(eq(revisions.suite, suite));
-    const number = stored.length + 1;
-    await database.insert(revisions).values({ ...row, number });
-    await database.insert(activations).values({ suite, revision: number, activatedBy: 'a forger' });
+    const number = (await database.$count(revisions, eq(revisions.suite, suite))) + 1;
+    await stored(suite, number);
+    await database.execute(sql`ALTER TABLE revisions DISABLE TRIGGER ALL`);
+    await database
+      .update(revisions)
+      .set(change)
+      .where(and(eq(revisions.suite, suite), eq(revisions.number, number)));
+    await database.execute(sql`ALTER TABLE revisions ENABLE TRIGGER ALL`);
     const reply = await author('GET', `/suites/${suite}/revisions/${number}`);
-    expect(reply.json).toMatchObject({
-      status: 500,
-      code: 'seal_broken',
-      detail: expect.stringMatching(/\w/),
-    });
-    const scored = await world.admin('POST', '/score', scoreRequest(suite, right, `forged-${number}`));
-    expect(scored.json).toMatchObject({ verdict: 'block', reason: 'indeterminate' });
+    const detail = expect.stringMatching(told);
+    expect(reply.json).toMatchObject({ status: 500, code: 'seal_broken', detail });
+    expect(reply.text).not.toContain('AGE-SECRET-KEY');
+    const ci = await world.as('ci');
+    const scored = await ci('POST', '/score', scoreRequest(suite, right, `forged-${number}`));
+    expect(scored.json).toMatchObject({ verdict: 'block', canMerge: false, reason: 'indeterminate' });
+    expect(scored.text).not.toMatch(/altered|sealed|HOLDBACK_IDENTITY/);
   }
 });
+
+test('with another identity than the one that was sealed to, the service does not start, and says why', async () => {
+  const dataDir = await folder();
+  const secret = await generateX25519Identity();
+  await copyTemplate(dataDir);
+  const first = startProcess({ ...small, HOLDBACK_DATA_DIR: dataDir, HOLDBACK_IDENTITY: secret });
+  onTestFinished(() => first.end('SIGKILL'));
+  await first.listening;
+  await first.end();
+  const second = startProcess({
+    ...small,
+    HOLDBACK_DATA_DIR: dataDir,
+    HOLDBACK_IDENTITY: await generateX25519Identity(),
+  });
+  onTestFinished(() => second.end('SIGKILL'));
+  expect(await second.ended).toBe(1);
+  expect(second.printed()).toMatch(/^holdback could not start: [^\n]*HOLDBACK_IDENTITY[^\n]*\n$/);
+  expect(second.printed()).toContain(await identityToRecipient(secret));
+  expect(second.printed()).not.toContain('AGE-SECRET-KEY');
+});
+
+function openWith(secret: string, sealed: Uint8Array): Promise<string> {
+  const decrypter = new Decrypter();
+  decrypter.addIdentity(secret);
+  return decrypter.decrypt(sealed, 'text');
+}

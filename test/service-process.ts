@@ -17,10 +17,20 @@ export type ServiceProcess = {
 
 const main = fileURLToPath(new URL('../server/main.ts', import.meta.url));
 
-/** Starts `server/main.ts` on a free port, with these settings and nothing else of our environment but the PATH. */
-export function startProcess(environment: Record<string, string>): ServiceProcess {
-  const child = spawn(process.execPath, [main], {
+export type ProcessOptions = {
+  /** Where it runs, and where the kernel leaves its core if it is let. */
+  cwd?: string;
+};
+
+/** Starts `server/main.ts` on a free port, with these settings and nothing else of our environment but the PATH. It may dump its core. */
+export function startProcess(
+  environment: Record<string, string>,
+  { cwd }: ProcessOptions = {},
+): ServiceProcess {
+  const script = 'ulimit -c unlimited 2>/dev/null; exec "$@"';
+  const child = spawn('/bin/sh', ['-c', script, 'sh', process.execPath, main], {
     env: { PATH: process.env.PATH, HOLDBACK_PORT: '0', ...environment },
+    cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';

@@ -2,15 +2,20 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { type Authoring, describeRevision, makeRevision, openForAuthor } from '../../suites/authoring.ts';
+import { type Pushed, pushSealed, pushSealedBlindly } from '../../suites/push-sealed.ts';
 import { activateRevision, findSuite, listSuites } from '../../suites/revisions.ts';
 import {
   openedRevisionSchema,
+  receivedRevisionSchema,
   revisionSchema,
+  type SuiteSource,
   slugSchema,
   suiteSchema,
   suiteSourceSchema,
+  suiteValuesMax,
 } from '../../suites/suite.ts';
 import { readerOf, requireSuite } from '../access.ts';
+import { RequestError } from '../problems.ts';
 import { withProblems } from '../responses.ts';
 
 /** A suite may be this large, in bytes of JSON. */
@@ -20,7 +25,8 @@ const suiteBytesMax = 64 << 20;
 const revisionMax = 2_147_483_647;
 
 export const suiteRoutes: FastifyPluginAsyncZod<{ authoring: Authoring }> = async (app, { authoring }) => {
-  const { database, seals } = authoring;
+  const { database } = authoring;
+  const pushedSchema = z.union([revisionSchema, receivedRevisionSchema]);
   const suiteParams = z.strictObject({ suite: slugSchema });
   const revisionParams = suiteParams.extend({ revision: z.coerce.number().int().min(1).max(revisionMax) });
 
@@ -28,26 +34,32 @@ export const suiteRoutes: FastifyPluginAsyncZod<{ authoring: Authoring }> = asyn
     '/suites/:suite/revisions',
     {
       bodyLimit: suiteBytesMax,
-      config: { roles: ['author'], jsonValuesMax: 10_000_000 },
+      config: { roles: ['author', 'ci'], jsonValuesMax: suiteValuesMax },
       schema: {
         tags: ['suites'],
-        summary: 'Seal a new revision of a suite',
+        summary: 'Seal a new revision of a suite, or take in one that its author sealed',
+        description:
+          'Who has the role `ci` may push what is sealed already, as a draft, and is answered nothing of what is in it. The very same sealed suite pushed again is the same revision, answered with 200.',
         params: suiteParams,
         querystring: z.strictObject({ activate: z.enum(['true', 'false']).default('false') }),
         body: suiteSourceSchema,
-        response: withProblems({ 201: revisionSchema }),
+        response: withProblems({ 200: pushedSchema, 201: pushedSchema }),
       },
     },
     async (request, reply) => {
       const { suite } = request.params;
       const reader = readerOf(request);
       requireSuite(reader, suite);
-      const made = await makeRevision(authoring, suite, request.body, {
-        activate: request.query.activate === 'true',
-        by: reader.tokenId,
-      });
-      reply.code(201).header('location', `/suites/${suite}/revisions/${made.revision}`);
-      return revisionSchema.parse(await describeRevision(database, made));
+      const { role, tokenId: by } = reader;
+      const activate = request.query.activate === 'true';
+      const isAuthor = role === 'author' || role === 'admin';
+      const pushed = isAuthor
+        ? await push(authoring, suite, request.body, { activate, by })
+        : await pushSealedBlindly(authoring, suite, requireDraft(request.body, activate), by);
+      reply.code(pushed.isNew ? 201 : 200);
+      reply.header('location', `/suites/${suite}/revisions/${pushed.name.revision}`);
+      const described = await describeRevision(database, pushed.name);
+      return isAuthor ? revisionSchema.parse(described) : receivedRevisionSchema.strip().parse(described);
     },
   );
 
@@ -119,7 +131,27 @@ export const suiteRoutes: FastifyPluginAsyncZod<{ authoring: Authoring }> = asyn
       const reader = readerOf(request);
       requireSuite(reader, request.params.suite);
       if (reader.role === 'lead') return describeRevision(database, request.params);
-      return openForAuthor(database, seals, request.params, reader.tokenId);
+      return openForAuthor(authoring, request.params, reader.tokenId);
     },
   );
 };
+
+/** What an author pushes, in whichever of its forms. */
+async function push(
+  authoring: Authoring,
+  suite: string,
+  source: SuiteSource,
+  options: { activate: boolean; by: string },
+): Promise<Pushed> {
+  if (source.sealed !== undefined) return pushSealed(authoring, suite, source.sealed, options);
+  return { name: await makeRevision(authoring, suite, source, options), isNew: true };
+}
+
+/** What those push who may not know what is in it. Throws `role_forbidden` for anything but a sealed draft. */
+function requireDraft({ sealed }: SuiteSource, activate: boolean): string {
+  if (sealed !== undefined && !activate) return sealed;
+  throw new RequestError(
+    'role_forbidden',
+    'ci may push a sealed suite as a draft, and no more: seal it with `holdback suite seal`; an author activates it',
+  );
+}

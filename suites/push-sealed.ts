@@ -1,0 +1,81 @@
+/** Takes in a suite that its author sealed: it is opened, checked like any other, and kept as the suite's next revision. */
+import { type Authoring, makeRevision, openStored } from './authoring.ts';
+import { SuiteError } from './errors.ts';
+import {
+  activateRevision,
+  findActive,
+  findNewestSealed,
+  findSealedAt,
+  type RevisionName,
+  rolledBack,
+} from './revisions.ts';
+import { openSealedFile, type SealedFile } from './sealed-file.ts';
+
+/** The revision that a sealed file has become, and whether just now: pushed again, it is the same revision. */
+export type Pushed = { name: RevisionName; isNew: boolean };
+
+/** Throws the SuiteErrors of openSealedFile and makeRevision, with words for the author alone. */
+export async function pushSealed(
+  authoring: Authoring,
+  suite: string,
+  sealed: string,
+  options: { activate: boolean; by: string },
+): Promise<Pushed> {
+  const file = await openSealedFile(authoring.seals, suite, sealed);
+  const known = await findPushed(authoring, suite, file);
+  if (known !== undefined) return pushAgain(authoring, known, options);
+  try {
+    return { name: await makeRevision(authoring, suite, file.source, { ...options, file }), isNew: true };
+  } catch (error) {
+    if (!(error instanceof SuiteError && error.code === 'seal_rolled_back')) throw error;
+    // Pushed twice at once, one of the two comes second.
+    const first = await findPushed(authoring, suite, file);
+    if (first === undefined) throw error;
+    return pushAgain(authoring, first, options);
+  }
+}
+
+/** As `pushSealed`, for those who may learn nothing of what is in it: why it is refused is told to its author alone. */
+export async function pushSealedBlindly(
+  authoring: Authoring,
+  suite: string,
+  sealed: string,
+  by: string,
+): Promise<Pushed> {
+  try {
+    return await pushSealed(authoring, suite, sealed, { activate: false, by });
+  } catch (cause) {
+    if (!(cause instanceof SuiteError) || cause.code === 'identity_rotated') throw cause;
+    throw new SuiteError(
+      'sealed_suite_refused',
+      'it does not open here, or is not a suite that can be sealed, or a later one is here: ask its author to check it',
+      { cause },
+    );
+  }
+}
+
+/** The revision that was made of this very file. That another has the same contents does not make it the same. */
+async function findPushed(
+  authoring: Authoring,
+  suite: string,
+  { sealedAt, digest }: SealedFile,
+): Promise<RevisionName | undefined> {
+  const name = await findSealedAt(authoring.database, suite, sealedAt);
+  if (name === undefined) return undefined;
+  const { file } = await openStored(authoring, name);
+  return file === digest ? name : undefined;
+}
+
+async function pushAgain(
+  { database }: Authoring,
+  name: RevisionName,
+  { activate, by }: { activate: boolean; by: string },
+): Promise<Pushed> {
+  if (activate) {
+    const newest = await findNewestSealed(database, name.suite);
+    if (newest !== undefined && newest.revision !== name.revision) throw rolledBack(newest.revision);
+    const [active] = await findActive(database, [name.suite]);
+    if (active?.revision !== name.revision) await activateRevision(database, name, by);
+  }
+  return { name, isNew: false };
+}
