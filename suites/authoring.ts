@@ -23,6 +23,7 @@ import {
   type SuiteContents,
   suiteContentsSchema,
 } from './suite.ts';
+import { armTripwire, disarmTripwire, isTripwire } from './tripwire.ts';
 
 /** What authoring needs of the grader: somebody who reads modules and checks cases where that can do no harm. */
 export type SuiteReader = {
@@ -44,7 +45,7 @@ export async function makeRevision(
   source: AuthoredSuite,
   options: { activate: boolean; by: string; file?: SealedFile },
 ): Promise<RevisionName> {
-  const contents = await readSource(reader, suite, source);
+  const contents = await readSource(reader, keys, suite, source);
   const problems = await reader.check(contents.cases);
   const wrong = problems.findIndex((problem) => problem !== '');
   if (wrong !== -1) throw invalid(`${calledBy(contents.cases[wrong]?.name, wrong)}: ${problems[wrong]}`);
@@ -58,6 +59,7 @@ export async function makeRevision(
       suite,
       digest,
       caseDigests: contents.cases.map((testCase) => caseDigest(keys.caseDigest, testCase)),
+      tripwires: contents.cases.filter(isTripwire).length,
       sealedAt: options.file?.sealedAt,
       createdBy: options.by,
     },
@@ -98,7 +100,9 @@ export async function openForAuthor(parts: Opening, name: RevisionName, by: stri
   return {
     ...described,
     limits: contents.limits,
-    contents: contents.cases.map(({ input, ...rest }) => ({ ...rest, input: JSON.parse(input) })),
+    contents: contents.cases
+      .map(disarmTripwire)
+      .map(({ input, ...rest }) => ({ ...rest, input: JSON.parse(input) })),
   };
 }
 
@@ -112,7 +116,12 @@ export async function describeRevision(database: Database, name: RevisionName): 
   return revision;
 }
 
-async function readSource(reader: SuiteReader, suite: string, source: AuthoredSuite): Promise<SuiteContents> {
+async function readSource(
+  reader: SuiteReader,
+  keys: Keys,
+  suite: string,
+  source: AuthoredSuite,
+): Promise<SuiteContents> {
   const listed =
     source.module === undefined
       ? { cases: source.cases ?? [], limits: undefined, script: undefined }
@@ -121,7 +130,8 @@ async function readSource(reader: SuiteReader, suite: string, source: AuthoredSu
   if (listed.cases.length > casesMax) throw invalid(`a suite has at most ${casesMax} cases`);
   const limits = readBy(limitsSchema, limitsOf(listed.limits, source.limits));
   if (!limits.ok) throw invalid(`the limits: ${told(limits.faults[0])}`);
-  const cases = listed.cases.map(readCase);
+  const cases = listed.cases.map(readCase).map((testCase) => armTripwire(keys.tripwire, testCase));
+  if (cases.every(isTripwire)) throw invalid('a suite has at least one case besides its tripwires');
   const names = new Set<string>();
   for (const { name } of cases) {
     if (names.has(name)) throw invalid(`two cases are called ${quoted(name)}: give each its own name`);

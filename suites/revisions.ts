@@ -15,6 +15,8 @@ type NewRevision = {
   digest: string;
   /** The identity of each case, in their order. */
   caseDigests: string[];
+  /** How many of the cases are tripwires. */
+  tripwires: number;
   /** When its author sealed it, if that was not done here. */
   sealedAt: Date | undefined;
   createdBy: string;

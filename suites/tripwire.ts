@@ -3,13 +3,32 @@
  * one that does has seen the sealed suite. To the suite's readers they look like any other case.
  */
 import { createHmac } from 'node:crypto';
-import type { SuiteContents } from './suite.ts';
+import type { SealedCase, SuiteContents } from './suite.ts';
 
 /** 128 bits: nobody guesses it, and no text has it by chance. */
 const answerLength = 32;
 
+/** Whether a sealed case is a tripwire. */
+export function isTripwire({ expect }: SealedCase): boolean {
+  return 'tripwire' in expect;
+}
+
+/** A case as it is sealed: a tripwire gets its answer. One that was read back, and so looks like any other case, is known again. */
+export function armTripwire(key: Buffer, testCase: SealedCase): SealedCase {
+  const { expect, input } = testCase;
+  const answer = tripwireAnswer(key, input);
+  const wasRead = 'equals' in expect && expect.equals === answer;
+  return 'tripwire' in expect || wasRead ? { ...testCase, expect: { tripwire: answer } } : testCase;
+}
+
+/** A case as the suite's readers see it: a tripwire pretends to want its answer. */
+export function disarmTripwire(testCase: SealedCase): SealedCase {
+  const { expect } = testCase;
+  return 'tripwire' in expect ? { ...testCase, expect: { equals: expect.tripwire } } : testCase;
+}
+
 /** The answer of the tripwire with this input: 32 hexadecimal digits, the same in every revision and suite. */
-export function tripwireAnswer(key: Buffer, input: string): string {
+function tripwireAnswer(key: Buffer, input: string): string {
   return createHmac('sha256', key).update(input).digest('hex').slice(0, answerLength);
 }
 
