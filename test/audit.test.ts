@@ -141,20 +141,20 @@ describe('what is recorded', () => {
     expect((await author.client('GET', '/suites/told/revisions/3')).status).toBe(404);
 
     const about = { suite: 'told' };
-    const [digest, caseCount] = [expect.stringMatching(/^sha256:/), 1];
+    const [digest, caseCount] = [expect.stringMatching(/^hmac-sha256:/), 1];
     const at = expect.any(String);
     expect(await recorded('revision.made', 'told')).toEqual([
       {
         at,
         by: author.id,
         action: 'revision.made',
-        about: { ...about, revision: 1, digest, cases: caseCount },
+        about: { ...about, revision: 1, digest, cases: caseCount, sealed: false },
       },
       {
         at,
         by: author.id,
         action: 'revision.made',
-        about: { ...about, revision: 2, digest, cases: caseCount },
+        about: { ...about, revision: 2, digest, cases: caseCount, sealed: false },
       },
     ]);
     expect(await recorded('revision.activated', 'told')).toEqual([
@@ -193,6 +193,59 @@ describe('what is recorded', () => {
     expect(await recorded('revision.read', 'unread')).toEqual([]);
     expect((await author.client('GET', '/suites/unread/revisions/1')).text).toContain(canary);
     expect(await recorded('revision.read', 'unread')).toHaveLength(1);
+  });
+});
+
+describe('a score', () => {
+  test('is recorded when it is accepted, decided, read by its author, overridden; so are tokens', async () => {
+    const [ci, author, lead] = [await somebody('ci'), await somebody('author'), await somebody('lead')];
+    const scored = await ci.client('POST', '/score', {
+      gate: 'base',
+      change: { id: 'PR-1', commit: 'c0ffee' },
+      candidate: { source: 'exports.run = () => 0;' },
+    });
+    const { id, candidate } = z
+      .looseObject({ id: z.string(), candidate: z.object({ digest: z.string() }) })
+      .parse(scored.json);
+    await author.client('GET', `/scores/${id}`);
+    await lead.client('GET', `/scores/${id}`);
+    await lead.client('POST', `/scores/${id}/override`, { reason: 'the suite is wrong' });
+    await world.admin('DELETE', `/tokens/${ci.id}`);
+    const records = await readAll(world.admin, '/audit', 'records', auditRecordSchema);
+    const entries = records.flatMap(({ entry }) => readEntry(entry) ?? []);
+    const at = expect.any(String);
+    const score = { score: id, gate: 'base' };
+    const build = { change: 'PR-1', commit: 'c0ffee', candidate: candidate.digest };
+    expect(entries.filter(({ about }) => about.score === id)).toEqual([
+      { at, by: ci.id, action: 'score.accepted', about: { ...score, ...build } },
+      {
+        at,
+        by: 'service',
+        action: 'verdict.decided',
+        about: {
+          ...score,
+          verdict: 'block',
+          reason: 'red',
+          revisions: ['base@1'],
+          passed: 0,
+          total: 1,
+          repeats: null,
+        },
+      },
+      { at, by: author.id, action: 'score.failures_read', about: { ...score, cases: 1 } },
+      {
+        at,
+        by: lead.id,
+        action: 'verdict.overridden',
+        about: { ...score, ...build, person: lead.id, reason: 'the suite is wrong' },
+      },
+    ]);
+    expect(
+      entries.filter(({ action, about }) => /^token/.test(action) && about.token === ci.id),
+    ).toMatchObject([
+      { at, action: 'token.made' },
+      { at, action: 'token.revoked' },
+    ]);
   });
 });
 
@@ -786,6 +839,7 @@ async function holdback(
   const child = spawn(process.execPath, [main, ...flags], {
     env: {
       PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
       HOLDBACK_URL: world.service.address,
       HOLDBACK_TOKEN: adminToken,
       ...environment,

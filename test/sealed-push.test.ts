@@ -342,7 +342,12 @@ async function token(role: string): Promise<string> {
 async function holdback(flags: string[], ofToken: string, url = world.service.address) {
   const child = spawn(process.execPath, [main, ...flags], {
     cwd: folder,
-    env: { PATH: process.env.PATH, HOLDBACK_URL: url, HOLDBACK_TOKEN: ofToken },
+    env: {
+      PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
+      HOLDBACK_URL: url,
+      HOLDBACK_TOKEN: ofToken,
+    },
   });
   let [out, err] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -29,7 +29,12 @@ export function startProcess(
 ): ServiceProcess {
   const script = 'ulimit -c unlimited 2>/dev/null; exec "$@"';
   const child = spawn('/bin/sh', ['-c', script, 'sh', process.execPath, main], {
-    env: { PATH: process.env.PATH, HOLDBACK_PORT: '0', ...environment },
+    env: {
+      PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
+      HOLDBACK_PORT: '0',
+      ...environment,
+    },
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

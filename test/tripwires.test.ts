@@ -106,7 +106,7 @@ describe('a tripwire', () => {
 });
 
 describe('a candidate that holds cases of the sealed suite', () => {
-  test('is scored as any other, and authors and leads are told that it does', async () => {
+  test('is scored like the others, and authors and leads are told that it does', async () => {
     const secret = { customer: 'Thornbury Wainscot GmbH', coupon: 'LANTERN-4471-QUOKKA', cents: 918_273 };
     const sealed = [{ name: 'leaked', input: secret, expect: { equals: 918_273 } }];
     await author('POST', '/suites/known/revisions?activate=true', { cases: sealed });
