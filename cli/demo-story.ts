@@ -5,7 +5,7 @@ import { clipMiddle, printable } from './printable.ts';
 import type { FinishedScore } from './scoring.ts';
 
 const widthMax = 98;
-const failuresShown = 5;
+const elementsShown = 5;
 
 export const introduction = [
   emphasised('Holdback: the merge gate whose cases the author never sees.'),
@@ -68,17 +68,19 @@ export function summary(
   ].join('\n');
 }
 
-/** JSON with a line for each property and each failure; what is too wide is wrapped, and of the failures a few are shown. */
+/** JSON with a line for each property and each element of a list; what is too wide is wrapped, and of long lists a few are shown. */
 function layOut(body: FinishedScore): string[] {
   const properties = Object.entries(body).filter(([, value]) => value !== undefined);
   const lines = properties.flatMap(([name, value], index) => {
     const comma = index === properties.length - 1 ? '' : ',';
-    if (name !== 'failures' || !Array.isArray(value) || value.length === 0) {
-      return wrapped(`  ${JSON.stringify(name)}: `, value, comma);
-    }
-    const shown = value.slice(0, failuresShown).flatMap((failure) => wrapped('    ', failure, ','));
-    const rest = value.length - failuresShown;
-    return ['  "failures": [', ...shown, ...(rest > 0 ? [`    … and ${rest} more`] : []), `  ]${comma}`];
+    const start = `  ${JSON.stringify(name)}: `;
+    const fits = `${start}${JSON.stringify(value)}${comma}`.length <= widthMax - 2;
+    if (fits || !Array.isArray(value)) return wrapped(start, value, comma);
+    const shown = value
+      .slice(0, elementsShown)
+      .flatMap((element, at) => wrapped('    ', element, at === value.length - 1 ? '' : ','));
+    const rest = value.length - elementsShown;
+    return [`${start}[`, ...shown, ...(rest > 0 ? [`    … and ${rest} more`] : []), `  ]${comma}`];
   });
   return ['{', ...lines, '}'].map((line) => `  ${clipMiddle(printable(line), widthMax - 2)}`);
 }
