@@ -1,8 +1,8 @@
 /** One function for each question asked of the database about suites and their revisions. */
-import { and, desc, eq, inArray, isNotNull, max, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, inArray, isNotNull, max, sql } from 'drizzle-orm';
 import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
-import { activations, revisions } from '../migrations/tables.ts';
+import { activations, revisionCases, revisions } from '../migrations/tables.ts';
 import { SuiteError } from './errors.ts';
 import type { Sealed } from './sealing.ts';
 import type { Revision, Suite } from './suite.ts';
@@ -125,6 +125,19 @@ export async function findSealed(database: Database, { suite, revision }: Revisi
     throw new SuiteError('revision_not_found', `suite ${suite} has no revision ${revision}`);
   }
   return row;
+}
+
+/** The identities of a revision's cases as they are stored for the ledger of exposure, by position. */
+export async function findCaseDigests(
+  database: Database,
+  { suite, revision }: RevisionName,
+): Promise<{ position: number; caseDigest: string }[]> {
+  const { position, caseDigest } = revisionCases;
+  return database
+    .select({ position, caseDigest })
+    .from(revisionCases)
+    .where(and(eq(revisionCases.suite, suite), eq(revisionCases.revision, revision)))
+    .orderBy(asc(position));
 }
 
 /** The active revisions of the given suites; a suite that has none is missing from the answer. */
