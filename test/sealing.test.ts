@@ -3,10 +3,12 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { Decrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { and, asc, eq, type SQL, sql } from 'drizzle-orm';
 import postgresClient from 'postgres';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { withoutStatement } from '../migrations/errors.ts';
 import { openDatabase } from '../migrations/open-database.ts';
 import { revisionCases, revisions, secrets } from '../migrations/tables.ts';
 import { loadIdentity } from '../suites/identity.ts';
@@ -445,6 +447,22 @@ test("the service's own secret is refused when somebody else has sealed one to t
     await database.update(secrets).set({ sealed });
     await expect(loadKeys(database, seals)).rejects.toMatchObject({ code: 'seal_broken' });
   }
+});
+
+test('what the database refuses is logged without what it was given', async () => {
+  const dataDir = await folder();
+  await copyTemplate(dataDir);
+  const { database, close } = await openDatabase({ dataDir });
+  onTestFinished(close);
+  const row = { suite: canary, revision: 1, position: 0, caseDigest: canary };
+  const error: unknown = await database
+    .insert(revisionCases)
+    .values(row)
+    .catch((refusal: unknown) => refusal);
+  expect(inspect(error)).toContain(canary);
+  const told = inspect(withoutStatement(error));
+  expect(told).toContain('violates foreign key constraint');
+  expect(told).not.toContain(canary);
 });
 
 test('with another identity than the one that was sealed to, the service does not start, and says why', async () => {
