@@ -45,7 +45,7 @@ const problems = {
   sealed_suite_broken: [422, 'The sealed suite does not open'],
   sealed_suite_refused: [422, 'The sealed suite is not accepted'],
   seal_wrong_suite: [422, 'The suite was sealed under another name'],
-  seal_rolled_back: [422, 'A suite that was sealed later is here already'],
+  seal_rolled_back: [422, 'A suite that was sealed later was activated already'],
   seal_not_yet: [422, 'The suite was sealed in the future'],
   queue_full: [429, 'Too many scores are waiting'],
   rate_limited: [429, 'Too many requests'],
