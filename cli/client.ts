@@ -118,8 +118,14 @@ export function json(value: unknown): { type: 'application/json'; content: strin
 /** The address with a slash at its end, so that a service may live below a path. */
 function baseOf(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.username !== '') {
-    throw usageError(`HOLDBACK_URL is ${JSON.stringify(text)}: set it to an address such as ${urlDefault}`);
+  if (
+    url === undefined ||
+    !['http:', 'https:'].includes(url.protocol) ||
+    url.username !== '' ||
+    url.password !== ''
+  ) {
+    // What is set may hold a password, or be the token by mistake, and is not repeated.
+    throw usageError(`HOLDBACK_URL is no address, or holds a user: set it to one such as ${urlDefault}`);
   }
   return `${url.origin}${url.pathname.replace(/\/*$/, '/')}`;
 }

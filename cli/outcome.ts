@@ -17,8 +17,7 @@ import type { CommandError } from './errors.ts';
 import { clip, printable } from './printable.ts';
 import type { FinishedScore, Score } from './scoring.ts';
 
-/** 0 merge, done or holds, 1 block or does not hold, 2 usage, 3 no verdict, or no service, could be had. */
-/** 0 merge or done, 1 block or leaked, 2 usage, 3 no verdict, or no service, could be had. */
+/** 0 merge, done or holds, 1 block, leaked or does not hold, 2 usage, 3 no verdict, or no service, could be had. */
 export type ExitCode = 0 | 1 | 2 | 3;
 
 export type Outcome =
@@ -98,7 +97,7 @@ export function present(outcome: Outcome): Presentation {
       const { suite, revision, state } = outcome.revision;
       const { cases, digest } = { cases: undefined, digest: undefined, ...outcome.revision };
       const known = cases === undefined ? [state] : [counted(cases), state, digest];
-      const text = `suite ${suite}, revision ${revision}: ${known.join(', ')}`;
+      const text = printable(`suite ${suite}, revision ${revision}: ${known.join(', ')}`);
       const note =
         state === 'draft' ? `no gate asks for it yet: holdback suite activate ${suite} ${revision}` : '';
       return { ...done, text, note, json: outcome.revision };
@@ -245,7 +244,6 @@ function textOfScore(score: FinishedScore): string {
 
 /** What those who may see it are told besides: alarms, what a green proves, who has overridden a block. */
 function notesOnScore({ alarms = [], assurance = [], override, repeats }: FinishedScore): string[] {
-  const percent = (share: number) => `${(share * 100).toPrecision(3)} %`;
   const approvals = override?.approvals ?? [];
   return [
     ...(repeats ? [`the same candidate was scored before: ${repeats}`] : []),
@@ -289,7 +287,7 @@ function textOfAlarm({ raisedAt, gate, change, suite, revision, kind, cases, sco
 }
 
 function textOfRevisions(revisions: Verdict['revisions']): string {
-  return revisions.map(({ suite, revision }) => `, ${suite} revision ${revision}`).join('');
+  return printable(revisions.map(({ suite, revision }) => `, ${suite} revision ${revision}`).join(''));
 }
 
 function textOfCheck({ file, form, caseCount }: Extract<Outcome, { kind: 'suite_checked' }>): string {

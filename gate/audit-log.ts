@@ -7,7 +7,7 @@ import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:cr
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asc, desc, eq, gt } from 'drizzle-orm';
 import pLimit from 'p-limit';
-import type { Database } from '../migrations/open-database.ts';
+import { type Database, reasonOf } from '../migrations/open-database.ts';
 import { audit, auditHeads } from '../migrations/tables.ts';
 import {
   type AuditFault,
@@ -161,11 +161,4 @@ export class AuditLog {
     const { sequence, hash, signature, publicKey } = auditHeads;
     return this.#database.select({ sequence, hash, signature, publicKey }).from(auditHeads).$dynamic();
   }
-}
-
-/** What the database's driver says, without the statement around it. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return `${error}`;
-  if (error.cause instanceof Error) return reasonOf(error.cause);
-  return error.message.split('\n', 1)[0] || error.name;
 }

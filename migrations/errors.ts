@@ -1,4 +1,5 @@
 /** What can go wrong before there is a database to speak to. */
+import { DrizzleQueryError } from 'drizzle-orm';
 
 export type DatabaseErrorCode =
   /** Another process has this data directory. */
@@ -14,4 +15,16 @@ export class DatabaseError extends Error {
     super(message, options);
     this.code = code;
   }
+}
+
+/**
+ * An error as it may be printed and logged: what the database says, without the statement that it refused, whose parameters are
+ * whole suites and builds.
+ */
+export function withoutStatement(error: unknown): unknown {
+  if (!(error instanceof DrizzleQueryError)) return error;
+  const { message, stack } = error.cause ?? { message: 'a statement failed', stack: '' };
+  const told = new Error(message.split('\n', 1)[0]);
+  told.stack = stack ?? '';
+  return told;
 }

@@ -105,8 +105,8 @@ async function openPostgres(databaseUrl: string): Promise<OpenDatabase> {
   return { database: drizzlePostgres({ client }), kind: 'postgresql', close: () => client.end() };
 }
 
-/** Why a database does not open, in one line: what the innermost error says. No driver puts the password there. */
-function reasonOf(error: unknown): string {
+/** Why a database does not open or answer, in one line: what the innermost error says. No driver puts the password there. */
+export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
   if (!(error instanceof Error)) return `${error}`;
   if (error.cause instanceof Error) return reasonOf(error.cause);

@@ -64,12 +64,12 @@ export function requireGate(reader: Reader, gate: string): void {
   throw new RequestError('gate_forbidden', `the token is limited to other gates than ${gate}`);
 }
 
-/** For what names every gate and suite: throws `role_forbidden` where the token is limited to some of them. */
+/** For what concerns every gate and suite: throws `role_forbidden` where the token is limited to some of them. */
 export function requireUnlimited({ gates, suites }: Reader, what: string): void {
   if (gates === null && suites === null) return;
   throw new RequestError(
     'role_forbidden',
-    `${what} names every gate and suite, and the token is limited to some: use one that is not`,
+    `${what} concerns every gate and suite, and the token is limited to some: use one that is not`,
   );
 }
 

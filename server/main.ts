@@ -12,6 +12,7 @@ const stopping = new Promise<void>((resolve) => {
 // Loaded only now, because the program may just have begun once more.
 const { readConfig } = await import('./config.ts');
 const { startService } = await import('./service.ts');
+const { withoutStatement } = await import('../migrations/errors.ts');
 
 try {
   const service = await startService(readConfig(process.env));
@@ -21,7 +22,8 @@ try {
   }
   await stopping;
   await service.close();
-} catch (error) {
+} catch (failure) {
+  const error = withoutStatement(failure);
   console.error(`holdback could not start: ${error instanceof Error ? error.message : error}`);
   process.exitCode = 1;
 }

@@ -6,6 +6,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { withoutStatement } from '../migrations/errors.ts';
 
 /** What is known of each code: its status and its title. */
 const problems = {
@@ -44,7 +45,7 @@ const problems = {
   sealed_suite_broken: [422, 'The sealed suite does not open'],
   sealed_suite_refused: [422, 'The sealed suite is not accepted'],
   seal_wrong_suite: [422, 'The suite was sealed under another name'],
-  seal_rolled_back: [422, 'A suite that was sealed later is here already'],
+  seal_rolled_back: [422, 'A suite that was sealed later was activated already'],
   seal_not_yet: [422, 'The suite was sealed in the future'],
   queue_full: [429, 'Too many scores are waiting'],
   rate_limited: [429, 'Too many requests'],
@@ -151,7 +152,7 @@ function problem(code: ProblemCode, detail?: string, errors?: Problem['errors'])
 /** Answers an error as a problem, and logs those that are ours. */
 export function answerProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const answer = problemOf(error, request);
-  if (answer.status >= 500) request.log.error({ err: error }, 'a request failed');
+  if (answer.status >= 500) request.log.error({ err: withoutStatement(error) }, 'a request failed');
   if (answer.status === 401) reply.header('www-authenticate', 'Bearer realm="holdback"');
   const isForNow = answer.status === 429 || answer.status === 503;
   if (isForNow && !reply.hasHeader('retry-after')) reply.header('retry-after', '5');

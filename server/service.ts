@@ -85,7 +85,6 @@ export async function startService(config: Config): Promise<Service> {
       () => runners.close(),
       () => graders.close(),
     );
-    const newAdminToken = await ensureAdminToken(database.database, config.adminToken);
     const keys = await loadKeys(database.database, seals);
     const auditLog = new AuditLog(database.database, keys.auditSeed);
     auditLog.start();
@@ -141,6 +140,8 @@ export async function startService(config: Config): Promise<Service> {
     transformer.prepare();
     await Promise.all([runners.warm(1), graders.warm(1)]);
     const address = await app.listen({ host: config.host, port: config.port });
+    // Last: a token that was made by a service that then does not start would never be shown, and no other would be made.
+    const newAdminToken = await ensureAdminToken(database.database, config.adminToken);
     return { app, address, newAdminToken, runners, graders, hostCode, graderCode, database, close };
   } catch (error) {
     // What is still starting is waited for, so that it can be ended too.

@@ -11,7 +11,7 @@ import { type Fault, quoted, readBy } from './faults.ts';
 import { listedCaseSchema } from './grader/protocol.ts';
 import type { Keys } from './keys.ts';
 import { bindRevision, contentsDigest, notItsOwn, readBoundRevision } from './revision-text.ts';
-import { appendRevision, findSealed, findSuite, type RevisionName } from './revisions.ts';
+import { appendRevision, findCaseDigests, findSealed, findSuite, type RevisionName } from './revisions.ts';
 import { sealForStorage } from './seal-for-storage.ts';
 import type { SealedFile } from './sealed-file.ts';
 import type { Seals } from './sealing.ts';
@@ -53,13 +53,15 @@ export async function makeRevision(
   const text = JSON.stringify(contents);
   const digest = contentsDigest(keys, text);
   const file = options.file?.digest ?? null;
+  // What is counted is what will be read again.
+  const { cases } = readContents(text);
   return appendRevision(
     database,
     {
       suite,
       digest,
-      caseDigests: contents.cases.map((testCase) => caseDigest(keys.caseDigest, testCase)),
-      tripwires: contents.cases.filter(isTripwire).length,
+      caseDigests: cases.map((testCase) => caseDigest(keys.caseDigest, testCase)),
+      tripwires: cases.filter(isTripwire).length,
       sealedAt: options.file?.sealedAt,
       createdBy: options.by,
     },
@@ -85,11 +87,25 @@ export async function openStored(
   const row = await findSealed(database, name);
   const text = await seals.open(row.sealed);
   const bound = readBoundRevision(keys, { ...name, digest: row.digest }, text);
-  const contents = suiteContentsSchema.parse(JSON.parse(bound.contents));
+  const contents = readContents(bound.contents);
   if (contents.suite !== name.suite || contents.cases.length !== row.caseCount) {
     throw notItsOwn(name, 'it has another number of cases');
   }
+  // What is counted by these outside the seal would else be counted wrong, and its suite look less spent than it is.
+  if (contents.cases.filter(isTripwire).length !== row.tripwires) {
+    throw notItsOwn(name, 'it has another number of tripwires');
+  }
+  const stored = await findCaseDigests(database, name);
+  const isItsOwn = (testCase: SealedCase, index: number) =>
+    stored[index]?.position === index && stored[index].caseDigest === caseDigest(keys.caseDigest, testCase);
+  if (stored.length !== contents.cases.length || !contents.cases.every(isItsOwn)) {
+    throw notItsOwn(name, 'the identities of its cases are others');
+  }
   return { contents, file: bound.file };
+}
+
+function readContents(text: string): SuiteContents {
+  return suiteContentsSchema.parse(JSON.parse(text));
 }
 
 /** A revision as its author sees it: with the contents. Nobody gets them before it is recorded that they did. */

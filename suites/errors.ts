@@ -12,7 +12,7 @@ export type SuiteErrorCode =
   | 'sealed_suite_broken'
   /** It was sealed for another suite than the one it was pushed to. */
   | 'seal_wrong_suite'
-  /** A suite that was sealed later has been pushed already. */
+  /** A suite that was sealed later has been activated already. */
   | 'seal_rolled_back'
   /** It says that it was sealed in the future. */
   | 'seal_not_yet'

@@ -1,6 +1,7 @@
 /**
- * The service's own keys. They come from one secret, made once and kept in the database, sealed like a suite, so that every
- * process of a service has the same, and they outlive the identity when that is rotated.
+ * The service's own keys. They come from one secret, made once and kept in the database, so that every process of a service has
+ * the same, and they outlive the identity when that is rotated. It is sealed so that only who has the identity could have sealed
+ * it: whoever could put a secret of their own in its place would know every key.
  */
 import { hkdfSync, randomBytes } from 'node:crypto';
 import { eq } from 'drizzle-orm';
@@ -31,7 +32,7 @@ const keyBytes = 32;
 export async function loadKeys(database: Database, seals: Seals): Promise<Keys> {
   const known = await findMaster(database, seals);
   if (known !== undefined) return derive(known);
-  const made = await seals.seal(randomBytes(keyBytes).toString('base64'));
+  const made = await seals.sealOwn(randomBytes(keyBytes).toString('base64'));
   await database
     .insert(secrets)
     .values({ name: masterName, ...made })
@@ -45,13 +46,12 @@ async function findMaster(database: Database, seals: Seals): Promise<Buffer | un
   const [row] = await database.select().from(secrets).where(eq(secrets.name, masterName));
   if (row === undefined) return undefined;
   try {
-    return Buffer.from(await seals.open(row.sealed), 'base64');
+    return Buffer.from(await seals.openOwn(row.sealed), 'base64');
   } catch (cause) {
-    throw new SuiteError(
-      'seal_broken',
-      `what this database keeps is sealed to ${row.recipient}, and the identity here is that of ${seals.recipient}: start with the identity it was sealed to, in HOLDBACK_IDENTITY or HOLDBACK_IDENTITY_FILE`,
-      { cause },
-    );
+    const what = seals.opens(row.recipient)
+      ? 'the secret that this database keeps is not the one that this service sealed: restore it from a backup, and find out who can write the database'
+      : `what this database keeps is sealed to ${row.recipient}, and the identity here is that of ${seals.recipient}: start with the identity it was sealed to, in HOLDBACK_IDENTITY or HOLDBACK_IDENTITY_FILE`;
+    throw new SuiteError('seal_broken', what, { cause });
   }
 }
 

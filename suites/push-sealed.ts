@@ -4,10 +4,9 @@ import { SuiteError } from './errors.ts';
 import {
   activateRevision,
   findActive,
-  findNewestSealed,
   findSealedAt,
   type RevisionName,
-  rolledBack,
+  requireNotRolledBack,
 } from './revisions.ts';
 import { openSealedFile, type SealedFile } from './sealed-file.ts';
 
@@ -23,7 +22,7 @@ export async function pushSealed(
 ): Promise<Pushed> {
   const file = await openSealedFile(authoring.seals, suite, sealed);
   const known = await findPushed(authoring, suite, file);
-  if (known !== undefined) return pushAgain(authoring, known, options);
+  if (known !== undefined) return pushAgain(authoring, known, file.sealedAt, options);
   try {
     return { name: await makeRevision(authoring, suite, file.source, { ...options, file }), isNew: true };
   } catch (error) {
@@ -31,7 +30,7 @@ export async function pushSealed(
     // Pushed twice at once, one of the two comes second.
     const first = await findPushed(authoring, suite, file);
     if (first === undefined) throw error;
-    return pushAgain(authoring, first, options);
+    return pushAgain(authoring, first, file.sealedAt, options);
   }
 }
 
@@ -48,7 +47,7 @@ export async function pushSealedBlindly(
     if (!(cause instanceof SuiteError) || cause.code === 'identity_rotated') throw cause;
     throw new SuiteError(
       'sealed_suite_refused',
-      'it does not open here, or is not a suite that can be sealed, or a later one is here: ask its author to check it',
+      'it does not open here, or is not a suite that can be sealed, or a later one was activated: ask its author to check it',
       { cause },
     );
   }
@@ -69,11 +68,11 @@ async function findPushed(
 async function pushAgain(
   { database }: Authoring,
   name: RevisionName,
+  sealedAt: Date,
   { activate, by }: { activate: boolean; by: string },
 ): Promise<Pushed> {
   if (activate) {
-    const newest = await findNewestSealed(database, name.suite);
-    if (newest !== undefined && newest.revision !== name.revision) throw rolledBack(newest.revision);
+    await requireNotRolledBack(database, name.suite, sealedAt);
     const [active] = await findActive(database, [name.suite]);
     if (active?.revision !== name.revision) await activateRevision(database, name, by);
   }

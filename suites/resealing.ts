@@ -1,11 +1,12 @@
 /**
- * Everything that is stored sealed, and how it is sealed anew when the identity has changed. What has been sealed anew can be
+ * All revisions and failures that are stored sealed, and how they are sealed anew when the identity has changed; the service's own
+ * secret was sealed anew when that was put in force. What has been sealed anew can be
  * opened with the new identity, what has not with the old one, so that a crash between any two steps loses nothing.
  */
 import { and, asc, eq, gt, isNotNull, sql } from 'drizzle-orm';
 import type { AnyPgColumn } from 'drizzle-orm/pg-core';
 import type { Database } from '../migrations/open-database.ts';
-import { revisions, secrets, verdicts } from '../migrations/tables.ts';
+import { revisions, verdicts } from '../migrations/tables.ts';
 import { holdIdentity, rotatedElsewhere } from './seal-for-storage.ts';
 import type { Sealed, Seals } from './sealing.ts';
 
@@ -76,28 +77,6 @@ const failureShelf: Shelf<string> = {
       .where(and(eq(verdicts.scoreId, key), sql`${verdicts.sealedTo} IS NOT DISTINCT FROM ${from}`)),
 };
 
-const secretShelf: Shelf<string> = {
-  next: async (database, recipient, after) => {
-    const rows = await database
-      .select()
-      .from(secrets)
-      .where(
-        and(
-          notSealedTo(recipient, secrets.recipient),
-          after === undefined ? undefined : gt(secrets.name, after),
-        ),
-      )
-      .orderBy(asc(secrets.name))
-      .limit(batchMax);
-    return rows.map(({ name, ...row }) => ({ ...row, key: name }));
-  },
-  replace: (transaction, { key, recipient }, sealed) =>
-    transaction
-      .update(secrets)
-      .set(sealed)
-      .where(and(eq(secrets.name, key), eq(secrets.recipient, recipient ?? ''))),
-};
-
 /** What came of sealing anew: how much was, and how much opens with none of the identities. */
 export type Resealed = { resealed: number; unreadable: number };
 
@@ -113,7 +92,6 @@ export async function resealAll(
   const all = [
     await resealShelf(database, seals, revisionShelf, isStopped),
     await resealShelf(database, seals, failureShelf, isStopped),
-    await resealShelf(database, seals, secretShelf, isStopped),
   ];
   return {
     resealed: all.reduce((sum, { resealed }) => sum + resealed, 0),

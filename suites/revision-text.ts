@@ -3,11 +3,12 @@
  * carries a tag that only this service can make. So whoever can write the database, and knows the public recipient, still
  * cannot forge a revision, put that of another suite in its place, or bring back an older one.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { z } from 'zod';
 import { SuiteError } from './errors.ts';
 import type { Keys } from './keys.ts';
 import type { RevisionName } from './revisions.ts';
+import { isSame } from './sealing.ts';
 import { slugSchema } from './suite.ts';
 
 const format = 'holdback revision 1';
@@ -68,10 +69,6 @@ export function notItsOwn({ suite, revision }: RevisionName, why: string): Suite
 function tagOf(keys: Keys, { suite, revision, digest, file }: Bound): Buffer {
   const bound = JSON.stringify([format, suite, revision, digest, file]);
   return createHmac('sha256', keys.revisionTag).update(bound).digest();
-}
-
-function isSame(one: Buffer, other: Buffer): boolean {
-  return one.length === other.length && timingSafeEqual(one, other);
 }
 
 function readJson(text: string): unknown {

@@ -1,8 +1,8 @@
 /** One function for each question asked of the database about suites and their revisions. */
-import { and, desc, eq, inArray, isNotNull, max, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, max, sql } from 'drizzle-orm';
 import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
-import { activations, revisions } from '../migrations/tables.ts';
+import { activations, revisionCases, revisions } from '../migrations/tables.ts';
 import { SuiteError } from './errors.ts';
 import type { Sealed } from './sealing.ts';
 import type { Revision, Suite } from './suite.ts';
@@ -24,7 +24,8 @@ type NewRevision = {
 
 /**
  * Appends a revision under the suite's next number, and activates it if asked, in one transaction. It is sealed there, because
- * only there its number is known. Throws `seal_rolled_back` if it was sealed no later than another revision of the suite.
+ * only there its number is known. Throws `seal_rolled_back` if it was sealed before a revision that was activated, or along with
+ * another.
  */
 export async function appendRevision(
   database: Database,
@@ -62,32 +63,35 @@ export async function appendRevision(
 }
 
 async function requireNewest(database: Database, suite: string, sealedAt: Date): Promise<void> {
-  const newest = await findNewestSealed(database, suite);
-  if (newest !== undefined && sealedAt <= newest.sealedAt) throw rolledBack(newest.revision);
+  const same = await findSealedAt(database, suite, sealedAt);
+  if (same !== undefined) throw rolledBack(same.revision);
+  await requireNotRolledBack(database, suite, sealedAt);
+}
+
+/**
+ * Throws `seal_rolled_back` where a revision was activated that its author sealed later. One that was only pushed does not count:
+ * anybody who may push could seal one, and keep out all that its authors sealed before.
+ */
+export async function requireNotRolledBack(database: Database, suite: string, sealedAt: Date): Promise<void> {
+  const [later] = await database
+    .select({ revision: revisions.number })
+    .from(revisions)
+    .innerJoin(
+      activations,
+      and(eq(activations.suite, revisions.suite), eq(activations.revision, revisions.number)),
+    )
+    .where(and(eq(revisions.suite, suite), gt(revisions.sealedAt, sealedAt)))
+    .orderBy(desc(revisions.sealedAt))
+    .limit(1);
+  if (later !== undefined) throw rolledBack(later.revision);
 }
 
 /** That a suite was sealed before the one that became the given revision. */
-export function rolledBack(revision: number): SuiteError {
+function rolledBack(revision: number): SuiteError {
   return new SuiteError(
     'seal_rolled_back',
     `it was sealed before revision ${revision}, or along with it: seal it again if it is to follow`,
   );
-}
-
-/** The revision of a suite that was sealed last, of those that their authors sealed. */
-export async function findNewestSealed(
-  database: Database,
-  suite: string,
-): Promise<(RevisionName & { sealedAt: Date }) | undefined> {
-  const [newest] = await database
-    .select({ suite: revisions.suite, revision: revisions.number, sealedAt: revisions.sealedAt })
-    .from(revisions)
-    .where(and(eq(revisions.suite, suite), isNotNull(revisions.sealedAt)))
-    .orderBy(desc(revisions.sealedAt), desc(revisions.number))
-    .limit(1);
-  return newest === undefined || newest.sealedAt === null
-    ? undefined
-    : { ...newest, sealedAt: newest.sealedAt };
 }
 
 /** The revision of a suite that its author sealed at this very time. */
@@ -125,6 +129,19 @@ export async function findSealed(database: Database, { suite, revision }: Revisi
     throw new SuiteError('revision_not_found', `suite ${suite} has no revision ${revision}`);
   }
   return row;
+}
+
+/** The identities of a revision's cases as they are stored for the ledger of exposure, by position. */
+export async function findCaseDigests(
+  database: Database,
+  { suite, revision }: RevisionName,
+): Promise<{ position: number; caseDigest: string }[]> {
+  const { position, caseDigest } = revisionCases;
+  return database
+    .select({ position, caseDigest })
+    .from(revisionCases)
+    .where(and(eq(revisionCases.suite, suite), eq(revisionCases.revision, revision)))
+    .orderBy(asc(position));
 }
 
 /** The active revisions of the given suites; a suite that has none is missing from the answer. */

@@ -111,17 +111,13 @@ export class Rotation {
    */
   async #putInForce(by: string, make: () => Promise<Identity>): Promise<void> {
     await this.#database.transaction(async (transaction) => {
-      const [master] = await transaction
-        .select()
-        .from(secrets)
-        .where(eq(secrets.name, masterName))
-        .for('update');
+      const master = await lockMaster(transaction);
       if (master === undefined || !this.#seals.opens(master.recipient)) throw rotatedElsewhere();
       this.#identity = await make();
       this.#seals.exchange(this.#identity);
       const { recipient } = this.#identity;
       if (master.recipient === recipient) return;
-      const sealed = await this.#seals.seal(await this.#seals.open(master.sealed));
+      const sealed = await this.#seals.sealOwn(await this.#seals.openOwn(master.sealed));
       await transaction.update(secrets).set(sealed).where(eq(secrets.name, masterName));
       const about = { recipient, previous: master.recipient };
       await appendAudit(transaction, { by, action: 'identity.rotated', about });
@@ -143,11 +139,7 @@ export class Rotation {
 
   async #leaveEarlier(path: string): Promise<void> {
     await this.#database.transaction(async (transaction) => {
-      const [master] = await transaction
-        .select()
-        .from(secrets)
-        .where(eq(secrets.name, masterName))
-        .for('update');
+      const master = await lockMaster(transaction);
       if (master?.recipient !== this.#seals.recipient) throw rotatedElsewhere();
       const left = leaveEarlier(this.#identity);
       await writeIdentity(path, left);
@@ -155,4 +147,10 @@ export class Rotation {
       this.#seals.exchange(left);
     });
   }
+}
+
+/** The secret that says which identity is in force. Until the transaction ends, nobody stores anything sealed, or changes it. */
+async function lockMaster(transaction: Database) {
+  const [master] = await transaction.select().from(secrets).where(eq(secrets.name, masterName)).for('update');
+  return master;
 }

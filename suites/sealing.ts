@@ -1,5 +1,5 @@
 /** Sealing: clear text goes in, an age file comes out, and only the identity opens it again. */
-import { createHash } from 'node:crypto';
+import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { Decrypter, Encrypter } from 'age-encryption';
 import { SuiteError } from './errors.ts';
 import type { Identity } from './identity.ts';
@@ -58,6 +58,36 @@ export class Seals {
       );
     }
   }
+
+  /**
+   * Seals what the service itself has made up. Anybody can seal something to a recipient, which is public; what is sealed here
+   * carries a tag besides, that needs the identity.
+   */
+  async sealOwn(text: string): Promise<Sealed> {
+    const [current = ''] = this.#identity.secrets;
+    return this.seal(`${ownTag(current, text).toString('hex')}\n${text}`);
+  }
+
+  /** Opens what `sealOwn` sealed with one of the identities. Throws `seal_broken` for whatever else it is. */
+  async openOwn(sealed: Uint8Array): Promise<string> {
+    const opened = await this.open(sealed);
+    const end = opened.indexOf('\n');
+    const [tag, text] = [Buffer.from(opened.slice(0, Math.max(0, end)), 'hex'), opened.slice(end + 1)];
+    const isOwn = this.#identity.secrets.some((secret) => isSame(tag, ownTag(secret, text)));
+    if (isOwn) return text;
+    throw new SuiteError('seal_broken', `what is sealed to ${this.recipient} was not sealed by this service`);
+  }
+}
+
+/** Who has not the secret of an identity cannot make this. */
+function ownTag(secret: string, text: string): Buffer {
+  const key = Buffer.from(hkdfSync('sha256', secret, '', 'holdback own seal', 32));
+  return createHmac('sha256', key).update(text).digest();
+}
+
+/** Whether two tags are the same, in a time that does not tell where they differ. */
+export function isSame(one: Buffer, other: Buffer): boolean {
+  return one.length === other.length && timingSafeEqual(one, other);
 }
 
 /** Encrypts text to recipients (`age1…`), each of which can open it. */

@@ -1,9 +1,10 @@
 /** Who may ask, how often, and until when: tokens that expire and are revoked, limits to gates and suites, and bounds on requests. */
 import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { sql } from 'drizzle-orm';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { z } from 'zod';
 import { openDatabase } from '../migrations/open-database.ts';
 import { audit, tokens } from '../migrations/tables.ts';
@@ -17,7 +18,17 @@ import {
   noteUse,
   revokeToken,
 } from '../server/tokens.ts';
-import { adminToken, type Reply, sealSuite, startPostgres, startWorld, type World } from './world.ts';
+import { copyTemplate } from './template-database.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+import {
+  adminToken,
+  openWorld,
+  type Reply,
+  sealSuite,
+  startPostgres,
+  startWorld,
+  type World,
+} from './world.ts';
 
 const minuteMs = 60_000;
 const madeSchema = tokenSchema.extend({ token: z.string() });
@@ -276,6 +287,18 @@ describe('the last admin', () => {
     await expect(attempt).rejects.toThrow('Rollback');
     expect((await world.admin('GET', '/tokens')).status).toBe(200);
   });
+
+  test('is not lost with a first start that fails: the next one shows it', async () => {
+    const dataDir = await temporaryFolder();
+    onTestFinished(() => rm(dataDir, { recursive: true, force: true }));
+    await copyTemplate(dataDir);
+    const settings = { HOLDBACK_DATA_DIR: dataDir, HOLDBACK_ADMIN_TOKEN: '' };
+    const taken = new URL(world.service.address).port;
+    await expect(startWorld({ ...settings, HOLDBACK_PORT: taken })).rejects.toThrow('EADDRINUSE');
+    const second = await openWorld(settings);
+    const reply = await second.client(second.service.newAdminToken)('GET', '/tokens');
+    expect(reply.status, reply.text).toBe(200);
+  });
 });
 
 describe('a token that is limited to suites', () => {
@@ -311,6 +334,13 @@ describe('an admin that is limited', () => {
     const admin = await world.as('admin', ['mine']);
     expect(codeOf(await admin('PUT', '/gates/theirs', { suites: ['mine'] }))).toBe('403 gate_forbidden');
     expect((await admin('PUT', '/gates/mine', { suites: ['mine'] })).status).toBe(200);
+  });
+
+  test('does not rotate the identity, which opens every suite', async () => {
+    for (const limits of [{ gates: ['mine'] }, { suites: ['mine'] }]) {
+      const { token } = await make({ role: 'admin', ...limits });
+      expect(codeOf(await world.client(token)('POST', '/identity/rotate'))).toBe('403 role_forbidden');
+    }
   });
 
   test('neither makes, nor sees, nor revokes a token that reaches further', async () => {

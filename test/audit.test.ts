@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { cp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { generateX25519Identity } from 'age-encryption';
@@ -642,6 +643,41 @@ describe('holdback audit verify', () => {
       expect(out).toMatch(/^the audit does NOT hold: head \d+ is forged: /);
     }
     expect(ends.at(-1)?.out).toContain('gone.json');
+  });
+
+  test('ends with 1 where there is nothing that is signed, whatever the service says', async () => {
+    const { records, publicKey } = await readLog(world.admin);
+    const { head } = await newestHead(world.admin);
+    const verified = async (answer: object) => {
+      const told = { publicKey, head: null, fault: null, heads: [], records: [], next: null, ...answer };
+      const server = createServer((_request, response) => response.end(JSON.stringify(told)));
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = z.object({ port: z.number() }).parse(server.address());
+      const flags = ['audit', 'verify', '--json', '--key', publicKey];
+      const { code, out } = await holdback(flags, { HOLDBACK_URL: `http://127.0.0.1:${port}` });
+      server.close();
+      return { code, check: JSON.parse(out) };
+    };
+    const [last] = records.slice(-1);
+    const sequence = records.length + 1;
+    const entry = last?.entry ?? '';
+    const more = { sequence, entry, hash: hashOf(last?.hash ?? '', sequence, entry) };
+    const [empty, unsigned, goesOn] = await Promise.all([
+      verified({}),
+      verified({ records }),
+      verified({ records: [...records, more], head }),
+    ]);
+    expect(empty).toMatchObject({
+      code: 1,
+      check: { holds: false, fault: { of: 'record', kind: 'dropped' } },
+    });
+    expect(unsigned).toMatchObject({
+      code: 1,
+      check: { holds: false, fault: { of: 'head', kind: 'dropped' } },
+    });
+    // What is not signed is not counted.
+    expect(goesOn).toMatchObject({ code: 0, check: { holds: true, records: head?.sequence } });
   });
 
   test('reads a long audit to its end', async () => {

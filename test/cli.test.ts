@@ -1,6 +1,6 @@
 /** The `holdback` command as a pipeline meets it: real child processes, a real service started by `holdback serve`. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -38,6 +38,7 @@ beforeAll(async () => {
   await write('double.json', suiteOf({ name: 'two', input: 1, expect: { equals: 2 } }));
   await write('right.js', 'export const run = (n) => 2 * n;');
   await write('wrong.js', 'export const run = (n) => n;');
+  await write('broken.ts', "import 'node:fs';");
   await holdback(['suite', 'push', 'double', at('double.json'), '--activate'], 'author');
   await holdback(['gate', 'set', 'double', '--suite', 'double'], 'admin');
 }, 60_000);
@@ -292,6 +293,29 @@ describe.concurrent('whatever stands in the way of a verdict', () => {
     expect(codeOf(answer)).not.toBe('usage');
   });
 
+  it('prints nothing to a terminal that a service could move the cursor with', async () => {
+    const digest = `sha256:${'0'.repeat(64)}`;
+    const asked = { gate: 'double', change: 'x', commit, candidate: digest };
+    const answer = { verdict: 'block', canMerge: false, reason: 'red', scoreId: randomUUID() };
+    const revisions = [{ suite: '\u001b[2K', revision: 1 }];
+    const blocked = await withStandIn(200, JSON.stringify({ ...asked, ...answer, revisions }), (standIn) =>
+      holdback(verdict('x', '--candidate', digest), 'ci', { HOLDBACK_URL: standIn }),
+    );
+    expect(blocked).toMatchObject({ code: 1, out: expect.stringContaining('\\u{1b}[2K revision 1') });
+    const [listed] = JSON.parse((await holdback(['token', 'list', '--json'], 'admin')).out).tokens;
+    const made = JSON.stringify({ ...listed, token: 'hb_1\u001b[2K' });
+    const created = await withStandIn(201, made, (standIn) =>
+      holdback(['token', 'create', '--role', 'ci', '--name', 'x'], 'admin', { HOLDBACK_URL: standIn }),
+    );
+    expect(created).toMatchObject({ code: 3, out: '' });
+    const revision = { suite: 's', revision: 1, digest: '\u001b[2K', cases: 1, state: 'active' };
+    const activated = JSON.stringify({ ...revision, createdAt: new Date().toISOString() });
+    const shown = await withStandIn(200, activated, (standIn) =>
+      holdback(['suite', 'activate', 's', '1'], 'author', { HOLDBACK_URL: standIn }),
+    );
+    expect(shown).toMatchObject({ code: 0, out: expect.stringContaining('\\u{1b}[2K') });
+  });
+
   it('ends with 2 for a gate that does not exist', async () => {
     const answer = await holdback([
       'score',
@@ -327,17 +351,21 @@ describe.concurrent('wrong use', () => {
     ['a role that is none', ['token', 'create', '--role', 'boss', '--name', 'x'], /--role is one of ci, /],
     ['a name that cannot be one', ['gate', 'set', '../g', '--suite', 's'], /a name has 1 to 100/],
   ])('ends with 2 and says what to do: %s', async (_what, flags, message) => {
-    await write('broken.ts', "import 'node:fs';");
     const { code, out, err } = await holdback([...flags, '--json']);
     expect(code).toBe(2);
     expect(err).toMatch(message);
     expect(errorSchema.parse(JSON.parse(out)).error.message).toMatch(message);
   });
 
-  it('ends with 2 where HOLDBACK_URL is no address', async () => {
-    const { code, err } = await holdback(score('x', at('right.js')), 'ci', { HOLDBACK_URL: 'gate.example' });
+  it.each([
+    ['no address', 'gate.example'],
+    ['an address with a password', 'https://me:s3cret@gate.example'],
+    ['a token by mistake', 'hb_s3cret'],
+  ])('ends with 2 where HOLDBACK_URL is %s, and repeats nothing of it', async (_what, address) => {
+    const { code, err } = await holdback(score('x', at('right.js')), 'ci', { HOLDBACK_URL: address });
     expect(code).toBe(2);
-    expect(err).toMatch(/^holdback: HOLDBACK_URL is "gate\.example": set it to an address/);
+    expect(err).toMatch(/^holdback: HOLDBACK_URL is no address, .*set it to one such as/);
+    expect(err).not.toMatch(/s3cret|gate\.example/);
   });
 
   it('asks for --commit outside a git repository', async () => {

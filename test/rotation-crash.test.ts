@@ -71,7 +71,7 @@ test('a rotation that has sealed half of it anew is ended by the next start, whi
   // As it is after the first two steps: the secret is sealed to the new one, and so is one revision.
   const seals = new Seals(renewed);
   const [master] = await database.database.select().from(secrets);
-  const secret = await seals.seal(await seals.open(master?.sealed ?? new Uint8Array()));
+  const secret = await seals.sealOwn(await seals.openOwn(master?.sealed ?? new Uint8Array()));
   await database.database.update(secrets).set(secret);
   let steps = 0;
   await resealAll(database.database, seals, () => steps++ > 0);

@@ -137,6 +137,20 @@ describe('a sealed suite', () => {
     expect(direct.json).toMatchObject({ revision: 3 });
   });
 
+  test('is not kept out by what ci has pushed, whenever that says it was sealed', async () => {
+    const suite = fresh();
+    const mine = await sealFile(suite, source, recipient);
+    for (const minutes of [1, 9]) {
+      const theirs = await envelope({ suite, sealedAt: minutesFromNow(minutes) });
+      expect((await push(ci, suite, theirs)).status).toBe(201);
+    }
+    expect((await push(author, suite, mine, '?activate=true')).json).toMatchObject({
+      revision: 3,
+      state: 'active',
+    });
+    expect((await push(author, suite, mine, '?activate=true')).json).toMatchObject({ revision: 3 });
+  });
+
   test('that says it was sealed in the future is refused, lest it keep out what follows', async () => {
     const told = refused(
       await push(author, 'odd', await envelope({ sealedAt: minutesFromNow(11) })),

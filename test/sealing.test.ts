@@ -3,14 +3,18 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { Decrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
-import { and, asc, eq, sql } from 'drizzle-orm';
+import { and, asc, eq, type SQL, sql } from 'drizzle-orm';
 import postgresClient from 'postgres';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { revisionCases, revisions } from '../migrations/tables.ts';
+import { withoutStatement } from '../migrations/errors.ts';
+import { openDatabase } from '../migrations/open-database.ts';
+import { revisionCases, revisions, secrets } from '../migrations/tables.ts';
 import { loadIdentity } from '../suites/identity.ts';
+import { loadKeys } from '../suites/keys.ts';
 import { sealFile } from '../suites/sealed-file.ts';
-import { seal } from '../suites/sealing.ts';
+import { Seals, seal } from '../suites/sealing.ts';
 import { hostsOf } from './processes.ts';
 import { type ServiceProcess, startProcess } from './service-process.ts';
 import { copyTemplate } from './template-database.ts';
@@ -345,6 +349,28 @@ describe('what is stored', () => {
     }
   });
 
+  test('is refused when what is counted outside its seal was changed: its tripwires, the identities of its cases', async () => {
+    await refused('counted', { tripwires: 1 }, 'tripwires');
+    await refused(
+      'counted',
+      {},
+      'identities of its cases',
+      sql`DELETE FROM revision_cases WHERE suite = 'counted'`,
+    );
+    await refused(
+      'counted',
+      {},
+      'identities of its cases',
+      sql`UPDATE revision_cases SET case_digest = reverse(case_digest) WHERE suite = 'counted'`,
+    );
+    await refused(
+      'counted',
+      {},
+      'identities of its cases',
+      sql`UPDATE revision_cases SET position = position + 1 WHERE suite = 'counted'`,
+    );
+  });
+
   type Row = typeof revisions.$inferSelect;
 
   /** Pushes a suite of one case as the next revision, which must be the given one, and gives its row. */
@@ -371,16 +397,26 @@ describe('what is stored', () => {
   }
 
   /** Seals a fresh revision, changes its row as only the owner of the database can, and asks for it as an author and to score. */
-  async function refused(suite: string, change: Partial<Row>, told: string | RegExp): Promise<void> {
+  async function refused(
+    suite: string,
+    change: Partial<Row>,
+    told: string | RegExp,
+    besides?: SQL,
+  ): Promise<void> {
     const { database } = world.service.database;
     const number = (await database.$count(revisions, eq(revisions.suite, suite))) + 1;
     await stored(suite, number);
-    await database.execute(sql`ALTER TABLE revisions DISABLE TRIGGER ALL`);
-    await database
-      .update(revisions)
-      .set(change)
-      .where(and(eq(revisions.suite, suite), eq(revisions.number, number)));
-    await database.execute(sql`ALTER TABLE revisions ENABLE TRIGGER ALL`);
+    for (const table of [revisions, revisionCases])
+      await database.execute(sql`ALTER TABLE ${table} DISABLE TRIGGER ALL`);
+    if (Object.keys(change).length > 0) {
+      await database
+        .update(revisions)
+        .set(change)
+        .where(and(eq(revisions.suite, suite), eq(revisions.number, number)));
+    }
+    if (besides !== undefined) await database.execute(besides);
+    for (const table of [revisions, revisionCases])
+      await database.execute(sql`ALTER TABLE ${table} ENABLE TRIGGER ALL`);
     const reply = await author('GET', `/suites/${suite}/revisions/${number}`);
     const detail = expect.stringMatching(told);
     expect(reply.json).toMatchObject({ status: 500, code: 'seal_broken', detail });
@@ -390,6 +426,43 @@ describe('what is stored', () => {
     expect(scored.json).toMatchObject({ verdict: 'block', canMerge: false, reason: 'indeterminate' });
     expect(scored.text).not.toMatch(/altered|sealed|HOLDBACK_IDENTITY/);
   }
+});
+
+test("the service's own secret is refused when somebody else has sealed one to the right recipient in its place", async () => {
+  const dataDir = await folder();
+  await copyTemplate(dataDir);
+  const { database, close } = await openDatabase({ dataDir });
+  onTestFinished(close);
+  const identity = await loadIdentity({ dataDir });
+  const seals = new Seals(identity);
+  const keys = await loadKeys(database, seals);
+  expect(await loadKeys(database, seals)).toEqual(keys);
+  const secret = Buffer.alloc(32).toString('base64');
+  const theirs = new Seals({ ...identity, secrets: [await generateX25519Identity()] });
+  for (const { sealed } of [
+    await seals.seal(secret),
+    await seals.seal(`\n${secret}`),
+    await theirs.sealOwn(secret),
+  ]) {
+    await database.update(secrets).set({ sealed });
+    await expect(loadKeys(database, seals)).rejects.toMatchObject({ code: 'seal_broken' });
+  }
+});
+
+test('what the database refuses is logged without what it was given', async () => {
+  const dataDir = await folder();
+  await copyTemplate(dataDir);
+  const { database, close } = await openDatabase({ dataDir });
+  onTestFinished(close);
+  const row = { suite: canary, revision: 1, position: 0, caseDigest: canary };
+  const error: unknown = await database
+    .insert(revisionCases)
+    .values(row)
+    .catch((refusal: unknown) => refusal);
+  expect(inspect(error)).toContain(canary);
+  const told = inspect(withoutStatement(error));
+  expect(told).toContain('violates foreign key constraint');
+  expect(told).not.toContain(canary);
 });
 
 test('with another identity than the one that was sealed to, the service does not start, and says why', async () => {

@@ -26,7 +26,7 @@ import { withProgress } from '../progress.ts';
 /** What came of a check. It says whether the audit holds only together: `holds` is true exactly where there is no fault. */
 export type AuditCheck = {
   holds: boolean;
-  /** How many records, from the first on, follow one another as they should. */
+  /** How many records, from the first on, follow one another as they should and are covered by a signed head. */
   records: number;
   /** How many signed heads were held against them. */
   heads: number;
@@ -113,9 +113,12 @@ async function verify(client: Client, kept: Kept | undefined, key: string | unde
     verifyHeads(heads.filter(due), hashes, publicKey) ??
     (chain.ok ? undefined : chain.fault) ??
     wrongWithKept(kept, hashes, publicKey) ??
-    ownFault;
+    ownFault ??
+    (head === null ? unsigned(last.sequence) : null);
   const signed = new Set(heads.map(({ sequence }) => sequence)).size;
-  return { holds: fault === null, records: last.sequence, heads: signed, head, publicKey, fault };
+  // Those that were appended meanwhile follow one another, but nobody has signed them yet.
+  const records = Math.min(last.sequence, head?.sequence ?? 0);
+  return { holds: fault === null, records, heads: signed, head, publicKey, fault };
 }
 
 /** Follows the chain from the first record until it ends or breaks, and keeps the hashes of the records that are wanted. */
@@ -142,6 +145,18 @@ async function askAllHeads(client: Client): Promise<AuditHead[]> {
     after = following(after, page.next);
   }
   return heads;
+}
+
+/** What is wrong with records that come without a head: anybody can hash a chain, so that nothing speaks for them. */
+function unsigned(records: number): AuditFault {
+  return records === 0
+    ? {
+        of: 'record',
+        sequence: 1,
+        kind: 'dropped',
+        detail: 'there is none, and a service records its first token',
+      }
+    : { of: 'head', sequence: records, kind: 'dropped', detail: 'there is none, and no record is signed' };
 }
 
 function wrongWithKept(

@@ -11,7 +11,8 @@ import type { Command } from '../command.ts';
 const listedTokenSchema = tokenSchema.loose();
 export type ListedToken = z.infer<typeof listedTokenSchema>;
 
-const createdTokenSchema = listedTokenSchema.extend({ token: z.string().min(1) });
+/** A token goes to scripts and terminals as it is, so it is nothing but what a header can carry. */
+const createdTokenSchema = listedTokenSchema.extend({ token: z.string().regex(/^[\x21-\x7e]+$/) });
 export type CreatedToken = z.infer<typeof createdTokenSchema>;
 
 const daysMax = 3_650;

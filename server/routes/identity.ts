@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { identityStateSchema } from '../../suites/identity-state.ts';
 import type { Rotation } from '../../suites/rotation.ts';
-import { readerOf } from '../access.ts';
+import { readerOf, requireUnlimited } from '../access.ts';
 import { withProblems } from '../responses.ts';
 
 /** A rotation is waited for this long, in milliseconds; a long history takes longer. */
@@ -50,7 +50,9 @@ export const identityRoutes: FastifyPluginAsyncZod<{ rotation: Rotation }> = asy
       },
     },
     async (request) => {
-      await rotation.rotate(readerOf(request).tokenId);
+      const reader = readerOf(request);
+      requireUnlimited(reader, 'the identity');
+      await rotation.rotate(reader.tokenId);
       await rotation.settle(settleMsMax);
       return rotation.state;
     },
