@@ -22,7 +22,10 @@ export const serveCommand: Command = {
       value: 'FOLDER',
       about: 'Where the embedded database is kept: HOLDBACK_DATA_DIR (.holdback).',
     },
-    'database-url': { value: 'URL', about: 'A PostgreSQL to use instead: DATABASE_URL.' },
+    'database-url': {
+      value: 'URL',
+      about: 'A PostgreSQL to use instead. With a password, set DATABASE_URL rather: others can see this.',
+    },
   },
   notes: [
     'The first time, it prints an admin token, once; or set HOLDBACK_ADMIN_TOKEN to one of your own.',

@@ -2,7 +2,7 @@
  * `holdback suite …`: what QA does. A suite is checked as far as a file can be, pushed to be sealed or sealed right here, and
  * activated.
  */
-import { realpath, writeFile } from 'node:fs/promises';
+import { realpath, rename, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { receivedRevisionSchema, revisionSchema, slugSchema, suiteSchema } from '../../suites/suite.ts';
@@ -146,7 +146,10 @@ async function isSameFile(one: string, other: string): Promise<boolean> {
 
 async function writeOutput(path: string, text: string): Promise<void> {
   try {
-    await writeFile(path, text);
+    // Whatever is at that place, a link included, is replaced as a whole or not at all.
+    const draft = `${path}.${process.pid}.draft`;
+    await writeFile(draft, text, { flag: 'wx' });
+    await rename(draft, path);
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : cause;
     throw usageError(`${path} cannot be written (${code})`, { cause });

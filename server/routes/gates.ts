@@ -78,13 +78,18 @@ export const gateRoutes: FastifyPluginAsyncZod<{ database: Database }> = async (
       },
     },
     async (request) => {
-      requireGate(readerOf(request), request.params.gate);
+      const reader = readerOf(request);
+      requireGate(reader, request.params.gate);
       const gate = await findGate(database, request.params.gate);
+      const active = activeRevisions(gate);
       return {
         gate: gate.gate,
         budgetBits: gate.exposureBudgetBits ?? null,
         attemptsPerChange: gate.attemptsPerChange,
-        suites: await findExposures(database, activeRevisions(gate)),
+        suites: await findExposures(
+          database,
+          active.filter(({ suite }) => reader.suites === null || reader.suites.includes(suite)),
+        ),
       };
     },
   );
