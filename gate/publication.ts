@@ -7,11 +7,16 @@
 const marginShare = 0.2;
 const marginMsMax = 200;
 
+/** How long before the end of a slot a verdict has to be decided to be published there, in milliseconds. */
+export function marginMs(slotMs: number): number {
+  return Math.min(slotMs * marginShare, marginMsMax);
+}
+
 /** The slot, from 1, at whose end a verdict is published. Without slots (`slotMs` 0) each millisecond is one. */
 export function slotOf(requestedAt: Date, decidedAt: Date, slotMs: number): number {
   const tookMs = Math.max(0, decidedAt.getTime() - requestedAt.getTime());
   if (slotMs === 0) return tookMs + 1;
-  return Math.floor((tookMs + Math.min(slotMs * marginShare, marginMsMax)) / slotMs) + 1;
+  return Math.floor((tookMs + marginMs(slotMs)) / slotMs) + 1;
 }
 
 /** From when on `ci` and `harness` may read a verdict. */
