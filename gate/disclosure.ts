@@ -19,7 +19,7 @@ import {
   reasonSchema,
 } from './disclosed.ts';
 import { findExposures } from './exposure.ts';
-import { countCases, findAlarms, type ScoreRecord } from './history.ts';
+import { countCases, findAlarms, isCurrent, type ScoreRecord } from './history.ts';
 import { findOverride } from './overrides.ts';
 import { findDisclosure } from './policies.ts';
 import { publishedAt } from './publication.ts';
@@ -100,7 +100,12 @@ export async function disclose(
     state: 'finished',
     revisions: verdict.revisions,
   };
-  if (!seesCounts.includes(role)) return { ...coarse, ...(await told(database, score, seals)) };
+  if (!seesCounts.includes(role)) {
+    // What pipelines act on holds now; those who read history see it as it was.
+    const holds =
+      coarse.reason !== 'green' || (await isCurrent(database, gate, score.policyVersion, verdict.revisions));
+    return { ...coarse, ...(holds ? {} : block('stale')), ...(await told(database, score, seals)) };
+  }
   const isTheirs = ({ suite }: { suite: string }) => reader.suites === null || reader.suites.includes(suite);
   const counted: FinishedScore = {
     ...coarse,

@@ -23,7 +23,7 @@ import type { Disclosure, Gate } from './gate.ts';
 import type { Grader } from './grader.ts';
 import { type Alarm, appendVerdict, findSettled, type NewVerdict, type ScoreRecord } from './history.ts';
 import { activeRevisions, findDisclosure, findGate } from './policies.ts';
-import { publishedAt, slotOf } from './publication.ts';
+import { decidedWith, publishedAt, slotOf } from './publication.ts';
 
 /** What scoring stands on: the database, the opened suites, the runners and the grader. */
 export type Scoring = {
@@ -83,9 +83,12 @@ async function appendOutcome(
  * A repetition counts as decided when the verdict that it repeats is published, no earlier. It is not charged, so by its own slots, which
  * begin when its caller likes, it may tell nothing of how long the candidate ran.
  */
-function decidedAtOf(score: ScoreRecord, { repeats }: Outcome, slotMs: number): Date {
+function decidedAtOf(score: ScoreRecord, { repeats, scored }: Outcome, slotMs: number): Date {
   const earlier = repeats?.verdict;
-  if (repeats === undefined || earlier === undefined) return new Date();
+  if (repeats === undefined || earlier === undefined) {
+    const cases = scored.reduce((sum, { caseCount }) => sum + caseCount, 0);
+    return decidedWith(cases, new Date(), slotMs);
+  }
   const known =
     earlier.repeats === null
       ? publishedAt(repeats.requestedAt, earlier.decidedAt, slotMs)

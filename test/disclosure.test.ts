@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { storeCandidate } from '../gate/candidates.ts';
 import { isKnown } from '../gate/disclosure.ts';
 import { appendScore, findScore, type ScoreRecord } from '../gate/history.ts';
-import { publishedAt, slotOf } from '../gate/publication.ts';
+import { decidedWith, publishedAt, slotOf } from '../gate/publication.ts';
 import { askVerdict } from '../gate/verdict.ts';
 import { verdicts } from '../migrations/tables.ts';
 import { type Client, openWorld, type Reply, startWorld, type World } from './world.ts';
@@ -201,6 +201,12 @@ describe('time slots', () => {
       }),
     );
     expect(publishedAt(at(0), at(5), 0)).toEqual(at(5));
+  });
+
+  test('leave time to write down a large score, whatever became of its cases', () => {
+    expect(publishedAt(at(0), decidedWith(4, at(700), slotMs), slotMs)).toEqual(at(slotMs));
+    expect(publishedAt(at(0), decidedWith(2_000, at(700), slotMs), slotMs)).toEqual(at(2 * slotMs));
+    expect(decidedWith(20_000, at(5), 0)).toEqual(at(5));
   });
 
   /** How well two kinds of latencies can be told apart: the share that a nearest-mean classifier gets right, each left out once. */
