@@ -19,7 +19,7 @@ import {
   reasonSchema,
 } from './disclosed.ts';
 import { findExposures } from './exposure.ts';
-import { countCases, findAlarms, type ScoreRecord } from './history.ts';
+import { countCases, findAlarms, isCurrent, type ScoreRecord } from './history.ts';
 import { findOverride } from './overrides.ts';
 import { findDisclosure } from './policies.ts';
 import { publishedAt } from './publication.ts';
@@ -43,17 +43,25 @@ export function failuresOf(scored: SuiteScore[]): Failure[] {
   );
 }
 
-/** From when on a reader of this role may know of the verdict; undefined while there is none. */
-export function knownFrom(score: ScoreRecord, role: Role, slotMs: number): Date | undefined {
-  const { requestedAt, verdict } = score;
-  if (verdict === undefined) return undefined;
-  return agentsRead.includes(role) ? publishedAt(requestedAt, verdict.decidedAt, slotMs) : verdict.decidedAt;
+/** Who hears of verdicts, and when, follows from the role and the limits. */
+export type Hearer = Pick<ScoreReader, 'role' | 'suites'>;
+
+/** Agents hear at the ends of time slots; so do those limited to suites, because a duration tells of the others' cases as well. */
+export function hearsInSlots({ role, suites }: Hearer): boolean {
+  return agentsRead.includes(role) || suites !== null;
 }
 
-/** Whether a reader of this role may know of the verdict now. */
-export function isKnown(score: ScoreRecord, role: Role, slotMs: number): boolean {
-  const from = knownFrom(score, role, slotMs);
-  return from !== undefined && (from <= new Date() || !agentsRead.includes(role));
+/** From when on a reader may know of the verdict, which is at once for whoever need not wait for slots; undefined while there is none. */
+export function knownFrom(score: ScoreRecord, reader: Hearer, slotMs: number): Date | undefined {
+  const { requestedAt, verdict } = score;
+  if (verdict === undefined) return undefined;
+  return hearsInSlots(reader) ? publishedAt(requestedAt, verdict.decidedAt, slotMs) : requestedAt;
+}
+
+/** Whether a reader may know of the verdict now. */
+export function isKnown(score: ScoreRecord, reader: Hearer, slotMs: number): boolean {
+  const from = knownFrom(score, reader, slotMs);
+  return from !== undefined && (from <= new Date() || !hearsInSlots(reader));
 }
 
 /** A verdict as everybody may know it: overridden where enough people have agreed, else as it was decided. */
@@ -85,20 +93,26 @@ export async function disclose(
     // Whoever was to decide is gone: there will be no verdict, and without one nothing merges.
     return { ...attempt, ...block('indeterminate'), state: 'finished', revisions: [] };
   }
-  if (verdict === undefined || !isKnown(score, role, slotMs)) return { ...attempt, state: 'running' };
+  if (verdict === undefined || !isKnown(score, reader, slotMs)) return { ...attempt, state: 'running' };
   const coarse: FinishedScore = {
     ...attempt,
     ...(await decisionOf(database, score)),
     state: 'finished',
     revisions: verdict.revisions,
   };
-  if (!seesCounts.includes(role)) return { ...coarse, ...(await told(database, score, seals)) };
+  if (!seesCounts.includes(role)) {
+    // What pipelines act on holds now; those who read history see it as it was.
+    const holds =
+      coarse.reason !== 'green' || (await isCurrent(database, gate, score.policyVersion, verdict.revisions));
+    return { ...coarse, ...(holds ? {} : block('stale')), ...(await told(database, score, seals)) };
+  }
   const isTheirs = ({ suite }: { suite: string }) => reader.suites === null || reader.suites.includes(suite);
   const counted: FinishedScore = {
     ...coarse,
-    // The counts are of all suites together, so they are for those who may know of each.
-    ...(verdict.revisions.every(isTheirs) ? { passed: verdict.passed, total: verdict.total } : {}),
-    durationMs: verdict.durationMs,
+    // These are of all suites together, so they are for those who may know of each.
+    ...(verdict.revisions.every(isTheirs)
+      ? { passed: verdict.passed, total: verdict.total, durationMs: verdict.durationMs }
+      : {}),
     repeats: verdict.repeats,
     alarms: (await findAlarms(database, score)).filter(isTheirs),
     ...(await assured(database, score, verdict.revisions.filter(isTheirs))),

@@ -77,6 +77,28 @@ export async function countEarlierCandidates(
   return countsSchema.parse(rowsOf(rows))[0]?.count ?? 0;
 }
 
+/**
+ * How many other candidates, of whichever change at whichever gate, were accepted before this attempt, are not decided yet, and
+ * are for suites that share a case with the given revisions.
+ */
+export async function countUndecided(
+  database: Database,
+  { gate, candidate, sequence }: ScoreRecord,
+  revisions: RevisionName[],
+): Promise<number> {
+  const rows = await database.execute(sql`
+    WITH shared AS (${casesSharedWith(revisions)})
+    SELECT count(DISTINCT (scores.gate, scores.candidate)) AS count
+    FROM scores JOIN gate_policies AS policy ON policy.gate = scores.gate AND policy.version = scores.policy_version
+    WHERE scores.sequence < ${sequence} AND scores.deadline_at > now()
+      -- What came before an attempt whose time is over is over too; so no more than the last hours are looked at.
+      AND scores.sequence > coalesce((SELECT max(sequence) FROM scores WHERE deadline_at <= now()), 0)
+      AND (scores.gate, scores.candidate) <> (${gate}, ${candidate})
+      AND NOT EXISTS (SELECT FROM verdicts WHERE verdicts.score_id = scores.id)
+      AND EXISTS (SELECT FROM shared WHERE shared.suite = ANY (policy.suites))`);
+  return countsSchema.parse(rowsOf(rows))[0]?.count ?? 0;
+}
+
 /** Each case of the given revisions with every revision that has it too. */
 function casesSharedWith(revisions: RevisionName[]): SQL {
   return sql`

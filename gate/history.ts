@@ -1,5 +1,5 @@
 /** One function for each question asked of the database about scores and verdicts. Rows are appended, never changed. */
-import { and, desc, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm';
+import { and, desc, eq, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
 import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { alarms, charges, gatePolicies, revisions, scores, verdicts } from '../migrations/tables.ts';
@@ -11,6 +11,7 @@ import { alarmSchema, type RaisedAlarm, revisionNamesSchema } from './disclosed.
 import { GateError } from './errors.ts';
 import type { Change } from './gate.ts';
 import { policyVersion } from './policies.ts';
+import { marginMs } from './publication.ts';
 
 export type NewScore = {
   id: string;
@@ -65,6 +66,8 @@ export async function appendScore(
   const { change, ...rest } = score;
   const { id: changeId, ...changeRest } = change;
   const row = await database.transaction(async (transaction) => {
+    // One after the other, so that whoever sees an attempt sees all that come before it: budgets count on that.
+    await transaction.execute(sql`SELECT pg_advisory_xact_lock(7276554)`);
     const [appended] = await transaction
       .insert(scores)
       .values({ ...rest, ...changeRest, changeId, idempotencyKey: score.idempotencyKey ?? null })
@@ -213,15 +216,16 @@ export async function findScore(database: Database, id: string): Promise<ScoreRe
   return toRecord(row);
 }
 
-/** How many verdicts on one build are looked through for one that is published. */
-const newestMax = 20;
-
-/** The newest attempts with this very gate, change, commit and candidate that have a verdict, newest first. */
-export async function findNewestVerdicts(
+/**
+ * The newest attempt with this very gate, change, commit and candidate that has a verdict; with `slotMs`, the newest whose verdict is
+ * published at the ends of slots of this length by now, however many others there are that are not.
+ */
+export async function findNewestVerdict(
   database: Database,
   asked: { gate: string; change: string; commit: string; candidate: string },
-): Promise<ScoreRecord[]> {
-  const rows = await select(database)
+  slotMs: number | undefined,
+): Promise<ScoreRecord | undefined> {
+  const [row] = await select(database)
     .where(
       and(
         eq(scores.gate, asked.gate),
@@ -229,11 +233,21 @@ export async function findNewestVerdicts(
         eq(scores.commit, asked.commit),
         eq(scores.candidate, asked.candidate),
         sql`${verdicts.scoreId} IS NOT NULL`,
+        slotMs === undefined ? undefined : isPublished(slotMs),
       ),
     )
     .orderBy(desc(scores.sequence))
-    .limit(newestMax);
-  return rows.map(toRecord);
+    .limit(1);
+  return row === undefined ? undefined : toRecord(row);
+}
+
+/** What `publishedAt` says, for the database: that a verdict's slot has ended. */
+function isPublished(slotMs: number): SQL {
+  if (slotMs === 0) return sql`${verdicts.decidedAt} <= ${new Date().toISOString()}::timestamptz`;
+  const tookMs = sql`greatest(0, extract(epoch FROM ${verdicts.decidedAt} - ${scores.requestedAt}) * 1000)`;
+  const slots = sql`(floor((${tookMs} + ${marginMs(slotMs)}::numeric) / ${slotMs}::numeric) + 1)`;
+  return sql`${scores.requestedAt} + ${slots}::double precision * ${slotMs}::double precision * interval '1 millisecond'
+    <= ${new Date().toISOString()}::timestamptz`;
 }
 
 /** Attempts of a change at a gate, newest first, from before a sequence number. */

@@ -7,11 +7,27 @@
 const marginShare = 0.2;
 const marginMsMax = 200;
 
+/** How long before the end of a slot a verdict has to be decided to be published there, in milliseconds. */
+export function marginMs(slotMs: number): number {
+  return Math.min(slotMs * marginShare, marginMsMax);
+}
+
+/** Writing down how one case ended takes less than this on a machine that is not overloaded, in milliseconds. */
+const writingMsPerCase = 0.2;
+
+/**
+ * As of when a verdict on so many cases that is being decided now counts as decided: when it has been written down. That takes longer
+ * the more cases there are, and the more of them failed, so that it would show if it were not allowed for.
+ */
+export function decidedWith(cases: number, now: Date, slotMs: number): Date {
+  return slotMs === 0 ? now : new Date(now.getTime() + Math.ceil(cases * writingMsPerCase));
+}
+
 /** The slot, from 1, at whose end a verdict is published. Without slots (`slotMs` 0) each millisecond is one. */
 export function slotOf(requestedAt: Date, decidedAt: Date, slotMs: number): number {
   const tookMs = Math.max(0, decidedAt.getTime() - requestedAt.getTime());
   if (slotMs === 0) return tookMs + 1;
-  return Math.floor((tookMs + Math.min(slotMs * marginShare, marginMsMax)) / slotMs) + 1;
+  return Math.floor((tookMs + marginMs(slotMs)) / slotMs) + 1;
 }
 
 /** From when on `ci` and `harness` may read a verdict. */

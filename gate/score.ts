@@ -18,12 +18,12 @@ import type { CandidateScripts, ReadCandidate } from './candidate-scripts.ts';
 import { chargeOf } from './charge.ts';
 import { type BlockReason, block, decide, decideAgain, type SuiteScore } from './decide.ts';
 import { failuresOf } from './disclosure.ts';
-import { countEarlierCandidates, findExposures } from './exposure.ts';
+import { countEarlierCandidates, countUndecided, findExposures } from './exposure.ts';
 import type { Disclosure, Gate } from './gate.ts';
 import type { Grader } from './grader.ts';
 import { type Alarm, appendVerdict, findSettled, type NewVerdict, type ScoreRecord } from './history.ts';
-import { activeRevisions, findGate } from './policies.ts';
-import { slotOf } from './publication.ts';
+import { activeRevisions, findDisclosure, findGate } from './policies.ts';
+import { decidedWith, publishedAt, slotOf } from './publication.ts';
 
 /** What scoring stands on: the database, the opened suites, the runners and the grader. */
 export type Scoring = {
@@ -55,8 +55,17 @@ type Outcome = Pick<NewVerdict, 'decision' | 'scored' | 'repeats' | 'alarms'> & 
  */
 export async function scoreCandidate(scoring: Scoring, score: ScoreRecord): Promise<void> {
   const started = performance.now();
-  const outcome = await scoreOrBlock(scoring, score);
-  const decidedAt = new Date();
+  await appendOutcome(scoring, score, await scoreOrBlock(scoring, score), started);
+  scoring.transformer.prepareSoon();
+}
+
+async function appendOutcome(
+  scoring: Scoring,
+  score: ScoreRecord,
+  outcome: Outcome,
+  started: number,
+): Promise<void> {
+  const decidedAt = decidedAtOf(score, outcome, scoring.slotMs);
   const slot = slotOf(score.requestedAt, decidedAt, scoring.slotMs);
   await appendVerdict(scoring, {
     ...outcome,
@@ -68,7 +77,36 @@ export async function scoreCandidate(scoring: Scoring, score: ScoreRecord): Prom
     failures: await textOfFailures(outcome, scoring.seals),
     charges: chargesOf(outcome, slot),
   });
-  scoring.transformer.prepareSoon();
+}
+
+/**
+ * A repetition counts as decided when the verdict that it repeats is published, no earlier. It is not charged, so by its own slots, which
+ * begin when its caller likes, it may tell nothing of how long the candidate ran.
+ */
+function decidedAtOf(score: ScoreRecord, { repeats, scored }: Outcome, slotMs: number): Date {
+  const earlier = repeats?.verdict;
+  if (repeats === undefined || earlier === undefined) {
+    const cases = scored.reduce((sum, { caseCount }) => sum + caseCount, 0);
+    return decidedWith(cases, new Date(), slotMs);
+  }
+  const known =
+    earlier.repeats === null
+      ? publishedAt(repeats.requestedAt, earlier.decidedAt, slotMs)
+      : earlier.decidedAt;
+  return score.requestedAt < known ? known : new Date();
+}
+
+/**
+ * Appends the verdict of an attempt that needs no run: a repetition, or one that a budget blocks. Answers whether it did; what fails
+ * on the way is left to `scoreCandidate`.
+ */
+export async function scoreWithoutRunning(scoring: Scoring, score: ScoreRecord): Promise<boolean> {
+  const started = performance.now();
+  const gate = await findGate(scoring.database, score.gate).catch(() => undefined);
+  const outcome = gate && (await answerWithoutRunning(scoring, score, gate).catch(() => undefined));
+  if (outcome === undefined) return false;
+  await appendOutcome(scoring, score, outcome, started);
+  return true;
 }
 
 async function scoreOrBlock(scoring: Scoring, score: ScoreRecord): Promise<Outcome> {
@@ -86,15 +124,15 @@ async function scoreOrBlock(scoring: Scoring, score: ScoreRecord): Promise<Outco
 
 async function scoreOnce(scoring: Scoring, score: ScoreRecord): Promise<Outcome> {
   const { database, suites, grader } = scoring;
-  const [gate, candidate, settled] = await Promise.all([
+  const [gate, candidate, disclosure] = await Promise.all([
     findGate(database, score.gate),
     scoring.candidates.get(score.candidate),
-    findSettled(database, score),
+    // Of the policy that the attempt was accepted under, because by that one it is disclosed.
+    findDisclosure(database, score.gate, score.policyVersion),
   ]);
+  const answer = await answerWithoutRunning(scoring, score, gate);
+  if (answer !== undefined) return answer;
   const active = activeRevisions(gate);
-  const again = settled?.verdict && decideAgain(gate.suites, active, settled.verdict);
-  if (again !== undefined) return { decision: again, scored: [], repeats: settled, alarms: [] };
-  if (await isSpent(database, gate, score)) return blocked('budget_exhausted');
   const scored: SuiteScore[] = [];
   const alarms: Alarm[] = [];
   for (const name of active) {
@@ -112,28 +150,50 @@ async function scoreOnce(scoring: Scoring, score: ScoreRecord): Promise<Outcome>
     scored.push({ ...name, caseCount: contents.cases.length, results });
   }
   const decision = decide(gate.suites, active, scored);
-  return { decision, scored, repeats: undefined, alarms, disclosure: gate.disclosure };
+  return { decision, scored, repeats: undefined, alarms, disclosure };
+}
+
+/** The same verdict again for a candidate that was scored before, a block where a budget is spent, and else undefined. */
+async function answerWithoutRunning(
+  { database, suites, slotMs }: Scoring,
+  score: ScoreRecord,
+  gate: Gate,
+): Promise<Outcome | undefined> {
+  const settled = await findSettled(database, score);
+  const active = activeRevisions(gate);
+  const again = settled?.verdict && decideAgain(gate.suites, active, settled.verdict);
+  if (again !== undefined) return { decision: again, scored: [], repeats: settled, alarms: [] };
+  if (await hasNoAttempts(database, gate, score)) return blocked('budget_exhausted');
+  if (gate.exposureBudgetBits === undefined) return undefined;
+  const disclosure = await findDisclosure(database, score.gate, score.policyVersion);
+  const opened = await Promise.all(active.map((name) => suites.open(name)));
+  const cases = opened.reduce((sum, contents) => sum + contents.cases.length, 0);
+  // It will cost this at least, and so will whatever was accepted before it and is not decided yet.
+  const least = chargeOf({ disclosure, cases, slot: slotOf(score.requestedAt, new Date(), slotMs) });
+  // Seen at one moment, so that what is being decided counts once.
+  const [undecided, exposures] = await database.transaction(
+    async (snapshot) => [
+      await countUndecided(snapshot, score, active),
+      await findExposures(snapshot, active),
+    ],
+    { isolationLevel: 'repeatable read', accessMode: 'read only' },
+  );
+  const spent = exposures.some(({ bits }) => bits + (undecided + 1) * least > (gate.exposureBudgetBits ?? 0));
+  return spent ? blocked('budget_exhausted') : undefined;
 }
 
 function blocked(reason: BlockReason): Outcome {
   return { decision: block(reason), scored: [], repeats: undefined, alarms: [] };
 }
 
-/** Whether the change has had its attempts, or a suite of the gate has told as much as it may. */
-async function isSpent(database: Database, gate: Gate, score: ScoreRecord): Promise<boolean> {
-  const { attemptsPerChange, exposureBudgetBits, disclosure } = gate;
-  const active = activeRevisions(gate);
+/** Whether the change has had its attempts. */
+async function hasNoAttempts(database: Database, gate: Gate, score: ScoreRecord): Promise<boolean> {
+  const { attemptsPerChange } = gate;
   // The quick count is never too small, so the exact one is seldom needed.
-  if (
+  return (
     (await countEarlierCandidates(database, score)) >= attemptsPerChange &&
-    (await countEarlierCandidates(database, score, active)) >= attemptsPerChange
-  ) {
-    return true;
-  }
-  if (exposureBudgetBits === undefined) return false;
-  const least = chargeOf({ disclosure, cases: 1, slot: 1 });
-  const exposures = await findExposures(database, active);
-  return exposures.some(({ bits }) => bits + least > exposureBudgetBits);
+    (await countEarlierCandidates(database, score, activeRevisions(gate))) >= attemptsPerChange
+  );
 }
 
 /** What the verdict may teach. Only cases that were run can tell anything; a repetition tells nothing new. */

@@ -8,13 +8,13 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import { digestOf } from '../suites/sealing.ts';
 import { requireCandidate, storeCandidate } from './candidates.ts';
 import { block } from './decide.ts';
-import type { Role } from './disclosed.ts';
-import { knownFrom } from './disclosure.ts';
+import { type Hearer, knownFrom } from './disclosure.ts';
 import { GateError } from './errors.ts';
 import type { Gate, ScoreRequest } from './gate.ts';
 import { appendScore, appendVerdict, findScore, listUndecided, type ScoreRecord } from './history.ts';
 import { findGate } from './policies.ts';
-import { type Scoring, scoreCandidate } from './score.ts';
+import { publishedAt } from './publication.ts';
+import { type Scoring, scoreCandidate, scoreWithoutRunning } from './score.ts';
 
 /** An attempt without a verdict after this long will have none, in milliseconds. */
 const verdictMsMax = 2 * 3_600_000;
@@ -27,17 +27,19 @@ export type Submission = { request: ScoreRequest; by: string; idempotencyKey: st
 export class Submissions {
   readonly #scoring: Scoring;
   readonly #turns: LimitFunction;
-  readonly #waitingMax: number;
+  readonly #placesMax: number;
   readonly #running = new Map<string, Promise<void>>();
   /** The newest attempt for each candidate at each gate: the same again waits for it, and gets the same verdict. */
   readonly #newest = new Map<string, Promise<void>>();
   /** How many are being written down, and will wait in a moment. */
   #accepting = 0;
+  /** How many were accepted of which agents have not heard yet: that a place is free tells nobody that a verdict was decided. */
+  #places = 0;
 
   constructor(scoring: Scoring, options: { concurrency: number; waitingMax: number }) {
     this.#scoring = scoring;
     this.#turns = pLimit(options.concurrency);
-    this.#waitingMax = options.waitingMax;
+    this.#placesMax = options.waitingMax + options.concurrency;
   }
 
   /**
@@ -47,7 +49,7 @@ export class Submissions {
   async accept({ request, by, idempotencyKey }: Submission): Promise<ScoreRecord> {
     const { database } = this.#scoring;
     const gate = await findGate(database, request.gate);
-    if (this.#waiting + this.#accepting >= this.#waitingMax) {
+    if (this.#places + this.#accepting >= this.#placesMax) {
       throw new GateError('queue_full', 'too many scores are waiting: try again later');
     }
     this.#accepting++;
@@ -77,15 +79,15 @@ export class Submissions {
     return record;
   }
 
-  /** The attempt when it has a verdict that a reader of this role may know, or as it is after `waitMs`. */
-  async wait(id: string, role: Role, waitMs: number): Promise<ScoreRecord> {
+  /** The attempt when it has a verdict that this reader may know, or as it is after `waitMs`. */
+  async wait(id: string, reader: Hearer, waitMs: number): Promise<ScoreRecord> {
     const until = performance.now() + waitMs;
     for (;;) {
       const running = this.#running.get(id);
       if (running !== undefined) await withinMs(running, until - performance.now());
       const record = await findScore(this.#scoring.database, id);
       const leftMs = until - performance.now();
-      const knownAt = knownFrom(record, role, this.#scoring.slotMs);
+      const knownAt = knownFrom(record, reader, this.#scoring.slotMs);
       if (knownAt !== undefined) {
         // Published on the boundary, however early before it the verdict was decided.
         await sleep(Math.max(0, Math.min(knownAt.getTime() - Date.now(), leftMs)));
@@ -108,16 +110,11 @@ export class Submissions {
     await Promise.allSettled(this.#running.values());
   }
 
-  /** How many have been accepted and do not run yet. */
-  get #waiting(): number {
-    return this.#running.size - this.#turns.activeCount;
-  }
-
   #start(record: ScoreRecord): void {
     const what = `${record.gate} ${record.candidate}`;
     const earlier = this.#newest.get(what) ?? Promise.resolve();
     const running = earlier
-      .then(() => this.#turns(() => scoreCandidate(this.#scoring, record)))
+      .then(() => this.#score(record))
       .catch(() => appendIndeterminate(this.#scoring, record))
       .catch((error: unknown) => {
         // The database is lost: without a verdict nothing merges, and after the deadline it reads as indeterminate.
@@ -128,9 +125,27 @@ export class Submissions {
       .finally(() => {
         this.#running.delete(record.id);
         if (this.#newest.get(what) === running) this.#newest.delete(what);
+        void this.#leaveWhenPublished(record.id);
       });
+    this.#places++;
     this.#running.set(record.id, running);
     this.#newest.set(what, running);
+  }
+
+  /** Only what has to run waits for a turn, so that nobody who need not run can tell by waiting how long others do. */
+  async #score(record: ScoreRecord): Promise<void> {
+    const isBusy = this.#turns.activeCount >= this.#turns.concurrency;
+    if (isBusy && (await scoreWithoutRunning(this.#scoring, record))) return;
+    await this.#turns(() => scoreCandidate(this.#scoring, record));
+  }
+
+  async #leaveWhenPublished(id: string): Promise<void> {
+    const { database, slotMs } = this.#scoring;
+    const record = await findScore(database, id).catch(() => undefined);
+    const decidedAt = record?.verdict?.decidedAt ?? new Date();
+    const from = record === undefined ? decidedAt : publishedAt(record.requestedAt, decidedAt, slotMs);
+    await sleep(Math.max(0, from.getTime() - Date.now()), undefined, { ref: false });
+    this.#places--;
   }
 
   async #candidateOf({ candidate }: ScoreRequest): Promise<string> {

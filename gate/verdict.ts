@@ -1,24 +1,24 @@
 /** The question that any pipeline asks before it merges: may this commit, built to this candidate, merge now? */
 import type { Database } from '../migrations/open-database.ts';
 import { block } from './decide.ts';
-import type { Role, Verdict, VerdictQuestion } from './disclosed.ts';
-import { decisionOf, isKnown } from './disclosure.ts';
-import { findNewestVerdicts, isCurrent } from './history.ts';
+import type { Verdict, VerdictQuestion } from './disclosed.ts';
+import { decisionOf, type Hearer, hearsInSlots, isKnown } from './disclosure.ts';
+import { findNewestVerdict, isCurrent } from './history.ts';
 import { findGate } from './policies.ts';
 
 /**
- * The verdict for exactly this gate, change, commit and candidate, as it stands now and as a reader of this role may know it:
+ * The verdict for exactly this gate, change, commit and candidate, as it stands now and as this reader may know it:
  * `not_scored` if there is none, and `stale` if the gate has come to ask for something else since. What humans have overridden
  * stays so: they judged the commit, not the suite. Throws `gate_not_found`.
  */
 export async function askVerdict(
   { database, slotMs }: { database: Database; slotMs: number },
   question: VerdictQuestion,
-  role: Role,
+  reader: Hearer,
 ): Promise<Verdict> {
   const gate = await findGate(database, question.gate);
-  const verdicts = await findNewestVerdicts(database, question);
-  const score = verdicts.find((record) => isKnown(record, role, slotMs));
+  const newest = await findNewestVerdict(database, question, hearsInSlots(reader) ? slotMs : undefined);
+  const score = newest !== undefined && isKnown(newest, reader, slotMs) ? newest : undefined;
   const verdict = score?.verdict;
   if (score === undefined || verdict === undefined) {
     return { ...question, ...block('not_scored'), scoreId: null, revisions: [] };

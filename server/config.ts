@@ -57,7 +57,9 @@ const environmentSchema = z.object({
   HOLDBACK_CONCURRENCY: count(cores, 1_000).describe('How many scores run at once.'),
   HOLDBACK_HOSTS_PER_SCORE: count(cores, 64).describe('Over how many runner processes one score spreads.'),
   HOLDBACK_POOL: count(2 * cores, 256).describe('How many runner processes are kept ready.'),
-  HOLDBACK_QUEUE: count(1_000, 100_000).describe('How many scores may wait; more are answered with 429.'),
+  HOLDBACK_QUEUE: count(1_000, 100_000).describe(
+    'How many scores may wait, to run or to be published; more are answered with 429.',
+  ),
   HOLDBACK_SLOT_MS: z.coerce
     .number()
     .int()

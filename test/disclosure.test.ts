@@ -4,7 +4,12 @@
  */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { publishedAt, slotOf } from '../gate/publication.ts';
+import { storeCandidate } from '../gate/candidates.ts';
+import { isKnown } from '../gate/disclosure.ts';
+import { appendScore, findScore, type ScoreRecord } from '../gate/history.ts';
+import { decidedWith, publishedAt, slotOf } from '../gate/publication.ts';
+import { askVerdict } from '../gate/verdict.ts';
+import { verdicts } from '../migrations/tables.ts';
 import { type Client, openWorld, type Reply, startWorld, type World } from './world.ts';
 
 /** What differs from request to request by nature, and says nothing: ids and times. */
@@ -163,6 +168,14 @@ describe('a gate that has agents told more', () => {
     expect(named.text).not.toMatch(/message|outcome|durationMs|failures/);
   });
 
+  test('has those who are limited to other suites told no counts and no durations', async () => {
+    const scored = await score('verdict', 'PR-4');
+    const author = await world.as('author', undefined, { suites: ['another'] });
+    const read = await author('GET', `/scores/${Reflect.get(Object(scored.json), 'id')}`);
+    expect(read.json).toMatchObject({ state: 'finished', failures: [] });
+    expect(read.text).not.toMatch(/passed|total|durationMs|case 2/);
+  });
+
   test('told more in the past tells no more of it than was charged then', async () => {
     const coarse = await score('verdict', 'PR-3');
     const id = `${Reflect.get(Object(coarse.json), 'id')}`;
@@ -188,6 +201,12 @@ describe('time slots', () => {
       }),
     );
     expect(publishedAt(at(0), at(5), 0)).toEqual(at(5));
+  });
+
+  test('leave time to write down a large score, whatever became of its cases', () => {
+    expect(publishedAt(at(0), decidedWith(4, at(700), slotMs), slotMs)).toEqual(at(slotMs));
+    expect(publishedAt(at(0), decidedWith(2_000, at(700), slotMs), slotMs)).toEqual(at(2 * slotMs));
+    expect(decidedWith(20_000, at(5), 0)).toEqual(at(5));
   });
 
   /** How well two kinds of latencies can be told apart: the share that a nearest-mean classifier gets right, each left out once. */
@@ -258,5 +277,79 @@ describe('time slots', () => {
     }
     expect((await ci('POST', '/score', request, { prefer: 'wait=1' })).status).toBe(202);
     expect((await lead('GET', verdict)).json).toMatchObject({ verdict: 'merge' });
+    // A repetition, whose own slots begin when its caller likes, is decided when the first is published.
+    const again = await ci('POST', '/score', request, { prefer: 'respond-async' });
+    const repetition = `${Reflect.get(Object(again.json), 'id')}`;
+    await expect
+      .poll(async () => (await lead('GET', `/scores/${repetition}`)).json)
+      .toMatchObject({ verdict: 'merge' });
+    const { database } = world.service.database;
+    const first = await findScore(database, id);
+    const decidedAt = (await findScore(database, repetition)).verdict?.decidedAt;
+    expect(decidedAt?.getTime()).toBe(first.requestedAt.getTime() + 3_600_000);
+  });
+
+  test('tell the newest verdict that is published, however many are not', async () => {
+    const world = await openWorld();
+    const { database } = world.service.database;
+    await world.admin('POST', '/suites/s/revisions?activate=true', {
+      cases: [{ name: 'c', input: 1, expect: { equals: 1 } }],
+    });
+    await world.admin('PUT', '/gates/s', { suites: ['s'] });
+    const candidate = await storeCandidate(database, Buffer.from('exports.run = () => 0;'));
+    const question = { gate: 's', change: 'p', commit: 'c', candidate };
+    const slots = 1_000;
+    const records: ScoreRecord[] = [];
+    // Requested ten hours ago, to be published at any time since, or not yet.
+    for (const tookMs of [0, 799, 800, 999, 1_000, 36_000_000 - 5_000, ...Array(25).fill(72_000_000)]) {
+      const requestedAt = new Date(Date.now() - 36_000_000);
+      const { record } = await appendScore(database, {
+        ...{ id: crypto.randomUUID(), gate: 's', policyVersion: 1, change: { id: 'p', commit: 'c' } },
+        ...{ candidate, requestedBy: 'a test', requestedAt, deadlineAt: new Date(Date.now() + 60_000) },
+        ...{ idempotencyKey: undefined, requestDigest: '' },
+      });
+      await database.insert(verdicts).values({
+        ...{ scoreId: record.id, verdict: 'block', reason: 'indeterminate', revisions: [] },
+        ...{ passed: 0, total: 0, durationMs: 0, decidedAt: new Date(requestedAt.getTime() + tookMs) },
+      });
+      records.push(await findScore(database, record.id));
+    }
+    const ci = { role: 'ci' as const, suites: null };
+    for (const slotMs of [0, 1, slots, 60_000, 3_600_000]) {
+      const newest = records.findLast((record) => isKnown(record, ci, slotMs));
+      expect((await askVerdict({ database, slotMs }, question, ci)).scoreId).toBe(newest?.id);
+    }
+    const everything = { role: 'lead' as const, suites: null };
+    expect((await askVerdict({ database, slotMs: slots }, question, everything)).scoreId).toBe(
+      records.at(-1)?.id,
+    );
+  });
+
+  test('hold while others wait: neither a free place nor a policy set meanwhile changes what is told or charged', async () => {
+    const world = await openWorld({
+      ...{ HOLDBACK_SLOT_MS: '3600000', HOLDBACK_QUEUE: '1', HOLDBACK_CONCURRENCY: '1' },
+    });
+    const cases = [1, 2, 3].map((input) => ({ name: `case ${input}`, input, expect: { equals: 0 } }));
+    await world.admin('POST', '/suites/s/revisions?activate=true', { cases });
+    await world.admin('PUT', '/gates/s', { suites: ['s'], disclosure: 'names' });
+    const [ci, lead] = [await world.as('ci'), await world.as('lead')];
+    const ask = (source: string) =>
+      ci(
+        'POST',
+        '/score',
+        { gate: 's', change: { id: 'p', commit: 'c' }, candidate: { source } },
+        { prefer: 'respond-async' },
+      );
+    await ask('exports.run = () => { for (let i = 0; i < 1e8; i++); };');
+    const second = await ask('exports.run = () => 1;');
+    expect((await ask('exports.run = () => 2;')).status).toBe(429);
+    await world.admin('PUT', '/gates/s', { suites: ['s'], disclosure: 'verdict' });
+    const path = `/scores/${Reflect.get(Object(second.json), 'id')}`;
+    await expect
+      .poll(async () => (await lead('GET', path)).json, { timeout: 20_000 })
+      .toMatchObject({ reason: 'red' });
+    // Both are told as the policy was when they were accepted: 1 bit for each of 3 cases, 1 for the time.
+    expect((await lead('GET', '/gates/s/exposure')).json).toMatchObject({ suites: [{ bits: 8 }] });
+    expect((await ask('exports.run = () => 3;')).status).toBe(429);
   });
 });

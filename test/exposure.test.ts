@@ -138,6 +138,24 @@ describe('the bits of a suite', () => {
     expect(await reasonOf('spent', right(2))).toBe('green');
   });
 
+  test('asked for all at once are no more than one after the other', async () => {
+    await pushSuite('hurried', casesFrom(3_000));
+    await setGate('hurried', { exposureBudgetBits: 5 });
+    const reasons = await Promise.all(
+      Array.from({ length: 8 }, (_, attempt) => reasonOf('hurried', wrong(attempt), { id: `PR-${attempt}` })),
+    );
+    expect(reasons.filter((reason) => reason === 'red')).toHaveLength(2);
+    expect(await exposureOf('hurried')).toMatchObject({ suites: [{ bits: 4 }] });
+  });
+
+  test('are not spent on a verdict that would cost more than is left', async () => {
+    await pushSuite('dear', casesFrom(4_000));
+    // 1 for each of 3 cases, 1 for the time.
+    await setGate('dear', { exposureBudgetBits: 3, disclosure: 'names' });
+    expect(await reasonOf('dear', wrong(1))).toBe('budget_exhausted');
+    expect(await exposureOf('dear')).toMatchObject({ suites: [{ bits: 0 }] });
+  });
+
   test('are inherited by a copy of the suite under another name, at another gate', async () => {
     await pushSuite('original', casesFrom(5_000));
     await setGate('original', { attemptsPerChange: 1_000 });

@@ -96,9 +96,11 @@ describe.each(['the embedded database', 'PostgreSQL'])('on %s', (kind) => {
   test('a green goes stale when a required suite gets another active revision, and when the policy changes', async () => {
     await sealSuite(world, 'moving', { cases });
     const ci = await world.as('ci');
+    const scorePaths: string[] = [];
     const score = async () => {
       const scored = await ci('POST', '/score', scoreRequest('moving', addOne, 'PR-6', 'ddd'));
       expect(scored.json).toMatchObject({ verdict: 'merge' });
+      scorePaths.push(`/scores/${Reflect.get(Object(scored.json), 'id')}`);
       return verdictPath('moving', 'PR-6', 'ddd', digestOf(scored.json));
     };
     const path = await score();
@@ -111,6 +113,10 @@ describe.each(['the embedded database', 'PostgreSQL'])('on %s', (kind) => {
       canMerge: false,
       reason: 'stale',
     });
+    // By its score, as a request that is repeated with its idempotency key would be answered: so it is too.
+    const [scorePath = ''] = scorePaths;
+    expect((await ci('GET', scorePath)).json).toMatchObject({ canMerge: false, reason: 'stale' });
+    expect((await world.admin('GET', scorePath)).json).toMatchObject({ reason: 'green' });
     await score();
     expect((await ci('GET', path)).json).toMatchObject({ verdict: 'merge' });
     await world.admin('PUT', '/gates/moving', { suites: ['moving', 'increment'] });

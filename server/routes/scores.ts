@@ -19,7 +19,7 @@ import type { Submissions } from '../../gate/submit.ts';
 import { askVerdict } from '../../gate/verdict.ts';
 import { candidateBytesMax } from '../../runners/protocol.ts';
 import { slugSchema } from '../../suites/suite.ts';
-import { bindRepository, readerOf, requireGate } from '../access.ts';
+import { bindRepository, readerOf, requireGate, requireSuite } from '../access.ts';
 import { RequestError } from '../problems.ts';
 import { withProblems } from '../responses.ts';
 
@@ -98,7 +98,7 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
         by: reader.tokenId,
         idempotencyKey: request.headers['idempotency-key'],
       });
-      const score = await submissions.wait(accepted.id, reader.role, waitMsOf(request.headers.prefer));
+      const score = await submissions.wait(accepted.id, reader, waitMsOf(request.headers.prefer));
       const disclosed = await disclose(disclosing, score, reader);
       if (disclosed.state === 'finished') return reply.code(200).send(disclosed);
       return reply
@@ -146,6 +146,8 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
       const reader = readerOf(request);
       const score = await findScore(database, request.params.id);
       requireGate(reader, score.gate);
+      // Who overrides a block overrides every suite of the gate.
+      for (const suite of (await findGate(database, score.gate)).suites) requireSuite(reader, suite);
       await approveOverride(database, score, reader, request.body.reason);
       return disclose(disclosing, score, reader);
     },
@@ -188,7 +190,7 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
     async (request) => {
       const reader = readerOf(request);
       requireGate(reader, request.query.gate);
-      return askVerdict(disclosing, request.query, reader.role);
+      return askVerdict(disclosing, request.query, reader);
     },
   );
 
