@@ -116,6 +116,11 @@ export const verdictQuestionSchema = z.strictObject({
   change: z.string().min(1),
   commit: z.string().min(1),
   candidate: digestSchema,
+  repository: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('The repository of the change; a change that was scored without one has none.'),
 });
 export type VerdictQuestion = z.infer<typeof verdictQuestionSchema>;
 

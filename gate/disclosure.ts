@@ -3,23 +3,17 @@
  * learn the verdict and a coarse reason, on the boundaries of time slots, and two suites that give the same verdict look the
  * same to them. A gate may have them told more, and its suites are charged for it.
  */
-import { z } from 'zod';
 import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
 import type { RevisionName } from '../suites/revisions.ts';
 import type { Seals } from '../suites/sealing.ts';
+import { findAlarms } from './alarms.ts';
 import { deltaDefault as delta, failureRateAtMost } from './assurance.ts';
-import { block, overrule, type SuiteScore } from './decide.ts';
-import {
-  type DisclosedScore,
-  type Failure,
-  type FinishedScore,
-  failureSchema,
-  type Role,
-  reasonSchema,
-} from './disclosed.ts';
+import { block, overrule } from './decide.ts';
+import { type DisclosedScore, type FinishedScore, type Role, reasonSchema } from './disclosed.ts';
 import { findExposures } from './exposure.ts';
-import { countCases, findAlarms, isCurrent, type ScoreRecord } from './history.ts';
+import { openFailures } from './failures.ts';
+import { countCases, isCurrent, type ScoreRecord } from './history.ts';
 import { findOverride } from './overrides.ts';
 import { findDisclosure } from './policies.ts';
 import { publishedAt } from './publication.ts';
@@ -33,15 +27,6 @@ export type Disclosing = { database: Database; seals: Seals; slotMs: number };
 const agentsRead: readonly Role[] = ['ci', 'harness'];
 const seesCounts: readonly Role[] = ['author', 'lead', 'admin'];
 const seesFailures: readonly Role[] = ['author', 'admin'];
-
-/** What of a score's results is kept for its author: the cases that did not pass. */
-export function failuresOf(scored: SuiteScore[]): Failure[] {
-  return scored.flatMap(({ suite, results }) =>
-    results
-      .filter(({ passed }) => passed !== true)
-      .map(({ name, outcome, message }) => ({ suite, case: name, outcome, message })),
-  );
-}
 
 /** Who hears of verdicts, and when, follows from the role and the limits. */
 export type Hearer = Pick<ScoreReader, 'role' | 'suites'>;
@@ -114,12 +99,12 @@ export async function disclose(
       ? { passed: verdict.passed, total: verdict.total, durationMs: verdict.durationMs }
       : {}),
     repeats: verdict.repeats,
-    alarms: (await findAlarms(database, score)).filter(isTheirs),
+    alarms: (await findAlarms(database, id)).filter(isTheirs),
     ...(await assured(database, score, verdict.revisions.filter(isTheirs))),
     ...(await overridden(database, score)),
   };
   if (!seesFailures.includes(role)) return counted;
-  const failures = await openFailures(verdict.sealedFailures, seals);
+  const failures = await openFailures(score.id, verdict.sealedFailures, seals);
   const theirs = failures.filter(isTheirs);
   if (theirs.length > 0) {
     const about = { score: id, gate, cases: theirs.length };
@@ -139,7 +124,7 @@ async function told(
   const wasScored = verdict?.reason === 'green' || verdict?.reason === 'red';
   if (disclosure === 'verdict' || verdict === undefined || !wasScored) return {};
   if (disclosure === 'counts') return { passed: verdict.passed, total: verdict.total };
-  const failures = await openFailures(verdict.sealedFailures, seals);
+  const failures = await openFailures(score.id, verdict.sealedFailures, seals);
   return {
     passed: verdict.passed,
     total: verdict.total,
@@ -170,9 +155,4 @@ async function overridden(database: Database, score: ScoreRecord): Promise<Pick<
   const override = await findOverride(database, score);
   if (override === undefined) return {};
   return { override: { ...override, scored: blockReason.parse(score.verdict.reason) } };
-}
-
-async function openFailures(sealed: Uint8Array | null, seals: Seals): Promise<Failure[]> {
-  if (sealed === null) return [];
-  return z.array(failureSchema).parse(JSON.parse(await seals.open(sealed)));
 }

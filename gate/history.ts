@@ -6,9 +6,12 @@ import { alarms, charges, gatePolicies, revisions, scores, verdicts } from '../m
 import { findActive, type RevisionName } from '../suites/revisions.ts';
 import { sealForStorage } from '../suites/seal-for-storage.ts';
 import type { Seals } from '../suites/sealing.ts';
+import type { Alarm } from './alarms.ts';
 import { block, type Decision, type SuiteScore } from './decide.ts';
-import { alarmSchema, type RaisedAlarm, revisionNamesSchema } from './disclosed.ts';
+import type { Failure } from './disclosed.ts';
+import { revisionNamesSchema, type VerdictQuestion } from './disclosed.ts';
 import { GateError } from './errors.ts';
+import { textOfFailures } from './failures.ts';
 import type { Change } from './gate.ts';
 import { policyVersion } from './policies.ts';
 import { marginMs } from './publication.ts';
@@ -93,9 +96,6 @@ export async function appendScore(
   return { record: toRecord(earlier), isNew: false };
 }
 
-/** What a candidate seems to know of a suite. */
-export type Alarm = RevisionName & { kind: 'tripwire' | 'fingerprints'; cases: number };
-
 export type NewVerdict = {
   scoreId: string;
   gate: string;
@@ -107,8 +107,8 @@ export type NewVerdict = {
   /** The earlier score of which this verdict is a repetition. */
   repeats: ScoreRecord | undefined;
   durationMs: number;
-  /** What the suite's author may read of the failures, if there are any: clear text, sealed as it is stored. */
-  failures: string | undefined;
+  /** What the suite's author may read, sealed as it is stored. */
+  failures: Failure[];
   /** What the verdict, once disclosed, may teach about the cases of each revision, in bits. */
   charges: (RevisionName & { bits: number })[];
   alarms: Alarm[];
@@ -142,7 +142,9 @@ export async function appendVerdict(
     const current = await isCurrent(transaction, verdict.gate, verdict.policyVersion, names);
     const decision = verdict.decision.verdict === 'merge' && !current ? block('stale') : verdict.decision;
     const failures =
-      verdict.failures === undefined ? undefined : await sealForStorage(transaction, seals, verdict.failures);
+      verdict.failures.length === 0
+        ? undefined
+        : await sealForStorage(transaction, seals, textOfFailures(scoreId, verdict.failures));
     await transaction.insert(verdicts).values({
       scoreId,
       verdict: decision.verdict,
@@ -222,7 +224,7 @@ export async function findScore(database: Database, id: string): Promise<ScoreRe
  */
 export async function findNewestVerdict(
   database: Database,
-  asked: { gate: string; change: string; commit: string; candidate: string },
+  asked: VerdictQuestion,
   slotMs: number | undefined,
 ): Promise<ScoreRecord | undefined> {
   const [row] = await select(database)
@@ -232,6 +234,7 @@ export async function findNewestVerdict(
         eq(scores.changeId, asked.change),
         eq(scores.commit, asked.commit),
         eq(scores.candidate, asked.candidate),
+        sql`${scores.repository} IS NOT DISTINCT FROM ${asked.repository ?? null}`,
         sql`${verdicts.scoreId} IS NOT NULL`,
         slotMs === undefined ? undefined : isPublished(slotMs),
       ),
@@ -283,45 +286,6 @@ export async function findSettled(database: Database, score: ScoreRecord): Promi
     .orderBy(desc(scores.sequence))
     .limit(1);
   return row === undefined ? undefined : toRecord(row);
-}
-
-/** What was raised about a score. */
-export async function findAlarms(database: Database, score: ScoreRecord): Promise<Alarm[]> {
-  const rows = await database
-    .select()
-    .from(alarms)
-    .where(eq(alarms.scoreId, score.id))
-    .orderBy(alarms.sequence);
-  return rows.map(({ suite, revision, kind, cases }) => ({
-    suite,
-    revision,
-    cases,
-    kind: alarmSchema.shape.kind.parse(kind),
-  }));
-}
-
-/** The newest alarms of all scores. */
-export async function listAlarms(database: Database, limit: number): Promise<RaisedAlarm[]> {
-  const rows = await database
-    .select()
-    .from(alarms)
-    .innerJoin(scores, eq(scores.id, alarms.scoreId))
-    .orderBy(desc(alarms.sequence))
-    .limit(limit);
-  return rows.map(({ alarms: alarm, scores: score }) => {
-    const { id, gate, change, candidate } = toRecord({ scores: score, verdicts: null });
-    return {
-      score: id,
-      gate,
-      change,
-      candidate,
-      suite: alarm.suite,
-      revision: alarm.revision,
-      kind: alarmSchema.shape.kind.parse(alarm.kind),
-      cases: alarm.cases,
-      raisedAt: alarm.raisedAt.toISOString(),
-    };
-  });
 }
 
 /** How many cases each of the given revisions has that can prove something: all but the tripwires. */

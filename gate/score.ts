@@ -14,14 +14,16 @@ import type { RevisionName } from '../suites/revisions.ts';
 import type { Seals } from '../suites/sealing.ts';
 import type { SuiteContents } from '../suites/suite.ts';
 import { findSprung } from '../suites/tripwire.ts';
+import type { Alarm } from './alarms.ts';
 import type { CandidateScripts, ReadCandidate } from './candidate-scripts.ts';
 import { chargeOf } from './charge.ts';
 import { type BlockReason, block, decide, decideAgain, type SuiteScore } from './decide.ts';
-import { failuresOf } from './disclosure.ts';
+import type { Failure } from './disclosed.ts';
 import { countEarlierCandidates, countUndecided, findExposures } from './exposure.ts';
+import { failuresOf, openFailures } from './failures.ts';
 import type { Disclosure, Gate } from './gate.ts';
 import type { Grader } from './grader.ts';
-import { type Alarm, appendVerdict, findSettled, type NewVerdict, type ScoreRecord } from './history.ts';
+import { appendVerdict, findSettled, type NewVerdict, type ScoreRecord } from './history.ts';
 import { activeRevisions, findDisclosure, findGate } from './policies.ts';
 import { decidedWith, publishedAt, slotOf } from './publication.ts';
 
@@ -74,7 +76,7 @@ async function appendOutcome(
     policyVersion: score.policyVersion,
     decidedAt,
     durationMs: Math.round(performance.now() - started),
-    failures: await textOfFailures(outcome, scoring.seals),
+    failures: await findFailures(outcome, scoring.seals),
     charges: chargesOf(outcome, slot),
   });
 }
@@ -243,11 +245,9 @@ function seedOf({ suite, revision }: RevisionName): number {
   return createHash('sha256').update(`${suite}@${revision}`).digest().readUInt32LE();
 }
 
-async function textOfFailures({ scored, repeats }: Outcome, seals: Seals): Promise<string | undefined> {
-  const earlier = repeats?.verdict?.sealedFailures;
-  if (earlier) return seals.open(earlier);
-  const failures = failuresOf(scored);
-  return failures.length === 0 ? undefined : JSON.stringify(failures);
+async function findFailures({ scored, repeats }: Outcome, seals: Seals): Promise<Failure[]> {
+  if (repeats?.verdict === undefined) return failuresOf(scored);
+  return openFailures(repeats.id, repeats.verdict.sealedFailures, seals);
 }
 
 function codeOf(error: unknown): string {

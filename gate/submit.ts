@@ -184,7 +184,7 @@ async function appendIndeterminate(
     scored: [],
     repeats: undefined,
     durationMs: 0,
-    failures: undefined,
+    failures: [],
     charges: [],
     alarms: [],
   });

@@ -3,7 +3,7 @@
  * token comes in the `Authorization` header and nowhere else, once.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Role } from '../gate/disclosed.ts';
+import type { Role, VerdictQuestion } from '../gate/disclosed.ts';
 import { changeSchema, type ScoreRequest } from '../gate/gate.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { isJwt, type Oidc } from './oidc.ts';
@@ -89,6 +89,13 @@ export function isWithin(reader: Reader, { gates, suites }: Limits): boolean {
   return covers(reader.gates, gates) && covers(reader.suites, suites);
 }
 
+/** The question about the one repository that the reader is bound to, if there is one. Throws `repository_forbidden`. */
+export function bindQuestion({ repository }: Reader, question: VerdictQuestion): VerdictQuestion {
+  if (repository === null) return question;
+  requireRepository(repository, question.repository);
+  return { ...question, repository };
+}
+
 /**
  * The request with the one repository that the reader is bound to, if there is one. Throws `repository_forbidden` where it is about
  * another.
@@ -96,11 +103,14 @@ export function isWithin(reader: Reader, { gates, suites }: Limits): boolean {
 export function bindRepository({ repository }: Reader, request: ScoreRequest): ScoreRequest {
   if (repository === null) return request;
   const { change } = request;
-  if ((change.repository ?? repository) !== repository) {
-    throw new RequestError('repository_forbidden', `the token is for changes of ${repository} alone`);
-  }
+  requireRepository(repository, change.repository);
   // Parsed again, so that the same change has the same form whoever named its repository.
   return { ...request, change: changeSchema.parse({ ...change, repository }) };
+}
+
+function requireRepository(own: string, asked: string | undefined): void {
+  if ((asked ?? own) === own) return;
+  throw new RequestError('repository_forbidden', `the token is for changes of ${own} alone`);
 }
 
 /** The one token of a request. Of two headers nobody can know which one a proxy looked at. */

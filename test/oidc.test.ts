@@ -94,6 +94,24 @@ describe('a token of a configured issuer', () => {
     expect(again.json).toEqual(first.json);
   });
 
+  test('is answered about changes of its repository alone, which need not be named', async () => {
+    const ci = world.client(await github.sign(job));
+    const scored = await ci('POST', '/score', {
+      ...scoreRequest('shop', right),
+      change: { id: 'asked', commit: 'c0ffee' },
+    });
+    const { digest } = Object(scored.json).candidate;
+    const ask = (more: string) => {
+      const path = `/verdict?gate=shop&change=asked&commit=c0ffee&candidate=${digest}${more}`;
+      return ci('GET', path);
+    };
+    expect((await ask('')).json).toMatchObject({ verdict: 'merge', repository: 'acme/shop' });
+    expect(codeOf(await ask('&repository=acme/desk'))).toBe('403 repository_forbidden');
+    const harness = await world.as('harness');
+    const unnamed = `/verdict?gate=shop&change=asked&commit=c0ffee&candidate=${digest}`;
+    expect((await harness('GET', unnamed)).json).toMatchObject({ verdict: 'block', reason: 'not_scored' });
+  });
+
   test('has no change of another repository scored', async () => {
     const ci = world.client(await github.sign(job));
     const change = { id: '1', commit: 'c0ffee', repository: 'acme/desk' };

@@ -32,10 +32,11 @@ async function lead(owner?: string, gates?: string[]): Promise<Client> {
 async function scored(gate: string, change: object, source = wrong): Promise<{ id: string; path: string }> {
   const reply = await ci('POST', '/score', { gate, change, candidate: { source } });
   const { id, candidate } = Object(reply.json);
-  const { id: changeId, commit } = Object(change);
+  const { id: changeId, commit, repository } = Object(change);
+  const within = repository === undefined ? '' : `&repository=${repository}`;
   return {
     id,
-    path: `/verdict?gate=${gate}&change=${changeId}&commit=${commit}&candidate=${candidate.digest}`,
+    path: `/verdict?gate=${gate}&change=${changeId}&commit=${commit}&candidate=${candidate.digest}${within}`,
   };
 }
 

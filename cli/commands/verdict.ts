@@ -4,7 +4,7 @@ import { verdictSchema } from '../../gate/disclosed.ts';
 import { digestSchema } from '../../gate/gate.ts';
 import type { Arguments } from '../arguments.ts';
 import { entryFlag, readGivenBuild } from '../build.ts';
-import { questionFlags, readChange, readGate } from '../change.ts';
+import { changeFlags, questionFlags, readChange, readGate } from '../change.ts';
 import { connect } from '../client.ts';
 import type { Command } from '../command.ts';
 import { CommandError } from '../errors.ts';
@@ -15,6 +15,7 @@ export const verdictCommand: Command = {
   positionals: [{ name: 'FILE', about: 'The build: one module.', optional: true }],
   flags: {
     ...questionFlags,
+    repository: changeFlags.repository,
     candidate: { value: 'DIGEST', about: "The build's digest, sha256:…, instead of the build." },
     entry: entryFlag,
   },
@@ -22,8 +23,8 @@ export const verdictCommand: Command = {
   async run(given) {
     const gate = readGate(given);
     const candidate = await readDigest(given);
-    const { id: change, commit } = await readChange(given);
-    const question = { gate, change, commit, candidate };
+    const { id: change, commit, repository } = await readChange(given);
+    const question = { gate, change, commit, candidate, ...(repository === undefined ? {} : { repository }) };
     const verdict = await connect().ask(
       { method: 'GET', path: ['verdict'], query: question },
       verdictSchema.loose(),

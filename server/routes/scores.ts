@@ -1,6 +1,7 @@
 /** `/candidates`, `/score`, `/scores`, `/verdict`, `/changes`: what CI asks, and what became of it. */
 import type { FastifyPluginAsyncZod, ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { listAlarms } from '../../gate/alarms.ts';
 import { storeCandidate } from '../../gate/candidates.ts';
 import {
   disclosedScoreSchema,
@@ -12,14 +13,14 @@ import {
 } from '../../gate/disclosed.ts';
 import { type Disclosing, disclose } from '../../gate/disclosure.ts';
 import { changeSchema, digestSchema, scoreRequestSchema, wellFormed } from '../../gate/gate.ts';
-import { findScore, listAlarms, listScores } from '../../gate/history.ts';
+import { findScore, listScores } from '../../gate/history.ts';
 import { approveOverride } from '../../gate/overrides.ts';
 import { findGate } from '../../gate/policies.ts';
 import type { Submissions } from '../../gate/submit.ts';
 import { askVerdict } from '../../gate/verdict.ts';
 import { candidateBytesMax } from '../../runners/protocol.ts';
 import { slugSchema } from '../../suites/suite.ts';
-import { bindRepository, readerOf, requireGate, requireSuite } from '../access.ts';
+import { bindQuestion, bindRepository, readerOf, requireGate, requireSuite } from '../access.ts';
 import { RequestError } from '../problems.ts';
 import { withProblems } from '../responses.ts';
 
@@ -165,10 +166,7 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
       },
     },
     async (request) => {
-      const { gates, suites } = readerOf(request);
-      const alarms = await listAlarms(database, request.query.limit);
-      const isTheirs = (limits: string[] | null, name: string) => limits === null || limits.includes(name);
-      return { alarms: alarms.filter(({ gate, suite }) => isTheirs(gates, gate) && isTheirs(suites, suite)) };
+      return { alarms: await listAlarms(database, readerOf(request), request.query.limit) };
     },
   );
 
@@ -183,6 +181,7 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
         querystring: verdictQuestionSchema.extend({
           change: changeSchema.shape.id,
           commit: changeSchema.shape.commit,
+          repository: changeSchema.shape.repository,
         }),
         response: withProblems({ 200: verdictSchema }),
       },
@@ -190,7 +189,7 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
     async (request) => {
       const reader = readerOf(request);
       requireGate(reader, request.query.gate);
-      return askVerdict(disclosing, request.query, reader);
+      return askVerdict(disclosing, bindQuestion(reader, request.query), reader);
     },
   );
 
