@@ -43,12 +43,14 @@ const mayImport: Record<string, RegExp[]> = {
   ],
   cli: [
     // A suite is sealed where its author is, in the form that is opened here.
-    /^suites\/(?:identity-state|leaks|sealed-file|suite)\.ts$/,
+    /^suites\/(?:faults|finding|identity-state|leaks|sealed-file|suite|suite-check)\.ts$/,
+    // What an author's module imports from the package is bundled from here.
+    /^suites\/define-suite\.ts$/,
     /^gate\/(?:assurance|audit-chain|disclosed|gate)\.ts$/,
     /^runners\/protocol\.ts$/,
     /^server\/token\.ts$/,
   ],
-  examples: [],
+  examples: [/^suites\/define-suite\.ts$/],
 };
 
 /** The one file that constructs every part. */
