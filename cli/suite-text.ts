@@ -46,7 +46,9 @@ export function readSuiteText(text: string, form: 'json' | 'yaml'): SuiteText {
     const detail = `the key ${keyAt(text, offset)} is given twice`;
     return { path: [], detail, suggestion: 'keep one of the two', place };
   });
-  if (wrong.length > 0) return { value: json?.value, placeOf, wrong };
+  // Beyond a mistake of YAML itself nobody knows what is meant.
+  const isBroken = problems.some(({ code, name }) => name === 'YAMLParseError' && code !== 'DUPLICATE_KEY');
+  if (isBroken) return { value: undefined, placeOf, wrong };
   visit(document, {
     Scalar(_key, node, ancestors) {
       const { value, source, range } = node;
@@ -63,11 +65,8 @@ export function readSuiteText(text: string, form: 'json' | 'yaml'): SuiteText {
     return { value, placeOf, wrong };
   } catch (error) {
     const why = error instanceof Error ? error.message.split('\n', 1)[0] : '';
-    return {
-      value: undefined,
-      placeOf,
-      wrong: [{ path: [], detail: `it is not YAML: ${why}`, place: null }],
-    };
+    wrong.push({ path: [], detail: `it is not YAML: ${why}`, place: null });
+    return { value: undefined, placeOf, wrong };
   }
 }
 

@@ -35,7 +35,7 @@ export type Case<Input = unknown, Output = unknown> = {
 /** Answers `true` for a right output, `false` for a wrong one. Anything else fails the case. */
 export type Predicate<Input = unknown, Output = unknown> = (output: Output, input: Input) => boolean;
 
-/** A declared expectation: exactly one of the kinds. `Input` is there for the predicate that may stand in its place. */
+/** A declared expectation: one of the kinds. `Input` is there for the predicate that may stand in its place. */
 export type Expectation<_Input = unknown, Output = unknown> = OneOf<{
   /** As Vitest's toEqual. */
   equals: Output;
@@ -53,12 +53,11 @@ export type Expectation<_Input = unknown, Output = unknown> = OneOf<{
   tripwire: true;
 }>;
 
-/** Exactly one of the members. */
-type OneOf<Members> = {
-  [Kind in keyof Members]: { [One in Kind]: Members[One] } & {
-    [Other in Exclude<keyof Members, Kind>]?: never;
-  };
-}[keyof Members];
+/**
+ * An object with one of the members. That a literal has two of them is found when the suite is checked: a type that forbids it would
+ * answer a wrong value with an error about `undefined`.
+ */
+type OneOf<Members> = { [Kind in keyof Members]: { [One in Kind]: Members[One] } }[keyof Members];
 
 /** A value of which objects may lack members, at any depth. What has methods of its own, as a Date, is whole. */
 export type Part<Value> = Value extends Whole

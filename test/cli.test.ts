@@ -454,7 +454,7 @@ describe('suites', () => {
     expect(lost?.code).toBe(2);
     expect(lost?.out.split('\n').slice(0, 2)).toEqual([
       expect.stringMatching(
-        /:1:43: input\.0\.a: JSON does not keep this number \(in case "n"\): write \{"\$number":"-0"\}$/,
+        /:1:42: input\.0\.a: JSON does not keep this number \(in case "n"\): write \{"\$number":"-0"\}$/,
       ),
       expect.stringMatching(/expect\.equals: .* write \{"\$number":"Infinity"\}$/),
     ]);
