@@ -31,6 +31,7 @@ export const suitePushCommand: Command = {
   },
   notes: [
     'A module is bundled with what it imports.',
+    'What it prints names cases: keep it out of logs that agents read.',
     'What is sealed already is pushed as it is: its author has looked at it.',
     'A token of the role ci may push what is sealed already, as a draft.',
   ],
