@@ -2,7 +2,7 @@
 import { dirname, resolve } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
 import { z } from 'zod';
-import { usageError } from './errors.ts';
+import { CommandError, usageError } from './errors.ts';
 
 const failureSchema = z.object({
   errors: z.array(
@@ -16,7 +16,23 @@ const failureSchema = z.object({
 /** How many of esbuild's errors are told. */
 const errorsMax = 5;
 
-/** The bundled text. Throws a usage error that says where the module cannot be bundled. */
+/** That a module does not bundle: each of esbuild's errors, with its place where it has one. */
+export class BundleError extends CommandError {
+  readonly faults: BundleFault[];
+
+  constructor(path: string, faults: BundleFault[], options: ErrorOptions) {
+    const told = faults.slice(0, errorsMax).map(({ file, place, text }) => {
+      return place === null ? text : `${file}:${place.line}:${place.column}: ${text}`;
+    });
+    super('usage', 'usage', `${path} cannot be bundled: ${told.join('; ')}`, options);
+    this.faults = faults;
+  }
+}
+
+/** `file` is relative to the folder of the module. */
+type BundleFault = { file: string | null; place: { line: number; column: number } | null; text: string };
+
+/** The bundled text. Throws a BundleError that says where the module cannot be bundled. */
 export async function bundleModule(
   path: string,
   options: BuildOptions = {},
@@ -44,9 +60,10 @@ export async function bundleModule(
   } catch (cause) {
     const failure = failureSchema.safeParse(cause);
     if (!failure.success) throw cause;
-    const told = failure.data.errors.slice(0, errorsMax).map(({ text, location }) => {
-      return location === null ? text : `${location.file}:${location.line}:${location.column + 1}: ${text}`;
+    const faults = failure.data.errors.map(({ text, location }) => {
+      if (location === null) return { file: null, place: null, text };
+      return { file: location.file, place: { line: location.line, column: location.column + 1 }, text };
     });
-    throw usageError(`${path} cannot be bundled: ${told.join('; ')}`, { cause });
+    throw new BundleError(path, faults, { cause });
   }
 }

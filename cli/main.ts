@@ -16,14 +16,10 @@ import { leaksCommand } from './commands/leaks.ts';
 import { overrideCommand } from './commands/override.ts';
 import { scoreCommand } from './commands/score.ts';
 import { serveCommand } from './commands/serve.ts';
-import {
-  suiteActivateCommand,
-  suiteCheckCommand,
-  suiteListCommand,
-  suitePushCommand,
-  suiteSealCommand,
-} from './commands/suite.ts';
+import { suiteActivateCommand, suiteListCommand, suiteSealCommand } from './commands/suite.ts';
+import { suiteCheckCommand } from './commands/suite-check.ts';
 import { suitePlanCommand } from './commands/suite-plan.ts';
+import { suitePushCommand } from './commands/suite-push.ts';
 import { tokenCreateCommand, tokenListCommand, tokenRevokeCommand } from './commands/token.ts';
 import { verdictCommand } from './commands/verdict.ts';
 import { CommandError, usageError } from './errors.ts';

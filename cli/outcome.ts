@@ -8,14 +8,17 @@ import type { GateExposure, RaisedAlarm, Verdict } from '../gate/disclosed.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { IdentityState } from '../suites/identity-state.ts';
 import { casesMax, type ReceivedRevision, type Revision, type Suite } from '../suites/suite.ts';
+import type { Changes } from '../suites/suite-check.ts';
 import type { AuditCheck } from './commands/audit.ts';
 import type { DemoReport } from './commands/demo.ts';
 import type { LeakReport } from './commands/leaks.ts';
+import type { CheckedFile } from './commands/suite-check.ts';
 import type { SuitePlan } from './commands/suite-plan.ts';
 import type { CreatedToken, ListedToken } from './commands/token.ts';
 import type { CommandError } from './errors.ts';
 import { clip, printable } from './printable.ts';
 import type { FinishedScore, Score } from './scoring.ts';
+import { linesOf, SuiteRefused } from './suite-refused.ts';
 
 /** 0 merge, done or holds, 1 block, leaked or does not hold, 2 usage, 3 no verdict, or no service, could be had. */
 export type ExitCode = 0 | 1 | 2 | 3;
@@ -25,8 +28,8 @@ export type Outcome =
   | { kind: 'verdict'; verdict: Verdict }
   | { kind: 'suite_planned'; plan: SuitePlan }
   | { kind: 'leaks'; report: LeakReport }
-  | { kind: 'suite_checked'; file: string; form: 'cases' | 'module' | 'sealed'; caseCount: number | null }
-  | { kind: 'revision'; revision: Revision | ReceivedRevision }
+  | { kind: 'suites_checked'; files: CheckedFile[] }
+  | { kind: 'revision'; revision: Revision | ReceivedRevision; changes?: Changes | null }
   | { kind: 'sealed'; suite: string; recipient: string; sealed: string; output: string | undefined }
   | { kind: 'identity'; identity: IdentityState }
   | { kind: 'suites'; suites: Suite[] }
@@ -81,9 +84,11 @@ export function present(outcome: Outcome): Presentation {
         json: outcome.verdict,
         exitCode: exitCodeOf(outcome.verdict),
       };
-    case 'suite_checked': {
-      const { kind, ...checked } = outcome;
-      return { ...done, text: textOfCheck(outcome), json: checked };
+    case 'suites_checked': {
+      const { files } = outcome;
+      const isSound = files.every(({ findings }) => findings.told.length === 0);
+      const text = files.map(textOfCheck).join('\n');
+      return { text, note: noteOfChecks(files), json: { sound: isSound, files }, exitCode: isSound ? 0 : 2 };
     }
     case 'suite_planned':
       return { ...done, text: textOfPlan(outcome.plan), json: outcome.plan };
@@ -100,7 +105,8 @@ export function present(outcome: Outcome): Presentation {
       const text = printable(`suite ${suite}, revision ${revision}: ${known.join(', ')}`);
       const note =
         state === 'draft' ? `no gate asks for it yet: holdback suite activate ${suite} ${revision}` : '';
-      return { ...done, text, note, json: outcome.revision };
+      const { changes } = outcome;
+      return { ...done, text, note, json: { ...outcome.revision, ...(changes ? { changes } : {}) } };
     }
     case 'sealed': {
       const { suite, recipient, sealed, output } = outcome;
@@ -170,7 +176,12 @@ export function present(outcome: Outcome): Presentation {
     case 'failed': {
       const { fault, code, message } = outcome.error;
       const exitCode = fault === 'usage' ? 2 : 3;
-      return { text: '', note: printable(message), json: { error: { code, message } }, exitCode };
+      const json = { error: { code, message } };
+      if (!(outcome.error instanceof SuiteRefused))
+        return { text: '', note: printable(message), json, exitCode };
+      const { findings } = outcome.error;
+      const note = [`this is not a suite that can be sealed:`, ...linesOf(findings)].join('\n');
+      return { text: '', note, json: { ...json, findings }, exitCode };
     }
   }
 }
@@ -290,12 +301,20 @@ function textOfRevisions(revisions: Verdict['revisions']): string {
   return printable(revisions.map(({ suite, revision }) => `, ${suite} revision ${revision}`).join(''));
 }
 
-function textOfCheck({ file, form, caseCount }: Extract<Outcome, { kind: 'suite_checked' }>): string {
-  if (form === 'module') {
-    return `${file}: a module whose form is right. The service reads its cases when it is pushed; they were not checked here.`;
-  }
-  if (form === 'sealed') return `${file}: sealed. Only the service can read it.`;
-  return `${file}: ${counted(caseCount ?? 0)} of the right form. Patterns, JSON Schemas and tagged values are checked when it is pushed.`;
+function textOfCheck({ file, form, caseCount, findings }: CheckedFile): string {
+  if (findings.told.length > 0) return linesOf(findings).join('\n');
+  if (form === 'sealed' && caseCount === null)
+    return printable(`${file}: sealed. Only the service can read it.`);
+  if (caseCount === null) return printable(`${file}: a module that bundles`);
+  return printable(`${file}: ${counted(caseCount)} of the right form`);
+}
+
+/** What of the files nobody looked at. */
+function noteOfChecks(files: CheckedFile[]): string {
+  const unasked = files.filter(({ complete }) => !complete);
+  if (unasked.length === 0) return '';
+  const what = unasked.some(({ form }) => form === 'module') ? 'the cases of modules, ' : '';
+  return `the service was not asked: ${what}patterns, JSON Schemas and tagged values are not checked (set HOLDBACK_URL and HOLDBACK_TOKEN for that)`;
 }
 
 function textOfPlan({ rate, attempts, bitsPerAttempt, confidence, cases, proves }: SuitePlan): string {

@@ -1,69 +1,162 @@
 /**
- * Reads a suite from a file: declarative cases in JSON, a module bundled into one text, or one that is sealed already. What is checked here needs no
- * service; the rest (patterns, JSON Schemas, tagged values, the cases of a module) is the service's to check.
+ * Reads a suite from a file: declarative cases in JSON or YAML, a module bundled into one text, or one that is sealed already.
+ * What is checked here needs no service; the rest (patterns, JSON Schemas, tagged values, the cases of a module) is the service's
+ * to check.
  */
-import { extname } from 'node:path';
-import { authoredSuiteSchema } from '../suites/suite.ts';
+import { basename, dirname, extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readBy } from '../suites/faults.ts';
+import {
+  caseFinding,
+  type Finding,
+  faultFindings,
+  findCount,
+  findTwins,
+  suiteFinding,
+} from '../suites/finding.ts';
+import { authoredSuiteSchema, casesMax } from '../suites/suite.ts';
 import { readBytes } from './build.ts';
-import { bundleModule } from './bundle.ts';
+import { BundleError, bundleModule } from './bundle.ts';
 import { usageError } from './errors.ts';
+import { type Findings, gather, type Place, type PlacedFinding, SuiteRefused } from './suite-refused.ts';
+import { readSuiteText, type SuiteText } from './suite-text.ts';
 
-export type SuiteSourceFile =
-  /** `text` is the file's own JSON, so that every key, escape and number arrives as it was written. */
-  | { form: 'cases'; text: string; caseCount: number }
-  | { form: 'module'; text: string }
-  | { form: 'sealed'; text: string };
+export type SuiteSourceFile = {
+  path: string;
+  /** The body of a request. Of JSON it is the file's own text, so that every key, escape and number arrives as it was written. */
+  text: string;
+  /** Where findings of the service are in the file. */
+  place(finding: Finding): PlacedFinding;
+} & (
+  | { form: 'cases'; caseCount: number; name: string | undefined }
+  /** What a module calls itself, its evaluation alone tells. */
+  | { form: 'module' }
+  | { form: 'sealed' }
+);
 
 /** How an age file in ASCII armour begins, whatever it is called. */
 const sealedStart = '-----BEGIN AGE ENCRYPTED FILE-----';
 
-/** How many things that are wrong with a suite are told at once. */
-const problemsMax = 10;
+const yamlExtensions = ['.yaml', '.yml'];
+const moduleExtensions = ['.ts', '.mts', '.js', '.mjs', '.cjs'];
 
-/** Reads and checks a suite's file; `text` is the body of a request. Throws a usage error that says what to mend. */
+/** What an author's module imports as `holdback`: the helper of this very version, whether the package is installed there or not. */
+const helper = fileURLToPath(new URL(`../suites/define-suite${extname(import.meta.url)}`, import.meta.url));
+
+/** Reads a suite's file. Throws a SuiteRefused that says what to mend, and a usage error for what is no suite's file at all. */
 export async function readSuiteSource(path: string): Promise<SuiteSourceFile> {
   const bytes = await readBytes(path);
   const text = new TextDecoder('latin1').decode(bytes);
   if (text.trimStart().startsWith(sealedStart))
-    return { form: 'sealed', text: JSON.stringify({ sealed: text }) };
+    return {
+      form: 'sealed',
+      path,
+      text: JSON.stringify({ sealed: text }),
+      place: (one) => placed(one, path, null),
+    };
   const extension = extname(path);
-  if (extension === '.json') return readCases(path, bytes);
-  if (!['.ts', '.mts', '.js', '.mjs', '.cjs'].includes(extension)) {
+  if (extension === '.json') return readCases(path, decode(path, bytes), 'json');
+  if (yamlExtensions.includes(extension)) return readCases(path, decode(path, bytes), 'yaml');
+  if (!moduleExtensions.includes(extension)) {
     throw usageError(
-      `${path} is no suite: a suite is a .json file, a module in .ts, .js or .mjs, or what \`holdback suite seal\` wrote`,
+      `${path} is no suite: a suite is a .json or .yaml file, a module in .ts, .js or .mjs, or what \`holdback suite seal\` wrote`,
     );
   }
-  const bundled = await bundleModule(path, { keepNames: true });
-  return { form: 'module', text: JSON.stringify({ module: new TextDecoder().decode(bundled) }) };
+  return readModule(path, decode(path, bytes));
 }
 
-function readCases(path: string, bytes: Uint8Array): SuiteSourceFile {
-  const text = decode(path, bytes);
-  const source = parse(path, text);
-  const checked = authoredSuiteSchema.safeParse(source);
-  if (!checked.success)
-    throw wrongSuite(
-      path,
-      checked.error.issues.map((issue) => placed(issue, source)),
-    );
-  const { cases, module } = checked.data;
-  if (module !== undefined) return { form: 'module', text };
-  const names = (cases ?? []).map(({ name }) => name);
-  if (names.length === 0) throw wrongSuite(path, ['there is no case in it: a suite has at least one']);
-  const left = new Set(names);
-  const twice = names.filter((name) => !left.delete(name));
-  if (twice.length > 0)
-    throw wrongSuite(
-      path,
-      twice.map((name) => `two cases are called ${JSON.stringify(name)}`),
-    );
-  const lost = [...lostNumbers(at(source, 'cases'), [])];
-  if (lost.length > 0)
-    throw wrongSuite(
-      path,
-      lost.map((place) => placed(place, source)),
-    );
-  return { form: 'cases', text, caseCount: names.length };
+/** A name that a suite's file may be meant for, if it does not say: that of the file without its endings. */
+export function nameOfFile(path: string): string {
+  const [start = ''] = basename(path).split('.');
+  const name = start.replaceAll(/[^a-zA-Z0-9_-]/g, '-').replace(/^[^a-zA-Z0-9]+/, '');
+  return name.slice(0, 100) || 'suite';
+}
+
+/** What a service found, at its places in the file. */
+export function placeAll(source: SuiteSourceFile, findings: Finding[], more: number): Findings {
+  return gather(findings.map(source.place), more);
+}
+
+async function readModule(path: string, source: string): Promise<SuiteSourceFile> {
+  try {
+    const bundled = await bundleModule(path, { keepNames: true, alias: { holdback: helper } });
+    const text = JSON.stringify({ module: new TextDecoder().decode(bundled) });
+    return { form: 'module', path, text, place: (one) => placed(one, path, placeOfName(source, one.case)) };
+  } catch (error) {
+    if (!(error instanceof BundleError)) throw error;
+    const findings = error.faults.map(({ file, place, text }) => {
+      const finding = suiteFinding([], `cannot be bundled: ${text}`);
+      return placed(finding, file === null ? path : join(dirname(path), file), place);
+    });
+    throw new SuiteRefused(path, gather(findings));
+  }
+}
+
+function readCases(path: string, text: string, form: 'json' | 'yaml'): SuiteSourceFile {
+  const read = readSuiteText(text, form);
+  const findings = findingsOf(read);
+  const place = (one: Finding) => placed(one, path, read.placeOf(one.path));
+  if (read.wrong.length > 0 || findings.length > 0) {
+    const ofText = read.wrong.map((fault) => {
+      const { detail, suggestion } = fault;
+      return placed(findingAt(fault.path, read.value, detail, suggestion), path, fault.place);
+    });
+    throw new SuiteRefused(path, gather([...ofText, ...findings.map(place)]));
+  }
+  const { name, cases, module } = authoredSuiteSchema.parse(read.value);
+  const body = form === 'json' ? text : JSON.stringify(read.value);
+  if (module !== undefined) return { form: 'module', path, text: body, place };
+  return { form: 'cases', path, text: body, place, name, caseCount: cases?.length ?? 0 };
+}
+
+/** All that a suite's value tells of what is wrong with it. */
+function findingsOf({ value, wrong }: SuiteText): Finding[] {
+  // What could not be read has no value to look at.
+  if (value === undefined && wrong.length > 0) return [];
+  const read = readBy(authoredSuiteSchema, value);
+  const cases = at(value, 'cases');
+  const authored: unknown[] = Array.isArray(cases) ? cases : [];
+  const named = authored.flatMap((each, position) => {
+    const name = at(each, 'name');
+    return typeof name === 'string' ? [{ name, position }] : [];
+  });
+  const tripwires = authored.filter((each) => at(at(each, 'expect'), 'tripwire') === true).length;
+  const isCounted = Array.isArray(cases) && authored.length <= casesMax;
+  return [
+    ...(read.ok ? [] : faultFindings(read.faults, (position) => nameAt(value, position))),
+    ...(isCounted ? findCount({ cases: authored.length, tripwires, max: casesMax }) : []),
+    ...findTwins(named),
+  ];
+}
+
+function findingAt(path: PropertyKey[], value: unknown, detail: string, suggestion?: string): Finding {
+  const [field, position, ...rest] = path;
+  if (field !== 'cases' || typeof position !== 'number') return suiteFinding(path, detail, suggestion);
+  return caseFinding({ name: nameAt(value, position), position }, rest, detail, suggestion);
+}
+
+function nameAt(value: unknown, position: number): string | null {
+  const name = at(at(at(value, 'cases'), position), 'name');
+  return typeof name === 'string' ? name : null;
+}
+
+function placed(finding: Finding, file: string, place: Place | null): PlacedFinding {
+  return { ...finding, file, place };
+}
+
+/** Where a module writes the name of a case as a literal, if it does so once. */
+function placeOfName(source: string, name: string | null): Place | null {
+  if (name === null) return null;
+  const literals = [JSON.stringify(name), `'${name}'`, `\`${name}\``];
+  const offsets = literals.flatMap((literal) => {
+    const first = source.indexOf(literal);
+    if (first === -1) return [];
+    return source.includes(literal, first + 1) ? [first, first] : [first];
+  });
+  const [offset] = offsets;
+  if (offset === undefined || offsets.length > 1) return null;
+  const before = source.slice(0, offset).split('\n');
+  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
 }
 
 function decode(path: string, bytes: Uint8Array): string {
@@ -72,44 +165,6 @@ function decode(path: string, bytes: Uint8Array): string {
   } catch (cause) {
     throw usageError(`${path} is not UTF-8`, { cause });
   }
-}
-
-function parse(path: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw usageError(`${path} is not JSON: ${cause instanceof Error ? cause.message : cause}`, { cause });
-  }
-}
-
-function wrongSuite(path: string, problems: string[]): Error {
-  const told = problems.slice(0, problemsMax);
-  const more = problems.length > told.length ? [`and ${problems.length - told.length} more`] : [];
-  return usageError(`${path} is not a suite: ${[...told, ...more].join('; ')}`);
-}
-
-type Problem = { path: PropertyKey[]; message: string };
-
-/** Numbers that would silently become others on the way: JSON can be read with them, but not written. */
-function* lostNumbers(value: unknown, path: PropertyKey[]): Generator<Problem> {
-  if (typeof value === 'object' && value !== null) {
-    for (const [key, part] of Object.entries(value)) yield* lostNumbers(part, [...path, key]);
-  }
-  if (typeof value !== 'number' || (Number.isFinite(value) && !Object.is(value, -0))) return;
-  const tag = JSON.stringify({ $number: Object.is(value, -0) ? '-0' : String(value) });
-  yield {
-    path: ['cases', Number(path[0]), ...path.slice(1)],
-    message: `JSON does not keep this number: write ${tag}`,
-  };
-}
-
-/** What is wrong, with the case's name and the field. */
-function placed({ path, message }: Problem, source: unknown): string {
-  const [field, index, ...rest] = path;
-  if (field !== 'cases' || typeof index !== 'number') return [...path.map(String), message].join(': ');
-  const name = at(at(at(source, 'cases'), index), 'name');
-  const called = typeof name === 'string' ? `case ${JSON.stringify(name)}` : `case ${index + 1}`;
-  return `${called}: ${rest.length === 0 ? message : `${rest.map(String).join('.')}: ${message}`}`;
 }
 
 function at(value: unknown, key: PropertyKey): unknown {

@@ -8,9 +8,16 @@ import type { HostPool } from '../runners/pool.ts';
 import type { ObservedCase } from '../runners/protocol.ts';
 import { type JobEnd, supervise } from '../runners/supervise.ts';
 import type { Transformer } from '../runners/transformer.ts';
-import type { SuiteReader } from '../suites/authoring.ts';
 import { SuiteError } from '../suites/errors.ts';
-import { type GradeItem, type GraderJob, gradeSchema, listingSchema } from '../suites/grader/protocol.ts';
+import {
+  type GradeItem,
+  type GraderJob,
+  gradeSchema,
+  type Listing,
+  listingSchema,
+  predicateTextsSchema,
+} from '../suites/grader/protocol.ts';
+import type { PlacedCase, SuiteReader } from '../suites/read-suite.ts';
 import type { SealedCase, SuiteContents } from '../suites/suite.ts';
 import type { CaseResult } from './decide.ts';
 
@@ -26,6 +33,8 @@ const itemsPerGraderMin = 200;
 const batchCharsMax = 8 << 20;
 /** Expectations that hang or crash are worked around this often in one score. */
 const mishapsMax = 5;
+
+const acceptsAll = 'its predicate accepts whatever is returned';
 
 type Mishap = 'timed_out' | 'ended' | 'not_asked';
 /** What became of one item: its answer, or that it took too long, or that the grader's process ended at it. */
@@ -60,15 +69,32 @@ export class Grader implements SuiteReader {
     return results;
   }
 
-  async check(cases: SealedCase[]): Promise<string[]> {
-    const declared = cases.map(({ expect, input }) => ({ expect: JSON.stringify(expect), input }));
+  async check(cases: PlacedCase[], script: string | undefined): Promise<string[]> {
+    const declared = cases.map(({ testCase: { expect, input } }) => ({
+      expect: JSON.stringify(expect),
+      input,
+    }));
     const answers = await this.#ask(declared, (items) => ({ task: 'check', items }));
-    return answers.map((answer) =>
+    const problems = answers.map((answer) =>
       'text' in answer ? answer.text : 'it takes too long or too much to read',
     );
+    if (script === undefined) return problems;
+    const probed = cases.flatMap(({ position, testCase: { expect, input } }, index) =>
+      'predicate' in expect && problems[index] === '' ? [{ index, item: { position, input } }] : [],
+    );
+    const probes = await this.#askSeveral(
+      probed.map(({ item }) => item),
+      (items) => ({ task: 'probe', script, items }),
+    );
+    for (const [at, { index }] of probed.entries()) {
+      // One that hangs or crashes does not accept everything; a score tells its author what it does.
+      const answer = probes[at];
+      if (answer !== undefined && 'text' in answer && answer.text === 'all') problems[index] = acceptsAll;
+    }
+    return problems;
   }
 
-  async list(module: string): Promise<{ cases: unknown[]; limits: unknown; script: string }> {
+  async list(module: string): Promise<Listing & { script: string }> {
     const transformed = await this.#transformer.transform(module);
     if (!transformed.ok)
       throw new SuiteError('suite_invalid', `the module does not compile: ${transformed.detail}`);
@@ -83,7 +109,17 @@ export class Grader implements SuiteReader {
     }
     const listing = listingSchema.parse(JSON.parse(answer.text));
     if ('problem' in listing) throw new SuiteError('suite_invalid', listing.problem);
-    return { cases: listing.cases, limits: listing.limits, script };
+    return { ...listing, script };
+  }
+
+  async predicates(script: string): Promise<(string | null)[] | undefined> {
+    const [answer] = await this.#ask(
+      [script],
+      ([only = '']) => ({ task: 'predicates', script: only }),
+      listingBytesMax,
+    );
+    if (answer === undefined || !('text' in answer)) return undefined;
+    return predicateTextsSchema.parse(JSON.parse(answer.text));
   }
 
   /** Asks several graders at once, each about a part of the items. */

@@ -1,37 +1,21 @@
 /**
- * From what an author wrote to a sealed revision: the module is read in the grader, every case is checked there, the
- * contents are sealed to the service's recipient. And back again, for those who may see the contents.
+ * From what an author wrote to a sealed revision: what `readSuite` made of it is sealed to the service's recipient. And back
+ * again, for those who may see the contents.
  */
 import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
-import { limitsSchema } from '../runners/protocol.ts';
 import { caseDigest } from './case-digest.ts';
 import { SuiteError } from './errors.ts';
-import { type Fault, quoted, readBy } from './faults.ts';
-import { listedCaseSchema } from './grader/protocol.ts';
+import { type Finding, tellFinding } from './finding.ts';
 import type { Keys } from './keys.ts';
+import { readSuite, type SuiteReader } from './read-suite.ts';
 import { bindRevision, contentsDigest, notItsOwn, readBoundRevision } from './revision-text.ts';
 import { appendRevision, findCaseDigests, findSealed, findSuite, type RevisionName } from './revisions.ts';
 import { sealForStorage } from './seal-for-storage.ts';
 import type { SealedFile } from './sealed-file.ts';
 import type { Seals } from './sealing.ts';
-import {
-  type AuthoredSuite,
-  casesMax,
-  type OpenedRevision,
-  type SealedCase,
-  type SuiteContents,
-  suiteContentsSchema,
-} from './suite.ts';
-import { armTripwire, disarmTripwire, isTripwire } from './tripwire.ts';
-
-/** What authoring needs of the grader: somebody who reads modules and checks cases where that can do no harm. */
-export type SuiteReader = {
-  /** The cases that a module holds, in the form of authored JSON. Throws `suite_invalid`. */
-  list(module: string): Promise<{ cases: unknown[]; limits: unknown; script: string }>;
-  /** For each case what is wrong with it, or `''`. */
-  check(cases: SealedCase[]): Promise<string[]>;
-};
+import { type AuthoredSuite, type OpenedRevision, type SuiteContents, suiteContentsSchema } from './suite.ts';
+import { disarmTripwire, isTripwire } from './tripwire.ts';
 
 export type Authoring = { database: Database; seals: Seals; keys: Keys; reader: SuiteReader };
 
@@ -45,10 +29,8 @@ export async function makeRevision(
   source: AuthoredSuite,
   options: { activate: boolean; by: string; file?: SealedFile },
 ): Promise<RevisionName> {
-  const contents = await readSource(reader, keys, suite, source);
-  const problems = await reader.check(contents.cases);
-  const wrong = problems.findIndex((problem) => problem !== '');
-  if (wrong !== -1) throw invalid(`${calledBy(contents.cases[wrong]?.name, wrong)}: ${problems[wrong]}`);
+  const { contents, findings } = await readSuite(reader, keys.tripwire, suite, source);
+  if (contents === undefined) throw invalid(findings);
   // JSON.stringify writes lone surrogates as escapes, so that any text survives as UTF-8.
   const text = JSON.stringify(contents);
   const digest = contentsDigest(keys, text);
@@ -132,78 +114,9 @@ export async function describeRevision(database: Database, name: RevisionName): 
   return revision;
 }
 
-async function readSource(
-  reader: SuiteReader,
-  keys: Keys,
-  suite: string,
-  source: AuthoredSuite,
-): Promise<SuiteContents> {
-  const listed =
-    source.module === undefined
-      ? { cases: source.cases ?? [], limits: undefined, script: undefined }
-      : await reader.list(source.module);
-  if (listed.cases.length === 0) throw invalid('a suite has at least one case');
-  if (listed.cases.length > casesMax) throw invalid(`a suite has at most ${casesMax} cases`);
-  const limits = readBy(limitsSchema, limitsOf(listed.limits, source.limits));
-  if (!limits.ok) throw invalid(`the limits: ${told(limits.faults[0])}`);
-  const cases = listed.cases.map(readCase).map((testCase) => armTripwire(keys.tripwire, testCase));
-  if (cases.every(isTripwire)) throw invalid('a suite has at least one case besides its tripwires');
-  const names = new Set<string>();
-  for (const { name } of cases) {
-    if (names.has(name)) throw invalid(`two cases are called ${quoted(name)}: give each its own name`);
-    names.add(name);
-  }
-  const hasPredicates = cases.some(({ expect }) => 'predicate' in expect);
-  const script = hasPredicates ? listed.script : undefined;
-  return { suite, cases, limits: limits.value, ...(script === undefined ? {} : { script }) };
-}
-
-function readCase(authored: unknown, index: number): SealedCase {
-  const name: unknown =
-    typeof authored === 'object' && authored !== null ? Reflect.get(authored, 'name') : undefined;
-  const called = calledBy(typeof name === 'string' ? name : undefined, index);
-  const read = readBy(listedCaseSchema, authored);
-  if (!read.ok) throw invalid(`${called}: ${told(read.faults[0])}`);
-  const { expect, tags } = read.value;
-  const hasInput = typeof authored === 'object' && authored !== null && Object.hasOwn(authored, 'input');
-  try {
-    return {
-      name: read.value.name,
-      input: hasInput ? JSON.stringify(read.value.input, tagNumbers) : '{"$undefined":true}',
-      // Nothing in these two is a carried value that a tag could stand for, or needs one.
-      expect:
-        'schema' in expect || 'closeTo' in expect ? expect : JSON.parse(JSON.stringify(expect, tagNumbers)),
-      tags: tags ?? [],
-    };
-  } catch (cause) {
-    // The stack ended: JSON.parse takes any depth, and nothing else does.
-    if (cause instanceof RangeError) throw invalid(`${called}: it is nested too deep`);
-    throw cause;
-  }
-}
-
-/** JSON's text can say -0, and a number too large for a double; its writer cannot, and would make them 0 and null. */
-function tagNumbers(_key: string, value: unknown): unknown {
-  if (typeof value !== 'number' || (Number.isFinite(value) && !Object.is(value, -0))) return value;
-  return { $number: Object.is(value, -0) ? '-0' : `${value}` };
-}
-
-/** What a module says of limits, and what the request says over it. */
-function limitsOf(listed: unknown, given: object | undefined): unknown {
-  if (listed === undefined || (typeof listed === 'object' && listed !== null && !Array.isArray(listed))) {
-    return { ...listed, ...given };
-  }
-  return listed;
-}
-
-function told({ path, detail }: Fault): string {
-  return path.length === 0 ? `it ${detail}` : `${path.join('.')}: ${detail}`;
-}
-
-function calledBy(name: string | undefined, index: number): string {
-  return name === undefined ? `case ${index + 1}` : `case ${quoted(name)}`;
-}
-
-function invalid(message: string): SuiteError {
-  return new SuiteError('suite_invalid', message);
+/** The first thing that is wrong, and how many more there are. */
+function invalid([first, ...rest]: Finding[]): SuiteError {
+  const what = first === undefined ? 'it is not a suite' : tellFinding(first);
+  const more = rest.length === 0 ? '' : ` (and ${rest.length} more: \`holdback suite check\` tells all)`;
+  return new SuiteError('suite_invalid', `${what}${more}`);
 }

@@ -36,7 +36,8 @@ export const expectationKinds = [
 ] as const;
 export type ExpectationKind = (typeof expectationKinds)[number];
 
-const oneKind = `an expectation has exactly one of ${expectationKinds.join(', ')}`;
+/** What is said where an expectation has none of the kinds, or several. */
+export const oneKind = `an expectation has exactly one of ${expectationKinds.join(', ')}`;
 
 /** What a case requires of an observation, declared: exactly one of the kinds. */
 export const expectationSchema = z
@@ -44,9 +45,12 @@ export const expectationSchema = z
     equals: carriedSchema.optional().describe("As Vitest's toEqual."),
     strictEquals: carriedSchema.optional().describe("As Vitest's toStrictEqual."),
     matches: carriedSchema.optional().describe("A subset, as Vitest's toMatchObject."),
-    closeTo: z.strictObject({ value: carriedSchema, tolerance: z.number().nonnegative() }).optional(),
-    oneOf: z.array(carriedSchema).min(1).optional(),
-    throws: throwsSchema.optional(),
+    closeTo: z
+      .strictObject({ value: carriedSchema, tolerance: z.number().nonnegative() })
+      .optional()
+      .describe('A number within the tolerance.'),
+    oneOf: z.array(carriedSchema).min(1).optional().describe('One of these, each as with equals.'),
+    throws: throwsSchema.optional().describe('That it throws: true, or which error.'),
     schema: z
       .union([z.boolean(), z.record(z.string(), z.unknown())], {
         error: 'is a JSON Schema: an object, true or false',
@@ -60,7 +64,8 @@ export const expectationSchema = z
         'No answer is wanted. The service makes one up that only who has seen the sealed suite can give.',
       ),
   })
-  .refine((expectation) => Object.keys(expectation).length === 1, { error: oneKind });
+  .refine((expectation) => Object.keys(expectation).length === 1, { error: oneKind })
+  .meta({ minProperties: 1, maxProperties: 1 });
 export type Expectation = z.infer<typeof expectationSchema>;
 
 const caseNameSchema = z.string().min(1).max(500);
@@ -90,6 +95,7 @@ const limitOverridesSchema = z.strictObject({
 
 const sourceFields = {
   $schema: z.string().optional(),
+  name: slugSchema.optional().describe('What the suite is called. As another it is not pushed.'),
   cases: z.array(caseSchema).max(casesMax).optional(),
   module: z.string().min(1).optional().describe('The text of an ES module, JavaScript or TypeScript.'),
   limits: limitOverridesSchema.optional(),
@@ -123,6 +129,10 @@ export const suiteSourceSchema = z
   .refine(({ sealed, limits }) => sealed === undefined || limits === undefined, {
     error: 'the limits of a sealed suite are sealed with it',
     path: ['limits'],
+  })
+  .refine(({ sealed, name }) => sealed === undefined || name === undefined, {
+    error: 'the name of a sealed suite is sealed with it',
+    path: ['name'],
   });
 export type SuiteSource = z.infer<typeof suiteSourceSchema>;
 

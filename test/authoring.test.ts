@@ -250,7 +250,7 @@ describe('a suite as a module', () => {
     ['exports something else', 'export default 42', 'exports no cases'],
     ['imports something', `import fs from 'node:fs'; export default [${predicate}]`, 'cannot import node:fs'],
     ['has no cases', 'export default { cases: [] }', 'at least one case'],
-    ['has a case that is no object', 'export default [5]', 'case 1 is no object'],
+    ['has a case that is no object', 'export default [5]', 'case 1: the case must be an object'],
     ['has a hole for a case', 'export default [,]', 'case 1'],
     [
       'has a case without a name',
@@ -260,12 +260,12 @@ describe('a suite as a module', () => {
     [
       'has a case without an expectation',
       `export default [{ name: 'bare' }]`,
-      'case "bare" has no expectation',
+      'case "bare": expect: is missing',
     ],
     [
       'has a case with an unknown field',
       `export default [{ name: 'a', skip: 1, expect: () => true }]`,
-      'unknown field skip',
+      'case "a": skip: is not a known field',
     ],
     [
       'has two kinds of expectation',
@@ -280,12 +280,12 @@ describe('a suite as a module', () => {
     [
       'has a function in an input',
       `export default [{ name: 'a', input: { f() {} }, expect: () => true }]`,
-      'the input of case "a" cannot be carried',
+      'case "a": input: a function cannot be carried',
     ],
     [
       'has a promise in an expectation',
       `export default [{ name: 'a', expect: { equals: Promise.resolve(1) } }]`,
-      'cannot be carried: a promise',
+      'case "a": expect.equals: a promise cannot be carried',
     ],
     [
       'has a cycle in an input',
@@ -300,17 +300,17 @@ describe('a suite as a module', () => {
     [
       'has odd limits',
       `export default { cases: [${predicate}], limits: { caseMs: 'long' } }`,
-      'the limits: caseMs: must be a number',
+      'limits.caseMs: must be a number',
     ],
     [
       'has limits that are none',
       `export default { cases: [${predicate}], limits: 'none' }`,
-      'the limits: it must be an object',
+      'limits: must be an object',
     ],
     [
       'has unknown limits',
       `export default { cases: [${predicate}], limits: { ms: 1 } }`,
-      'the limits: ms: is not a known field',
+      'limits.ms: is not a known field',
     ],
     [
       'has more cases than a suite may have',
@@ -372,7 +372,7 @@ describe('a predicate', () => {
 
   test('is asked only about what was returned', async () => {
     const suite = await sealed({
-      module: `export default [{ name: 'always', input: 1, expect: () => true }]`,
+      module: `export default [{ name: 'almost always', input: 1, expect: (output) => output !== undefined }]`,
     });
     expect(await score(suite, identity)).toMatchObject({ verdict: 'merge' });
     for (const source of [

@@ -43,12 +43,14 @@ const mayImport: Record<string, RegExp[]> = {
   ],
   cli: [
     // A suite is sealed where its author is, in the form that is opened here.
-    /^suites\/(?:identity-state|leaks|sealed-file|suite)\.ts$/,
+    /^suites\/(?:faults|finding|identity-state|leaks|sealed-file|suite|suite-check)\.ts$/,
+    // What an author's module imports from the package is bundled from here.
+    /^suites\/define-suite\.ts$/,
     /^gate\/(?:assurance|audit-chain|disclosed|gate)\.ts$/,
     /^runners\/protocol\.ts$/,
     /^server\/token\.ts$/,
   ],
-  examples: [],
+  examples: [/^suites\/define-suite\.ts$/],
 };
 
 /** The one file that constructs every part. */
@@ -126,22 +128,25 @@ describe('what is made from something else', () => {
 describe('the pages', () => {
   const scripts: Record<string, string> = JSON.parse(source('package.json')).scripts;
 
-  test.each(['README.md', 'ARCHITECTURE.md'])('%s names only scripts and files that exist', (page) => {
-    const text = source(page);
-    const commands = [...text.matchAll(/npm run (?:-s )?(\w[\w-]*)/g)].map(([, name = '']) => name);
-    expect(commands.filter((name) => scripts[name] === undefined)).toEqual([]);
-    const paths = [
-      ...text.matchAll(
-        /`((?:server|gate|suites|runners|migrations|cli|test|bench|examples|docs)\/[\w./-]*)`/g,
-      ),
-    ]
-      .map(([, path = '']) => path)
-      .filter(
-        (path) =>
-          !files.some((file) => file === path || file.startsWith(path.endsWith('/') ? path : `${path}/`)),
-      );
-    expect(paths).toEqual([]);
-  });
+  test.each(['README.md', 'ARCHITECTURE.md', 'docs/writing-cases.md'])(
+    '%s names only scripts and files that exist',
+    (page) => {
+      const text = source(page);
+      const commands = [...text.matchAll(/npm run (?:-s )?(\w[\w-]*)/g)].map(([, name = '']) => name);
+      expect(commands.filter((name) => scripts[name] === undefined)).toEqual([]);
+      const paths = [
+        ...text.matchAll(
+          /`((?:server|gate|suites|runners|migrations|cli|test|bench|examples|docs)\/[\w./-]*)`/g,
+        ),
+      ]
+        .map(([, path = '']) => path)
+        .filter(
+          (path) =>
+            !files.some((file) => file === path || file.startsWith(path.endsWith('/') ? path : `${path}/`)),
+        );
+      expect(paths).toEqual([]);
+    },
+  );
 
   test("README shows the two commands, and CI runs the second's test command", () => {
     expect(source('README.md')).toContain('npm ci && npm run demo');

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 
@@ -75,10 +76,45 @@ it('holdback demo runs from an installed package, and every verdict is as it sho
   expect(report.verdicts.map(({ seen }) => seen.ci.verdict)).toEqual(['block', 'merge', 'block', 'merge']);
 }, 120_000);
 
+it('defineSuite is typed and bundles in an installed package, in every suite that names it', async () => {
+  const user = join(folder, 'user');
+  const suite = (equals: string) => `import { defineSuite } from 'holdback';
+    export default defineSuite<number, string>({
+      name: 'packed',
+      cases: [{ name: 'one', input: 1, expect: { equals: ${equals} } }, { name: 'two', input: 2, expect: (o) => o.at(0) === '2' }],
+    });`;
+  await writeFile(join(user, 'right.suite.ts'), suite("'1'"));
+  await writeFile(join(user, 'wrong.suite.ts'), suite('1'));
+  const tsc = join(project, 'node_modules/.bin/tsc');
+  const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'esnext', '--types', ''];
+  const typed = (name: string) =>
+    run(tsc, [...flags, name], { cwd: user }).then(
+      () => '',
+      (error: unknown) => `${Reflect.get(Object(error), 'stdout')}`,
+    );
+  expect(await typed('right.suite.ts')).toBe('');
+  expect(await typed('wrong.suite.ts')).toContain("Type 'number' is not assignable to type 'string'");
+  // As any bundler finds it, and as the command does.
+  const { outputFiles } = await build({
+    entryPoints: [join(user, 'right.suite.ts')],
+    bundle: true,
+    format: 'esm',
+    write: false,
+  });
+  expect(outputFiles[0]?.text).toContain('return suite');
+  const { stdout } = await holdback('suite', 'check', '--offline', 'right.suite.ts');
+  expect(stdout).toBe('right.suite.ts: a module that bundles\n');
+}, 60_000);
+
 it('the package holds no tests', async () => {
   const files = await readdir(join(folder, 'user/node_modules/holdback'), { recursive: true });
   expect(files).toEqual(
-    expect.arrayContaining(['dist/cli/bin.js', 'dist/migrations/sql/meta/_journal.json']),
+    expect.arrayContaining([
+      'dist/cli/bin.js',
+      'dist/migrations/sql/meta/_journal.json',
+      'suites/suite.schema.json',
+      'docs/values.md',
+    ]),
   );
   expect(files.filter((name) => !name.startsWith('node_modules') && /\.test\./.test(name))).toEqual([]);
 });

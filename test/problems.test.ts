@@ -20,6 +20,7 @@ const rolesOf: Record<string, Role[] | 'anybody'> = {
   'GET /gates/{gate}': ['author', 'lead'],
   'GET /gates/{gate}/exposure': ['author', 'lead'],
   'POST /suites/{suite}/revisions': ['ci', 'author'],
+  'POST /suites/{suite}/check': ['author'],
   'POST /suites/{suite}/revisions/{revision}/activate': ['author'],
   'GET /suites': ['author', 'lead'],
   'GET /suites/{suite}': ['author', 'lead'],

@@ -1,53 +1,20 @@
 /**
- * `holdback suite …`: what QA does. A suite is checked as far as a file can be, pushed to be sealed or sealed right here, and
- * activated.
+ * `holdback suite …`: what QA does. A suite is sealed right here, activated and listed; checking and pushing have files of their
+ * own.
  */
 import { realpath, rename, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { receivedRevisionSchema, revisionSchema, slugSchema, suiteSchema } from '../../suites/suite.ts';
+import { revisionSchema, slugSchema, suiteSchema } from '../../suites/suite.ts';
 import type { Arguments } from '../arguments.ts';
 import { type Client, connect, connectOpenly } from '../client.ts';
 import type { Command } from '../command.ts';
 import { usageError } from '../errors.ts';
-import { withProgress } from '../progress.ts';
 import { readSuiteSource, type SuiteSourceFile } from '../suite-source.ts';
 
 const name = { name: 'NAME', about: 'The suite.' };
-const file = { name: 'FILE', about: 'A .json file, or a module in .ts, .js or .mjs.' };
-const answerSchema = revisionSchema.loose();
-/** Who pushes a sealed suite may be answered less than its author. */
-const pushedSchema = z.union([answerSchema, receivedRevisionSchema.loose()]);
-
-export const suiteCheckCommand: Command = {
-  words: 'suite check',
-  about: 'Check the form of a suite without a service: JSON by its schema, a module by bundling it.',
-  positionals: [file],
-  flags: {},
-  async run(given) {
-    const path = given.requiredPositional(0);
-    const source = await readSuiteSource(path);
-    const caseCount = source.form === 'cases' ? source.caseCount : null;
-    return { kind: 'suite_checked', file: path, form: source.form, caseCount };
-  },
-};
-
-export const suitePushCommand: Command = {
-  words: 'suite push',
-  about: 'Have a suite sealed as the next revision of its name.',
-  positionals: [name, { ...file, about: `${file.about} Or what \`holdback suite seal\` wrote.` }],
-  flags: { activate: { about: 'Make it the active revision in the same step.' } },
-  notes: [
-    'A module is bundled with what it imports.',
-    'A token of the role ci may push what is sealed already, as a draft.',
-  ],
-  async run(given) {
-    const suite = readSuite(given);
-    const source = await readSuiteSource(given.requiredPositional(1));
-    const pushing = push(connect(), suite, source, given.has('activate'), pushedSchema);
-    return { kind: 'revision', revision: await withProgress(`sealing suite ${suite}`, pushing) };
-  },
-};
+const file = { name: 'FILE', about: 'A .json or .yaml file, or a module in .ts, .js or .mjs.' };
+export const revisionAnswerSchema = revisionSchema.loose();
 
 export const suiteSealCommand: Command = {
   words: 'suite seal',
@@ -64,22 +31,24 @@ export const suiteSealCommand: Command = {
   ],
   async run(given) {
     const path = given.requiredPositional(0);
-    const suite = slugSchema.safeParse(given.required('suite'));
-    if (!suite.success) throw given.wrong(`--suite: ${suite.error.issues[0]?.message}`);
+    const suite = readSuiteName(given, '--suite', given.required('suite'));
     const output = given.text('output');
     if (output !== undefined && (await isSameFile(path, output))) {
       throw given.wrong('--output is FILE itself, which would be lost');
     }
     const source = await readSuiteSource(path);
     if (source.form === 'sealed') throw usageError(`${path} is sealed already: push it as it is`);
+    if (source.form === 'cases' && source.name !== undefined && source.name !== suite) {
+      throw usageError(`${path} calls itself ${source.name}: seal it as that, or change its name`);
+    }
     // Loaded here, because every other command would wait for it too.
     const { sealFile } = await import('../../suites/sealed-file.ts');
     const recipient = given.text('recipient') ?? (await askRecipient());
-    const sealed = await sealFile(suite.data, source.text, recipient).catch((cause: unknown) => {
+    const sealed = await sealFile(suite, source.text, recipient).catch((cause: unknown) => {
       throw usageError(`${recipient} is not an age recipient (age1…)`, { cause });
     });
     if (output !== undefined) await writeOutput(output, sealed);
-    return { kind: 'sealed', suite: suite.data, recipient, sealed, output };
+    return { kind: 'sealed', suite, recipient, sealed, output };
   },
 };
 
@@ -89,11 +58,14 @@ export const suiteActivateCommand: Command = {
   positionals: [name, { name: 'REVISION', about: 'Its number.' }],
   flags: {},
   async run(given) {
-    const suite = readSuite(given);
+    const suite = readSuiteName(given, 'NAME', given.requiredPositional(0));
     const revision = given.requiredPositional(1);
     if (!/^[1-9]\d{0,8}$/.test(revision)) throw given.wrong(`REVISION is a number from 1, not ${revision}`);
     const path = ['suites', suite, 'revisions', revision, 'activate'];
-    return { kind: 'revision', revision: await connect().ask({ method: 'POST', path }, answerSchema) };
+    return {
+      kind: 'revision',
+      revision: await connect().ask({ method: 'POST', path }, revisionAnswerSchema),
+    };
   },
 };
 
@@ -110,10 +82,11 @@ export const suiteListCommand: Command = {
 
 /** Has a suite sealed. Throws CommandError. */
 export function pushSuite(client: Client, suite: string, source: SuiteSourceFile, activate: boolean) {
-  return push(client, suite, source, activate, answerSchema);
+  return push(client, suite, source, activate, revisionAnswerSchema);
 }
 
-function push<Answer>(
+/** Has a suite sealed, and answers by the schema. Throws CommandError. */
+export function push<Answer>(
   client: Client,
   suite: string,
   { text }: SuiteSourceFile,
@@ -156,8 +129,9 @@ async function writeOutput(path: string, text: string): Promise<void> {
   }
 }
 
-function readSuite(given: Arguments): string {
-  const suite = slugSchema.safeParse(given.requiredPositional(0));
+/** A name of a suite as it was given. Throws a usage error. */
+export function readSuiteName(given: Arguments, what: string, text: string): string {
+  const suite = slugSchema.safeParse(text);
   if (suite.success) return suite.data;
-  throw given.wrong(`NAME: ${suite.error.issues[0]?.message}`);
+  throw given.wrong(`${what}: ${suite.error.issues[0]?.message}`);
 }

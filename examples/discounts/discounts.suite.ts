@@ -4,6 +4,7 @@
  * name), and that the module stands alone: it is sent to the service as one text and evaluated in an
  * isolate.
  */
+import { defineSuite } from '../../suites/define-suite.ts';
 import type { Campaign, Item, Order, Receipt } from './types.ts';
 
 const NOON = '2026-04-15T12:00:00Z';
@@ -54,7 +55,8 @@ function rejection(code: string, reason: Receipt['rejected'][number]['reason']) 
 }
 
 /** What holds for every receipt, whatever its codes. */
-function isSound(receipt: Receipt, input: Order): boolean {
+function isSound(receipt: Receipt | number, input: Order): receipt is Receipt {
+  if (typeof receipt === 'number') return false;
   const { subtotalCents, shippingCents, discountCents, totalCents, applied, rejected } = receipt;
   const amounts = [subtotalCents, shippingCents, discountCents, totalCents];
   const sum = applied.reduce((cents, entry) => cents + entry.discountCents, 0);
@@ -113,7 +115,8 @@ const receiptSchema = {
   },
 };
 
-export default {
+export default defineSuite<Order, Receipt | number>({
+  name: 'discounts',
   cases: [
     {
       name: 'rule 8: an exact half of a cent is rounded up',
@@ -568,14 +571,14 @@ export default {
     {
       name: 'a receipt of a code that names an inherited property is sound',
       input: order({ codes: ['__proto__', 'valueOf', 'ten'], campaigns: [tenPercent], shippingCents: 490 }),
-      expect: (receipt: Receipt, input: Order) => isSound(receipt, input) && receipt.totalCents === 1390,
+      expect: (receipt, input) => isSound(receipt, input) && receipt.totalCents === 1390,
       tags: ['invariant', 'prototype'],
     },
     {
       name: 'the order of two codes that do not compete changes no amount',
       input: order({ codes: ['post', 'five'], campaigns: [fiveOff, freeShipping], shippingCents: 490 }),
-      expect: (receipt: Receipt) => receipt.totalCents === 500 && receipt.applied.length === 2,
+      expect: (receipt, input) => isSound(receipt, input) && receipt.totalCents === 500,
       tags: ['invariant', 'shipping'],
     },
   ],
-};
+});

@@ -2,8 +2,10 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { type Authoring, describeRevision, makeRevision, openForAuthor } from '../../suites/authoring.ts';
+import { checkSuite } from '../../suites/check-suite.ts';
 import { type Pushed, pushSealed, pushSealedBlindly } from '../../suites/push-sealed.ts';
 import { activateRevision, findSuite, listSuites } from '../../suites/revisions.ts';
+import suiteFileSchema from '../../suites/suite.schema.json' with { type: 'json' };
 import {
   openedRevisionSchema,
   receivedRevisionSchema,
@@ -14,6 +16,7 @@ import {
   suiteSourceSchema,
   suiteValuesMax,
 } from '../../suites/suite.ts';
+import { suiteCheckSchema } from '../../suites/suite-check.ts';
 import { readerOf, requireSuite } from '../access.ts';
 import { RequestError } from '../problems.ts';
 import { withProblems } from '../responses.ts';
@@ -60,6 +63,35 @@ export const suiteRoutes: FastifyPluginAsyncZod<{ authoring: Authoring }> = asyn
       reply.header('location', `/suites/${suite}/revisions/${pushed.name.revision}`);
       const described = await describeRevision(database, pushed.name);
       return isAuthor ? revisionSchema.parse(described) : receivedRevisionSchema.strip().parse(described);
+    },
+  );
+
+  // What editors complete a suite's file by: it is in the package as well, and tells nothing of any suite.
+  app.get('/schemas/suite.json', { schema: { hide: true } }, async (_request, reply) =>
+    reply.type('application/schema+json').send(JSON.stringify(suiteFileSchema)),
+  );
+
+  app.post(
+    '/suites/:suite/check',
+    {
+      bodyLimit: suiteBytesMax,
+      config: { roles: ['author'], jsonValuesMax: suiteValuesMax },
+      schema: {
+        tags: ['suites'],
+        summary: 'Check a suite as a push would, and say what the push would change; nothing is stored',
+        description:
+          'Everything that is wrong is answered at once. With `changes` its cases are compared with those of the active revision, which is recorded as a reading of it.',
+        params: suiteParams,
+        querystring: z.strictObject({ changes: z.enum(['true', 'false']).default('true') }),
+        body: suiteSourceSchema,
+        response: withProblems({ 200: suiteCheckSchema }),
+      },
+    },
+    async (request) => {
+      const reader = readerOf(request);
+      requireSuite(reader, request.params.suite);
+      const options = { compare: request.query.changes === 'true', by: reader.tokenId };
+      return checkSuite(authoring, request.params.suite, request.body, options);
     },
   );
 

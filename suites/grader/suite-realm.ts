@@ -27,83 +27,104 @@ function refuseRequire(id: unknown): never {
   throw new Error(`a suite is one self-contained module and cannot import ${id}`);
 }
 
-/** The module's cases as JSON: `{cases: […], limits}` in the form of authored JSON, or `{problem}`. */
+/** The module's cases in the form of authored JSON, as JSON: a `Listing`, or `{problem}`. */
 export function listCases(): string {
   try {
     const suite = findSuite();
-    return JSON.stringify({
-      cases: suite.cases.map((testCase, index) => listCase(testCase, index)),
-      limits: suite.limits,
-    });
+    const problems: Problem[] = suite.unknown.map((key) => ({
+      position: null,
+      path: [key],
+      detail: 'is not a known field',
+    }));
+    const cases = suite.cases.map((testCase, position) => listCase(testCase, position, problems));
+    return JSON.stringify({ cases, limits: suite.limits, name: suite.name, problems });
   } catch (error) {
     return JSON.stringify({ problem: error instanceof Error ? error.message : `${error}` });
   }
 }
 
-type FoundSuite = { cases: unknown[]; limits: unknown };
+type Problem = { position: number | null; path: string[]; detail: string };
+
+type FoundSuite = { cases: unknown[]; limits: unknown; name: unknown; unknown: string[] };
+
+const suiteKeys = ['$schema', 'name', 'cases', 'limits'];
 
 /** The default export, or named exports, in the shapes that an author may reasonably write. */
 function findSuite(): FoundSuite {
   const candidates = [memberOf(exported, 'default'), memberOf(exported, 'suite'), exported];
   for (const candidate of candidates) {
     const cases = Array.isArray(candidate) ? candidate : memberOf(candidate, 'cases');
-    if (Array.isArray(cases)) return { cases, limits: memberOf(candidate, 'limits') };
+    if (!Array.isArray(cases)) continue;
+    const [limits, name] = [memberOf(candidate, 'limits'), memberOf(candidate, 'name')];
+    // The module itself may export what it likes besides.
+    const isSuite = candidate !== exported && candidate !== cases;
+    const unknown = isSuite ? Object.keys(Object(candidate)).filter((key) => !suiteKeys.includes(key)) : [];
+    return { cases, limits, name, unknown };
   }
   throw new Error('the module exports no cases: write `export default { cases: [ … ] }`');
 }
 
 const caseKeys = ['name', 'input', 'expect', 'tags'];
 
-function listCase(testCase: unknown, index: number): object {
-  const name = memberOf(testCase, 'name');
-  const called = typeof name === 'string' ? `case ${JSON.stringify(name)}` : `case ${index + 1}`;
-  if (typeof testCase !== 'object' || testCase === null) throw new Error(`${called} is no object`);
-  const unknown = Object.keys(testCase).find((key) => !caseKeys.includes(key));
-  if (unknown !== undefined) {
-    throw new Error(`${called} has an unknown field ${unknown}: a case has ${caseKeys.join(', ')}`);
-  }
+function listCase(testCase: unknown, position: number, problems: Problem[]): unknown {
+  if (typeof testCase !== 'object' || testCase === null) return typeof testCase;
+  const attempt = (path: string[], list: () => unknown): unknown => {
+    try {
+      return list();
+    } catch (error) {
+      problems.push({ position, path, detail: error instanceof Error ? error.message : `${error}` });
+      return undefined;
+    }
+  };
+  const unknown = Object.keys(testCase).filter((key) => !caseKeys.includes(key));
   return {
-    name,
-    input: carried(memberOf(testCase, 'input'), `the input of ${called}`),
-    expect: listExpectation(memberOf(testCase, 'expect'), called),
+    name: memberOf(testCase, 'name'),
+    input: attempt(['input'], () => carried(memberOf(testCase, 'input'))),
+    expect: listExpectation(memberOf(testCase, 'expect'), attempt),
     tags: memberOf(testCase, 'tags'),
+    ...Object.fromEntries(unknown.map((key) => [key, null])),
   };
 }
 
-function listExpectation(expect: unknown, called: string): unknown {
+function listExpectation(
+  expect: unknown,
+  attempt: (path: string[], list: () => unknown) => unknown,
+): unknown {
   if (typeof expect === 'function') return { predicate: true };
-  if (typeof expect !== 'object' || expect === null) {
-    throw new Error(`${called} has no expectation: expect is a function or an object such as {equals: …}`);
-  }
-  return Object.fromEntries(
-    Object.entries(expect).map(([kind, wanted]) => [kind, listWanted(kind, wanted, called)]),
-  );
+  if (typeof expect !== 'object' || expect === null) return expect;
+  const entries = Object.entries(expect).map(([kind, wanted]): [string, unknown] => [
+    kind,
+    attempt(['expect', kind], () => listWanted(kind, wanted)),
+  ]);
+  return Object.fromEntries(entries);
 }
 
-function listWanted(kind: string, wanted: unknown, called: string): unknown {
-  const where = `${kind} of ${called}`;
+function listWanted(kind: string, wanted: unknown): unknown {
   if (kind === 'schema') return wanted;
-  if (kind === 'oneOf' && Array.isArray(wanted)) return wanted.map((choice) => carried(choice, where));
+  if (kind === 'oneOf' && Array.isArray(wanted)) return wanted.map((choice) => carried(choice));
   if (kind === 'closeTo') {
-    return { tolerance: memberOf(wanted, 'tolerance'), value: carried(memberOf(wanted, 'value'), where) };
+    return { tolerance: memberOf(wanted, 'tolerance'), value: carried(memberOf(wanted, 'value')) };
   }
-  if (kind !== 'throws') return carried(wanted, where);
+  if (kind !== 'throws') return carried(wanted);
   const message = memberOf(wanted, 'message');
   if (typeof wanted !== 'object' || wanted === null) return wanted;
-  return { ...wanted, ...(message instanceof RegExp ? { message: sourceOf(message, where) } : {}) };
+  return { ...wanted, ...(message instanceof RegExp ? { message: sourceOf(message) } : {}) };
 }
 
 /** A pattern as the source of a regular expression. Flags that change what it matches become part of it. */
-function sourceOf(pattern: RegExp, where: string): string {
-  if (!/^[dgims]*$/.test(pattern.flags)) throw new Error(`${where}: a pattern may have the flags i, m and s`);
+function sourceOf(pattern: RegExp): string {
+  if (!/^[dgims]*$/.test(pattern.flags)) throw new Error('a pattern may have the flags i, m and s');
   const flags = pattern.flags.replace(/[dg]/g, '');
   return flags === '' ? pattern.source : `(?${flags}:${pattern.source})`;
 }
 
-/** The carried form of a value, as JSON data. Throws an Error that says where it stands and why it cannot be carried. */
-function carried(value: unknown, where: string): unknown {
+/** The carried form of a value, as JSON data. Throws an Error that says why it cannot be carried. */
+function carried(value: unknown): unknown {
   const encoded = encode(value, valueCharsMax);
-  if (!encoded.ok) throw new Error(`${where} cannot be carried: ${encoded.reason}`);
+  if (!encoded.ok) {
+    const { reason } = encoded;
+    throw new Error(reason.includes('cannot be carried') ? reason : `cannot be carried: ${reason}`);
+  }
   return JSON.parse(encoded.text);
 }
 
@@ -133,4 +154,37 @@ function gradePredicate(index: number, output: string, input: string): Grade {
     const what = error instanceof Error ? `${error.name}: ${error.message}` : 'something that is no error';
     return { passed: false, message: `its predicate threw ${what.slice(0, 500)}` };
   }
+}
+
+/** The texts of the predicates as JSON, null where a case has none. */
+export function predicateTexts(): string {
+  const texts = findSuite().cases.map((testCase) => {
+    const predicate = memberOf(testCase, 'expect');
+    return typeof predicate === 'function' ? apply(toText, predicate, []) : null;
+  });
+  return JSON.stringify(texts);
+}
+
+const toText = Function.prototype.toString;
+
+/** Outputs that cannot all be right, as carried JSON; the input itself is one more. */
+const probes = [
+  '{"$undefined":true}',
+  'null',
+  'true',
+  'false',
+  '{"$number":"NaN"}',
+  '-1',
+  '0.1234567',
+  '""',
+  '"an output that no case expects: 5f1c9a"',
+  '[]',
+  '[[],{}]',
+  '{}',
+  '{"an output that no case expects":[5]}',
+];
+
+/** `all` if the predicate of a case answers `true` to every probe, and so to whatever is returned; `some` otherwise. */
+export function probePredicate(index: number, input: string): 'all' | 'some' {
+  return [...probes, input].every((output) => gradePredicate(index, output, input).passed) ? 'all' : 'some';
 }

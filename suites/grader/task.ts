@@ -4,7 +4,7 @@
  */
 import ivm from 'isolated-vm';
 import type { Outbox } from '../../runners/host/outbox.ts';
-import type { GradeItem, GraderJob } from './protocol.ts';
+import type { GradeItem, GraderJob, ProbeItem } from './protocol.ts';
 
 /** The scripts of both kinds of realm as JavaScript expressions, put in when hosts are bundled. */
 declare const EXPECTATION_REALM: string;
@@ -43,6 +43,8 @@ export function run(job: GraderJob, outbox: Outbox): void {
   outbox.put('loading');
   outbox.send();
   if (job.task === 'list') outbox.put(`0 0 ${listModule(job.script)}`);
+  else if (job.task === 'predicates') outbox.put(`0 0 ${predicateTexts(job.script)}`);
+  else if (job.task === 'probe') probeAll(job.script, job.items, outbox);
   else if (job.task === 'grade') gradeAll(job.script, job.items, outbox);
   else {
     for (const [index, { expect, input }] of job.items.entries()) {
@@ -60,6 +62,24 @@ function gradeAll(script: string | null, items: GradeItem[], outbox: Outbox): vo
     const grade =
       item.expect === null ? askPredicate(suite, item) : callOwn('gradeText', item.expect, item.observation);
     outbox.put(`${index} 0 ${grade}`);
+  }
+  if (suite?.isolate.isDisposed === false) suite.isolate.dispose();
+}
+
+/** Whatever goes wrong with a predicate here, it did not accept everything. */
+function probeAll(script: string, items: ProbeItem[], outbox: Outbox): void {
+  let suite: SuiteScript | undefined;
+  for (const [index, { position, input }] of items.entries()) {
+    let answer = 'some';
+    try {
+      if (suite?.isolate.isDisposed !== false) suite = compileSuite(script);
+      const context = openSuite(suite);
+      answer = textOf(context.evalSync(`${entry}.probePredicate(${position}, ${JSON.stringify(input)})`));
+      context.release();
+    } catch {
+      answer = 'some';
+    }
+    outbox.put(`${index} 0 ${answer}`);
   }
   if (suite?.isolate.isDisposed === false) suite.isolate.dispose();
 }
@@ -98,6 +118,17 @@ function listModule(script: string): string {
     return JSON.stringify({
       problem: `the module did not load: ${error instanceof Error ? error.message : ''}`,
     });
+  }
+}
+
+function predicateTexts(script: string): string {
+  try {
+    const suite = compileSuite(script);
+    const texts = textOf(openSuite(suite).evalSync(`${entry}.predicateTexts()`));
+    suite.isolate.dispose();
+    return texts;
+  } catch {
+    return '[]';
   }
 }
 

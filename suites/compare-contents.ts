@@ -1,0 +1,40 @@
+/** What changes from one revision's contents to another's, case by case, as their names. Pure. */
+import { isDeepStrictEqual } from 'node:util';
+import { caseDigest } from './case-digest.ts';
+import type { SealedCase, SuiteContents } from './suite.ts';
+import type { Changes } from './suite-check.ts';
+
+/** Contents, and the texts of their predicates by position, where these could be had. */
+export type Comparable = { contents: SuiteContents; predicates: (string | null)[] | undefined };
+
+/** Cases are matched by name; `key` is that of the case digests. */
+export function compareContents(key: Uint8Array, before: Comparable, after: Comparable): Changes {
+  const earlier = new Map(before.contents.cases.map((testCase, at) => [testCase.name, { testCase, at }]));
+  const names = new Set(after.contents.cases.map(({ name }) => name));
+  const sameModule = before.contents.script === after.contents.script;
+  const changes: Changes = {
+    added: [],
+    removed: [...earlier.keys()].filter((name) => !names.has(name)),
+    changed: [],
+    unchanged: 0,
+    readAsBefore: 0,
+    limits: !isDeepStrictEqual(before.contents.limits, after.contents.limits),
+  };
+  for (const [at, testCase] of after.contents.cases.entries()) {
+    const known = earlier.get(testCase.name);
+    if (known === undefined) changes.added.push(testCase.name);
+    else if (!isSame(key, known.testCase, testCase)) changes.changed.push(testCase.name);
+    else if (!('predicate' in testCase.expect) || sameModule) changes.unchanged++;
+    else if (readsAlike(before.predicates?.[known.at], after.predicates?.[at])) changes.readAsBefore++;
+    else changes.changed.push(testCase.name);
+  }
+  return changes;
+}
+
+function isSame(key: Uint8Array, before: SealedCase, after: SealedCase): boolean {
+  return caseDigest(key, before) === caseDigest(key, after) && isDeepStrictEqual(before.tags, after.tags);
+}
+
+function readsAlike(before: string | null | undefined, after: string | null | undefined): boolean {
+  return typeof before === 'string' && before === after;
+}

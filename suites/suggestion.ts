@@ -1,0 +1,100 @@
+/** What an author probably meant: the known word next to the one that was written, and how to mend what is often forgotten. */
+import { limitsSchema } from '../runners/protocol.ts';
+import { caseSchema, expectationKinds, oneKind } from './suite.ts';
+
+/** So many letters may be wrong, missing, too many or swapped. */
+const mistakesMax = 2;
+
+const suiteKeys = ['name', 'cases', 'limits'];
+const caseKeys = Object.keys(caseSchema.shape);
+const limitKeys = Object.keys(limitsSchema.shape);
+
+/** Words of other tools, and of everyday, for what is called otherwise here. */
+const synonyms: Record<string, string | undefined> = {
+  toEqual: 'equals',
+  deepEqual: 'equals',
+  is: 'equals',
+  toBe: 'strictEquals',
+  toStrictEqual: 'strictEquals',
+  toMatchObject: 'matches',
+  contains: 'matches',
+  toBeCloseTo: 'closeTo',
+  toThrow: 'throws',
+  error: 'throws',
+  jsonSchema: 'schema',
+  args: 'input',
+  given: 'input',
+  output: 'expect',
+  title: 'name',
+  description: 'name',
+  labels: 'tags',
+  tests: 'cases',
+};
+
+/** What to do about a fault at a path of a suite, if that can be told. */
+export function suggestionFor(path: PropertyKey[], detail: string): string | undefined {
+  const key = String(path.at(-1) ?? '');
+  if (detail === 'is not a known field') return meantBy(key, keysAt(path.slice(0, -1)));
+  if (detail === 'is missing' && key === 'name') return 'give the case a name of its own';
+  if (key === 'expect' && detail === 'is missing') return 'say what is required, as expect: { equals: … }';
+  if (detail === oneKind) return 'write one, as expect: { equals: … }';
+  if (detail.startsWith('a revision has either cases')) return 'write cases: [ … ]';
+  if (detail === 'a suite has at least one case') return 'write cases: [{ name: …, input: …, expect: … }]';
+  if (detail.startsWith('its predicate accepts whatever'))
+    return 'let it answer false to what is wrong, such as undefined';
+  return undefined;
+}
+
+function keysAt(path: PropertyKey[]): readonly string[] {
+  if (path.length === 0) return suiteKeys;
+  if (path[0] === 'limits') return limitKeys;
+  const [, , field, kind] = path;
+  if (field === undefined) return caseKeys;
+  if (field !== 'expect') return [];
+  if (kind === undefined) return expectationKinds;
+  if (kind === 'closeTo') return ['value', 'tolerance'];
+  return kind === 'throws' ? ['name', 'message'] : [];
+}
+
+function meantBy(key: string, known: readonly string[]): string | undefined {
+  const meant = nearest(key, known);
+  if (meant !== undefined) return `did you mean ${meant}?`;
+  return known.length === 0 ? undefined : `known are ${known.join(', ')}`;
+}
+
+/** The known word that was probably meant, if one is near enough. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  const synonym = Object.hasOwn(synonyms, word) ? synonyms[word] : undefined;
+  if (synonym !== undefined && known.includes(synonym)) return synonym;
+  // Of a word of three letters, two wrong ones leave nothing.
+  const most = Math.min(mistakesMax, Math.floor(word.length / 2));
+  const distances = known.map((each) => ({ each, distance: distanceOf(word, each) }));
+  const [best] = distances
+    .filter(({ distance }) => distance <= most)
+    .toSorted((a, b) => a.distance - b.distance);
+  return best?.each;
+}
+
+/** The optimal string alignment distance: letters put in, taken out, replaced, or swapped with their neighbour. */
+function distanceOf(one: string, other: string): number {
+  // What is much longer is no misspelling, and need not be measured.
+  if (Math.abs(one.length - other.length) > mistakesMax) return Number.POSITIVE_INFINITY;
+  const rows: number[][] = [Array.from({ length: other.length + 1 }, (_, column) => column)];
+  const at = (row: number, column: number) => rows[row]?.[column] ?? Number.POSITIVE_INFINITY;
+  for (let row = 1; row <= one.length; row++) {
+    rows.push([row]);
+    for (let column = 1; column <= other.length; column++) {
+      const same = one[row - 1] === other[column - 1] ? 0 : 1;
+      const swapped = one[row - 1] === other[column - 2] && one[row - 2] === other[column - 1];
+      rows[row]?.push(
+        Math.min(
+          at(row - 1, column) + 1,
+          at(row, column - 1) + 1,
+          at(row - 1, column - 1) + same,
+          swapped ? at(row - 2, column - 2) + 1 : Number.POSITIVE_INFINITY,
+        ),
+      );
+    }
+  }
+  return at(one.length, other.length);
+}
