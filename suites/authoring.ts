@@ -14,7 +14,13 @@ import { appendRevision, findCaseDigests, findSealed, findSuite, type RevisionNa
 import { sealForStorage } from './seal-for-storage.ts';
 import type { SealedFile } from './sealed-file.ts';
 import type { Seals } from './sealing.ts';
-import { type AuthoredSuite, type OpenedRevision, type SuiteContents, suiteContentsSchema } from './suite.ts';
+import {
+  type AuthoredSuite,
+  type OpenedRevision,
+  type SealedCase,
+  type SuiteContents,
+  suiteContentsSchema,
+} from './suite.ts';
 import { disarmTripwire, isTripwire } from './tripwire.ts';
 
 export type Authoring = { database: Database; seals: Seals; keys: Keys; reader: SuiteReader };
