@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { storeCandidate } from '../gate/candidates.ts';
 import { isKnown, knownFrom } from '../gate/disclosure.ts';
-import { appendScore, findScore, findScore, type ScoreRecord } from '../gate/history.ts';
+import { appendScore, findScore, type ScoreRecord } from '../gate/history.ts';
 import { decidedWith, publishedAt, slotOf } from '../gate/publication.ts';
 import { askVerdict } from '../gate/verdict.ts';
 import { verdicts } from '../migrations/tables.ts';
