@@ -5,17 +5,22 @@
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openDatabase } from '../migrations/open-database.ts';
+import { reachablePostgres } from './reachable-postgres.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 export default async function setup(): Promise<() => Promise<void>> {
-  const dataDir = await temporaryFolder();
+  const [dataDir, programs] = await Promise.all([temporaryFolder(), temporaryFolder()]);
   const database = await openDatabase({ dataDir });
   await database.close();
   process.env.HOLDBACK_TEST_TEMPLATE = join(dataDir, 'database');
   // For the commands and services that tests start: most of a short process's time goes into reading its code.
   process.env.NODE_COMPILE_CACHE = join(dataDir, 'compiled');
-  // A process that is just ending may still write what it has compiled.
-  return () => rm(dataDir, { recursive: true, force: true, maxRetries: 20 });
+  process.env.HOLDBACK_TEST_POSTGRES = await reachablePostgres(programs);
+  return async () => {
+    // A process that is just ending may still write what it has compiled.
+    await rm(dataDir, { recursive: true, force: true, maxRetries: 20 });
+    await rm(programs, { recursive: true, force: true });
+  };
 }
 
 /** Puts a copy of it into a data directory. */

