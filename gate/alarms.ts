@@ -2,12 +2,8 @@
 import { and, desc, eq, inArray } from 'drizzle-orm';
 import type { Database } from '../migrations/open-database.ts';
 import { alarms, scores } from '../migrations/tables.ts';
-import type { RevisionName } from '../suites/revisions.ts';
-import { alarmSchema, type RaisedAlarm } from './disclosed.ts';
-import { changeSchema } from './gate.ts';
-
-/** What a candidate seems to know of a suite. */
-export type Alarm = RevisionName & { kind: 'tripwire' | 'fingerprints'; cases: number };
+import { type Alarm, alarmSchema, type RaisedAlarm } from './disclosed.ts';
+import { changeOf } from './history.ts';
 
 /** What was raised about a score. */
 export async function findAlarms(database: Database, score: string): Promise<Alarm[]> {
@@ -33,19 +29,14 @@ export async function listAlarms(
     )
     .orderBy(desc(alarms.sequence))
     .limit(limit);
-  return rows.map(({ alarms: alarm, scores: { id, gate, changeId, candidate, ...score } }) => {
-    const { commit, repository, author, agent, model } = score;
-    const named = Object.entries({ repository, author, agent, model }).filter(([, text]) => text !== null);
-    const change = changeSchema.parse({ id: changeId, commit, ...Object.fromEntries(named) });
-    return {
-      ...readAlarm(alarm),
-      score: id,
-      gate,
-      change,
-      candidate,
-      raisedAt: alarm.raisedAt.toISOString(),
-    };
-  });
+  return rows.map(({ alarms: alarm, scores: score }) => ({
+    ...readAlarm(alarm),
+    score: score.id,
+    gate: score.gate,
+    change: changeOf(score),
+    candidate: score.candidate,
+    raisedAt: alarm.raisedAt.toISOString(),
+  }));
 }
 
 function readAlarm({ suite, revision, kind, cases }: typeof alarms.$inferSelect): Alarm {

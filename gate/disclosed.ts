@@ -59,6 +59,7 @@ export const alarmSchema = z.strictObject({
   kind: z.enum(['tripwire', 'fingerprints']),
   cases: z.int().positive(),
 });
+export type Alarm = z.infer<typeof alarmSchema>;
 
 /** What was spent of a gate's budget: of each active revision, the bits of the case that was charged most, by whichever gate. */
 export const exposureSchema = z.strictObject({

@@ -14,6 +14,7 @@ import { type DisclosedScore, type FinishedScore, type Role, reasonSchema } from
 import { findExposures } from './exposure.ts';
 import { openFailures } from './failures.ts';
 import { countCases, isCurrent, type ScoreRecord } from './history.ts';
+import { isWithinLimits } from './limits.ts';
 import { findOverride } from './overrides.ts';
 import { findDisclosure } from './policies.ts';
 import { publishedAt } from './publication.ts';
@@ -50,16 +51,15 @@ export function isKnown(score: ScoreRecord, reader: Hearer, slotMs: number): boo
 }
 
 /** A verdict as everybody may know it: overridden where enough people have agreed, else as it was decided. */
-export async function decisionOf(
-  database: Database,
-  score: ScoreRecord,
-): Promise<Pick<FinishedScore, 'verdict' | 'canMerge' | 'reason'>> {
-  const { verdict } = score;
+export function decisionOf(
+  { verdict }: ScoreRecord,
+  override: Awaited<ReturnType<typeof findOverride>>,
+): Pick<FinishedScore, 'verdict' | 'canMerge' | 'reason'> {
   if (verdict?.verdict === 'merge' && verdict.reason === 'green') {
     return { verdict: 'merge', canMerge: true, reason: 'green' };
   }
   const blocked = block(blockReason.parse(verdict?.reason ?? 'indeterminate'));
-  const { verdict: answer, canMerge, reason } = overrule(blocked, await findOverride(database, score));
+  const { verdict: answer, canMerge, reason } = overrule(blocked, override);
   return { verdict: answer, canMerge, reason };
 }
 
@@ -79,9 +79,10 @@ export async function disclose(
     return { ...attempt, ...block('indeterminate'), state: 'finished', revisions: [] };
   }
   if (verdict === undefined || !isKnown(score, reader, slotMs)) return { ...attempt, state: 'running' };
+  const override = await findOverride(database, score);
   const coarse: FinishedScore = {
     ...attempt,
-    ...(await decisionOf(database, score)),
+    ...decisionOf(score, override),
     state: 'finished',
     revisions: verdict.revisions,
   };
@@ -91,7 +92,7 @@ export async function disclose(
       coarse.reason !== 'green' || (await isCurrent(database, gate, score.policyVersion, verdict.revisions));
     return { ...coarse, ...(holds ? {} : block('stale')), ...(await told(database, score, seals)) };
   }
-  const isTheirs = ({ suite }: { suite: string }) => reader.suites === null || reader.suites.includes(suite);
+  const isTheirs = ({ suite }: { suite: string }) => isWithinLimits(reader.suites, suite);
   const counted: FinishedScore = {
     ...coarse,
     // These are of all suites together, so they are for those who may know of each.
@@ -101,7 +102,9 @@ export async function disclose(
     repeats: verdict.repeats,
     alarms: (await findAlarms(database, id)).filter(isTheirs),
     ...(await assured(database, score, verdict.revisions.filter(isTheirs))),
-    ...(await overridden(database, score)),
+    ...(override === undefined
+      ? {}
+      : { override: { ...override, scored: blockReason.parse(verdict.reason) } }),
   };
   if (!seesFailures.includes(role)) return counted;
   const failures = await openFailures(score.id, verdict.sealedFailures, seals);
@@ -148,11 +151,4 @@ async function assured(
       return { suite, cases, bits, confidence: 1 - delta, failureRateAtMost: failureRate };
     }),
   };
-}
-
-async function overridden(database: Database, score: ScoreRecord): Promise<Pick<FinishedScore, 'override'>> {
-  if (score.verdict?.verdict !== 'block') return {};
-  const override = await findOverride(database, score);
-  if (override === undefined) return {};
-  return { override: { ...override, scored: blockReason.parse(score.verdict.reason) } };
 }

@@ -6,10 +6,8 @@ import { alarms, charges, gatePolicies, revisions, scores, verdicts } from '../m
 import { findActive, type RevisionName } from '../suites/revisions.ts';
 import { sealForStorage } from '../suites/seal-for-storage.ts';
 import type { Seals } from '../suites/sealing.ts';
-import type { Alarm } from './alarms.ts';
 import { block, type Decision, type SuiteScore } from './decide.ts';
-import type { Failure } from './disclosed.ts';
-import { revisionNamesSchema, type VerdictQuestion } from './disclosed.ts';
+import { type Alarm, type Failure, revisionNamesSchema, type VerdictQuestion } from './disclosed.ts';
 import { GateError } from './errors.ts';
 import { textOfFailures } from './failures.ts';
 import type { Change } from './gate.ts';
@@ -331,15 +329,26 @@ function select(database: Database) {
 
 type Row = { scores: typeof scores.$inferSelect; verdicts: typeof verdicts.$inferSelect | null };
 
-function toRecord({ scores: score, verdicts: verdict }: Row): ScoreRecord {
-  const { repository, author, agent, model } = score;
+/** The change of a stored attempt. */
+export function changeOf({
+  changeId: id,
+  commit,
+  repository,
+  author,
+  agent,
+  model,
+}: typeof scores.$inferSelect): Change {
   const optional = Object.entries({ repository, author, agent, model }).filter(([, text]) => text !== null);
+  return { id, commit, ...Object.fromEntries(optional) };
+}
+
+function toRecord({ scores: score, verdicts: verdict }: Row): ScoreRecord {
   return {
     id: score.id,
     sequence: score.sequence,
     gate: score.gate,
     policyVersion: score.policyVersion,
-    change: { id: score.changeId, commit: score.commit, ...Object.fromEntries(optional) },
+    change: changeOf(score),
     candidate: score.candidate,
     requestedAt: score.requestedAt,
     requestedBy: score.requestedBy,

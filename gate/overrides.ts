@@ -54,11 +54,12 @@ export async function approveOverride(
   });
 }
 
-/** The approvals of a blocked score and how many the gate asks for now; undefined where nobody has approved. */
+/** The approvals of a blocked score and how many the gate asks for now; undefined where nobody has approved, or nothing blocks. */
 export async function findOverride(
   database: Database,
   score: ScoreRecord,
 ): Promise<Omit<DisclosedOverride, 'scored'> | undefined> {
+  if (score.verdict?.verdict === 'merge') return undefined;
   const approvals = await findApprovals(database, score);
   if (approvals.length === 0) return undefined;
   const { overrideApprovals: needed } = await findGate(database, score.gate);

@@ -14,11 +14,10 @@ import type { RevisionName } from '../suites/revisions.ts';
 import type { Seals } from '../suites/sealing.ts';
 import type { SuiteContents } from '../suites/suite.ts';
 import { findSprung } from '../suites/tripwire.ts';
-import type { Alarm } from './alarms.ts';
 import type { CandidateScripts, ReadCandidate } from './candidate-scripts.ts';
 import { chargeOf } from './charge.ts';
 import { type BlockReason, block, decide, decideAgain, type SuiteScore } from './decide.ts';
-import type { Failure } from './disclosed.ts';
+import type { Alarm, Failure } from './disclosed.ts';
 import { countEarlierCandidates, countUndecided, findExposures } from './exposure.ts';
 import { failuresOf, openFailures } from './failures.ts';
 import type { Disclosure, Gate } from './gate.ts';
@@ -126,11 +125,9 @@ async function scoreOrBlock(scoring: Scoring, score: ScoreRecord): Promise<Outco
 
 async function scoreOnce(scoring: Scoring, score: ScoreRecord): Promise<Outcome> {
   const { database, suites, grader } = scoring;
-  const [gate, candidate, disclosure] = await Promise.all([
+  const [gate, candidate] = await Promise.all([
     findGate(database, score.gate),
     scoring.candidates.get(score.candidate),
-    // Of the policy that the attempt was accepted under, because by that one it is disclosed.
-    findDisclosure(database, score.gate, score.policyVersion),
   ]);
   const answer = await answerWithoutRunning(scoring, score, gate);
   if (answer !== undefined) return answer;
@@ -152,7 +149,14 @@ async function scoreOnce(scoring: Scoring, score: ScoreRecord): Promise<Outcome>
     scored.push({ ...name, caseCount: contents.cases.length, results });
   }
   const decision = decide(gate.suites, active, scored);
+  const disclosure = await disclosureOf(database, gate, score);
   return { decision, scored, repeats: undefined, alarms, disclosure };
+}
+
+/** What is disclosed by the policy that the attempt was accepted under, which the gate's need not be any more. */
+async function disclosureOf(database: Database, gate: Gate, score: ScoreRecord): Promise<Disclosure> {
+  if (gate.version === score.policyVersion) return gate.disclosure;
+  return findDisclosure(database, score.gate, score.policyVersion);
 }
 
 /** The same verdict again for a candidate that was scored before, a block where a budget is spent, and else undefined. */
@@ -167,7 +171,7 @@ async function answerWithoutRunning(
   if (again !== undefined) return { decision: again, scored: [], repeats: settled, alarms: [] };
   if (await hasNoAttempts(database, gate, score)) return blocked('budget_exhausted');
   if (gate.exposureBudgetBits === undefined) return undefined;
-  const disclosure = await findDisclosure(database, score.gate, score.policyVersion);
+  const disclosure = await disclosureOf(database, gate, score);
   const opened = await Promise.all(active.map((name) => suites.open(name)));
   const cases = opened.reduce((sum, contents) => sum + contents.cases.length, 0);
   // It will cost this at least, and so will whatever was accepted before it and is not decided yet.

@@ -4,6 +4,7 @@ import { block } from './decide.ts';
 import type { Verdict, VerdictQuestion } from './disclosed.ts';
 import { decisionOf, type Hearer, hearsInSlots, isKnown } from './disclosure.ts';
 import { findNewestVerdict, isCurrent } from './history.ts';
+import { findOverride } from './overrides.ts';
 import { findGate } from './policies.ts';
 
 /**
@@ -25,7 +26,7 @@ export async function askVerdict(
   }
   const { revisions } = verdict;
   const answer = { ...question, scoreId: score.id, revisions };
-  const decision = await decisionOf(database, score);
+  const decision = decisionOf(score, await findOverride(database, score));
   // Such a verdict rests on no revision that could have gone stale.
   const restsOnNone = ['indeterminate', 'not_scored', 'budget_exhausted', 'overridden'].includes(
     decision.reason,

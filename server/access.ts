@@ -5,6 +5,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Role, VerdictQuestion } from '../gate/disclosed.ts';
 import { changeSchema, type ScoreRequest } from '../gate/gate.ts';
+import { isWithinLimits } from '../gate/limits.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { isJwt, type Oidc } from './oidc.ts';
 import { RequestError } from './problems.ts';
@@ -60,7 +61,7 @@ export function readerOf(request: FastifyRequest): Reader {
 
 /** Throws `gate_forbidden` where the token is limited to other gates. */
 export function requireGate(reader: Reader, gate: string): void {
-  if (reader.gates === null || reader.gates.includes(gate)) return;
+  if (isWithinLimits(reader.gates, gate)) return;
   throw new RequestError('gate_forbidden', `the token is limited to other gates than ${gate}`);
 }
 
@@ -75,7 +76,7 @@ export function requireUnlimited({ gates, suites }: Reader, what: string): void 
 
 /** Throws `suite_forbidden` where the token is limited to other suites. */
 export function requireSuite(reader: Reader, suite: string): void {
-  if (reader.suites === null || reader.suites.includes(suite)) return;
+  if (isWithinLimits(reader.suites, suite)) return;
   throw new RequestError('suite_forbidden', `the token is limited to other suites than ${suite}`);
 }
 

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { auditFaultSchema, auditHeadSchema, auditRecordSchema } from '../../gate/audit-chain.ts';
 import type { AuditLog } from '../../gate/audit-log.ts';
 import { readerOf, requireUnlimited } from '../access.ts';
+import { pageOf } from '../page-of.ts';
 import { withProblems } from '../responses.ts';
 
 const tags = ['audit'];
@@ -35,7 +36,7 @@ export const auditRoutes: FastifyPluginAsyncZod<{ auditLog: AuditLog }> = async 
     async (request) => {
       requireUnlimited(readerOf(request), 'the audit');
       const { after, limit } = request.query;
-      const [records, next] = cut(await auditLog.records(after, limit + 1), limit);
+      const { page: records, next } = pageOf(await auditLog.records(after, limit + 1), limit);
       return { records, next };
     },
   );
@@ -56,7 +57,7 @@ export const auditRoutes: FastifyPluginAsyncZod<{ auditLog: AuditLog }> = async 
     async (request) => {
       requireUnlimited(readerOf(request), 'the audit');
       const { after, limit } = request.query;
-      const [heads, next] = cut(await auditLog.heads(after, limit + 1), limit);
+      const { page: heads, next } = pageOf(await auditLog.heads(after, limit + 1), limit);
       return { heads, next };
     },
   );
@@ -87,9 +88,3 @@ export const auditRoutes: FastifyPluginAsyncZod<{ auditLog: AuditLog }> = async 
     },
   );
 };
-
-/** One row more than the page was read, to know whether any follow. */
-function cut<Row extends { sequence: number }>(rows: Row[], limit: number): [Row[], number | null] {
-  const shown = rows.slice(0, limit);
-  return [shown, rows.length > limit ? (shown.at(-1)?.sequence ?? null) : null];
-}

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { exposureSchema } from '../../gate/disclosed.ts';
 import { findExposures } from '../../gate/exposure.ts';
 import { gatePolicySchema, gateSchema } from '../../gate/gate.ts';
+import { isWithinLimits } from '../../gate/limits.ts';
 import { activeRevisions, findGate, listGates, setPolicy } from '../../gate/policies.ts';
 import type { Database } from '../../migrations/open-database.ts';
 import { slugSchema } from '../../suites/suite.ts';
@@ -45,7 +46,7 @@ export const gateRoutes: FastifyPluginAsyncZod<{ database: Database }> = async (
     async (request) => {
       const { gates } = readerOf(request);
       const all = await listGates(database);
-      return { gates: all.filter(({ gate }) => gates === null || gates.includes(gate)) };
+      return { gates: all.filter(({ gate }) => isWithinLimits(gates, gate)) };
     },
   );
 
@@ -88,7 +89,7 @@ export const gateRoutes: FastifyPluginAsyncZod<{ database: Database }> = async (
         attemptsPerChange: gate.attemptsPerChange,
         suites: await findExposures(
           database,
-          active.filter(({ suite }) => reader.suites === null || reader.suites.includes(suite)),
+          active.filter(({ suite }) => isWithinLimits(reader.suites, suite)),
         ),
       };
     },

@@ -4,6 +4,7 @@
  */
 import type { FastifyPluginAsyncZod, ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { isWithinLimits } from '../../gate/limits.ts';
 import type { Database } from '../../migrations/open-database.ts';
 import { SuiteError } from '../../suites/errors.ts';
 import { findLeaks } from '../../suites/find-leaks.ts';
@@ -58,7 +59,7 @@ async function revisionsFor(
 ): Promise<RevisionName[]> {
   if (suite === undefined) {
     const active = await listActive(database);
-    return active.filter((name) => reader.suites === null || reader.suites.includes(name.suite));
+    return active.filter((name) => isWithinLimits(reader.suites, name.suite));
   }
   requireSuite(reader, suite);
   const { activeRevision } = await findSuite(database, suite);

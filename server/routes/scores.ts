@@ -21,6 +21,7 @@ import { askVerdict } from '../../gate/verdict.ts';
 import { candidateBytesMax } from '../../runners/protocol.ts';
 import { slugSchema } from '../../suites/suite.ts';
 import { bindQuestion, bindRepository, readerOf, requireGate, requireSuite } from '../access.ts';
+import { pageOf } from '../page-of.ts';
 import { RequestError } from '../problems.ts';
 import { withProblems } from '../responses.ts';
 
@@ -223,12 +224,12 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
       requireGate(reader, gate);
       await findGate(database, gate);
       const records = await listScores(database, { gate, change, before: cursor, limit: limit + 1 });
-      const page = records.slice(0, limit);
+      const { page, next } = pageOf(records, limit);
       return {
         gate,
         change,
         scores: await Promise.all(page.map((record) => disclose(disclosing, record, reader))),
-        next: records.length > limit ? (page.at(-1)?.sequence ?? null) : null,
+        next,
       };
     },
   );

@@ -1,6 +1,7 @@
 /** `/suites`: authors push revisions and activate them. The contents are for authors alone. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { isWithinLimits } from '../../gate/limits.ts';
 import { type Authoring, describeRevision, makeRevision, openForAuthor } from '../../suites/authoring.ts';
 import { checkSuite } from '../../suites/check-suite.ts';
 import { type Pushed, pushSealed, pushSealedBlindly } from '../../suites/push-sealed.ts';
@@ -127,7 +128,7 @@ export const suiteRoutes: FastifyPluginAsyncZod<{ authoring: Authoring }> = asyn
     async (request) => {
       const { suites } = readerOf(request);
       const all = await listSuites(database);
-      return { suites: all.filter(({ suite }) => suites === null || suites.includes(suite)) };
+      return { suites: all.filter(({ suite }) => isWithinLimits(suites, suite)) };
     },
   );
 
