@@ -54,8 +54,8 @@ export function lineOf({
   const where = keys.length === 0 ? '' : `${keys.join('.')}: `;
   const called = name === null ? `case ${(position ?? 0) + 1}` : `case ${quoted(name)}`;
   const about = position === null ? '' : ` (in ${called})`;
-  const todo = suggestion === undefined ? '' : `: ${suggestion}`;
-  return clip(printable(`${at}: ${where}${detail}${about}${todo}`), lineCharsMax);
+  const advice = suggestion === undefined ? '' : `: ${suggestion}`;
+  return clip(printable(`${at}: ${where}${detail}${about}${advice}`), lineCharsMax);
 }
 
 /** All of them in lines. */

@@ -1,11 +1,9 @@
 /** Everything that counts is recorded with who and when, and no record can be changed, left out or moved without being found out. */
-import { spawn } from 'node:child_process';
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { cp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { generateX25519Identity } from 'age-encryption';
 import { type SQL, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -28,10 +26,10 @@ import type { Role } from '../gate/disclosed.ts';
 import { appendAudit } from '../migrations/append-audit.ts';
 import { type Database, openDatabase } from '../migrations/open-database.ts';
 import { audit, auditHeads } from '../migrations/tables.ts';
+import { type Ended, runCommand } from './command.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { adminToken, type Client, sealSuite, startPostgres, startWorld, type World } from './world.ts';
 
-const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 const small = { HOLDBACK_POOL: '1', HOLDBACK_CONCURRENCY: '1', HOLDBACK_HOSTS_PER_SCORE: '1' };
 const canary = 'CANARY4d1e';
 const cases = [
@@ -868,27 +866,7 @@ describe('the database', () => {
 });
 
 /** Runs the command as an admin of the service, with further variables if given. */
-async function holdback(
-  flags: string[],
-  environment: NodeJS.ProcessEnv = {},
-): Promise<{ code: unknown; out: string; err: string }> {
-  const child = spawn(process.execPath, [main, ...flags], {
-    env: {
-      PATH: process.env.PATH,
-      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
-      HOLDBACK_URL: world.service.address,
-      HOLDBACK_TOKEN: adminToken,
-      ...environment,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let [out, err] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    err += text;
-  });
-  const [code] = await once(child, 'close');
-  return { code, out, err };
+function holdback(flags: string[], environment: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  const asAdmin = { HOLDBACK_URL: world.service.address, HOLDBACK_TOKEN: adminToken };
+  return runCommand(flags, { ...asAdmin, ...environment });
 }

@@ -2,8 +2,6 @@
  * Leaks: a sealed case that turns up somewhere is found however it is spelled, what is no case is not, and whoever is told
  * where learns nothing of what it says. The service and the command are real.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,6 +14,7 @@ import { fingerprintSuite } from '../suites/fingerprints.ts';
 import { leaksSchema } from '../suites/leaks.ts';
 import { scanText } from '../suites/scan-text.ts';
 import { type SuiteContents, suiteContentsSchema } from '../suites/suite.ts';
+import { type Ended, runCommand } from './command.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { adminToken, type Client, type Reply, startWorld, type World } from './world.ts';
 
@@ -233,7 +232,6 @@ describe('what is no leak', () => {
   });
 });
 
-const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 const reportSchema = z.object({
@@ -261,22 +259,19 @@ let beforeAnySuite: Ended;
 /** All that anybody was told in what follows. */
 let told = '';
 
-type Ended = { code: number | null; out: string; err: string };
-
 /** Runs `holdback leaks` in the test's folder. */
 async function leaks(
   flags: string[],
   options: { input?: string; env?: NodeJS.ProcessEnv } = {},
 ): Promise<Ended> {
-  const env = { ...process.env, HOLDBACK_URL: world.service.address, HOLDBACK_TOKEN: token, ...options.env };
-  const child = spawn(process.execPath, [main, 'leaks', ...flags], { cwd: folder, env });
-  const gathered = { out: '', err: '' };
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (gathered.out += chunk));
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (gathered.err += chunk));
-  child.stdin.end(options.input ?? '');
-  const [code] = await once(child, 'close');
-  told += `${gathered.out}${gathered.err}`;
-  return { code: typeof code === 'number' ? code : null, ...gathered };
+  const asReader = { HOLDBACK_URL: world.service.address, HOLDBACK_TOKEN: token };
+  const ended = await runCommand(
+    ['leaks', ...flags],
+    { ...asReader, ...options.env },
+    { cwd: folder, input: options.input ?? '' },
+  );
+  told += `${ended.out}${ended.err}`;
+  return ended;
 }
 
 async function ask(
@@ -522,12 +517,8 @@ test('nobody is told anything of a case: no word of its input, its expected valu
 
 test('the examples and the corpus hold no case of the examples’ suites, but for the suites themselves', async () => {
   const push = async (suite: string, path: string) => {
-    const env = { ...process.env, HOLDBACK_URL: world.service.address, HOLDBACK_TOKEN: adminToken };
-    const child = spawn(process.execPath, [main, 'suite', 'push', suite, path, '--activate'], {
-      cwd: root,
-      env,
-    });
-    const [code] = await once(child, 'close');
+    const asAdmin = { HOLDBACK_URL: world.service.address, HOLDBACK_TOKEN: adminToken };
+    const { code } = await runCommand(['suite', 'push', suite, path, '--activate'], asAdmin, { cwd: root });
     expect(code).toBe(0);
   };
   await push('discounts', 'examples/discounts/discounts.suite.ts');

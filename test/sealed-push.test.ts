@@ -2,19 +2,16 @@
  * A suite that its author sealed at home may lie anywhere and be pushed by anybody: the service alone opens it, it becomes what
  * it was sealed as and nothing else, and whoever pushes it learns nothing of what is in it.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { armor, generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sealFile } from '../suites/sealed-file.ts';
 import { seal } from '../suites/sealing.ts';
+import { type Ended, runCommand } from './command.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { type Client, type Reply, scoreRequest, startWorld, type World } from './world.ts';
 
-const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 const canary = 'CANARY7f3a';
 const source = JSON.stringify({
   cases: [{ name: `${canary} one`, input: { [canary]: 1 }, expect: { equals: { [canary]: 1 } } }],
@@ -353,23 +350,6 @@ async function token(role: string): Promise<string> {
   return `${Reflect.get(Object(made.json), 'token')}`;
 }
 
-async function holdback(flags: string[], ofToken: string, url = world.service.address) {
-  const child = spawn(process.execPath, [main, ...flags], {
-    cwd: folder,
-    env: {
-      PATH: process.env.PATH,
-      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
-      HOLDBACK_URL: url,
-      HOLDBACK_TOKEN: ofToken,
-    },
-  });
-  let [out, err] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    err += text;
-  });
-  const [code] = await once(child, 'close');
-  return { code: Number(code), out, err };
+function holdback(flags: string[], ofToken: string, url = world.service.address): Promise<Ended> {
+  return runCommand(flags, { HOLDBACK_URL: url, HOLDBACK_TOKEN: ofToken }, { cwd: folder });
 }

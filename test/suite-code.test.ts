@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { text as textOf } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { Ajv } from 'ajv';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest';
@@ -18,10 +17,10 @@ import { type Case, defineSuite, type Expectation, type Limits, type Part } from
 import { nearest } from '../suites/suggestion.ts';
 import { authoredSuiteSchema, type ExpectationKind } from '../suites/suite.ts';
 import { suiteCheckSchema } from '../suites/suite-check.ts';
+import { type Ended, runCommand } from './command.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { adminToken, type Client, scoreRequest, startWorld, type World } from './world.ts';
 
-const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 const docs = await readFile(new URL('../docs/writing-cases.md', import.meta.url), 'utf8');
 
 let world: World;
@@ -49,15 +48,9 @@ async function check(suite: string, source: unknown, query = '') {
 }
 
 /** Runs the command in the test's folder, as admin unless the environment says otherwise. */
-async function holdback(flags: string[], environment: NodeJS.ProcessEnv = {}) {
-  const child = spawn(process.execPath, [main, ...flags], {
-    cwd: folder,
-    env: { ...process.env, HOLDBACK_URL: world.service.address, HOLDBACK_TOKEN: adminToken, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const [out, err] = [textOf(child.stdout), textOf(child.stderr)];
-  const [code]: unknown[] = await once(child, 'close');
-  return { code, out: await out, err: await err };
+function holdback(flags: string[], environment: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  const asAdmin = { HOLDBACK_URL: world.service.address, HOLDBACK_TOKEN: adminToken };
+  return runCommand(flags, { ...asAdmin, ...environment }, { cwd: folder });
 }
 
 function write(name: string, text: string): Promise<void> {
