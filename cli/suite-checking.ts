@@ -1,5 +1,5 @@
 /** Has the service check a suite before it is pushed: it reads modules and compares with what is active, which no file can. */
-import { type SuiteCheck, suiteCheckSchema } from '../suites/suite-check.ts';
+import { type SuiteCheck, suiteCheckSchema } from '../suites/authoring/suite-check.ts';
 import type { Client } from './client.ts';
 import { withProgress } from './progress.ts';
 import { type Findings, SuiteRefused } from './suite-refused.ts';

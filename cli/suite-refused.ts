@@ -1,6 +1,6 @@
 /** A suite that cannot be taken as it is written: each thing that is wrong, by the file and line where it is to be mended. */
-import { quoted } from '../suites/faults.ts';
-import { type Finding, findingsMax } from '../suites/finding.ts';
+import { quoted } from '../suites/authoring/faults.ts';
+import { type Finding, findingsMax } from '../suites/authoring/finding.ts';
 import { CommandError } from './errors.ts';
 import { clip, printable } from './printable.ts';
 

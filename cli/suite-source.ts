@@ -5,7 +5,7 @@
  */
 import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readBy } from '../suites/faults.ts';
+import { readBy } from '../suites/authoring/faults.ts';
 import {
   caseFinding,
   type Finding,
@@ -13,7 +13,7 @@ import {
   findCount,
   findTwins,
   suiteFinding,
-} from '../suites/finding.ts';
+} from '../suites/authoring/finding.ts';
 import { authoredSuiteSchema, casesMax } from '../suites/suite.ts';
 import { readBytes } from './build.ts';
 import { BundleError, bundleModule } from './bundle.ts';
@@ -41,7 +41,9 @@ const yamlExtensions = ['.yaml', '.yml'];
 const moduleExtensions = ['.ts', '.mts', '.js', '.mjs', '.cjs'];
 
 /** What an author's module imports as `holdback`: the helper of this very version, whether the package is installed there or not. */
-const helper = fileURLToPath(new URL(`../suites/define-suite${extname(import.meta.url)}`, import.meta.url));
+const helper = fileURLToPath(
+  new URL(`../suites/authoring/define-suite${extname(import.meta.url)}`, import.meta.url),
+);
 
 /** Reads a suite's file. Throws a SuiteRefused that says what to mend, and a usage error for what is no suite's file at all. */
 export async function readSuiteSource(path: string): Promise<SuiteSourceFile> {

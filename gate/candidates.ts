@@ -2,7 +2,7 @@
 import { eq } from 'drizzle-orm';
 import type { Database } from '../migrations/open-database.ts';
 import { candidates } from '../migrations/tables.ts';
-import { digestOf } from '../suites/sealing.ts';
+import { digestOf } from '../suites/sealing/sealing.ts';
 import { GateError } from './errors.ts';
 
 /** Stores a build and tells its digest. Storing it again changes nothing. */

@@ -6,7 +6,7 @@
 import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
 import type { RevisionName } from '../suites/revisions.ts';
-import type { Seals } from '../suites/sealing.ts';
+import type { Seals } from '../suites/sealing/sealing.ts';
 import { findAlarms } from './alarms.ts';
 import { deltaDefault as delta, failureRateAtMost } from './assurance.ts';
 import { block, overrule } from './decide.ts';

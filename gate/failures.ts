@@ -1,7 +1,7 @@
 /** The failures of a score for its suite's author: sealed like a suite, and bound to the score that they are of. */
 import { z } from 'zod';
 import { SuiteError } from '../suites/errors.ts';
-import type { Seals } from '../suites/sealing.ts';
+import type { Seals } from '../suites/sealing/sealing.ts';
 import type { SuiteScore } from './decide.ts';
 import { type Failure, failureSchema } from './disclosed.ts';
 

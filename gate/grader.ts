@@ -8,6 +8,7 @@ import type { HostPool } from '../runners/pool.ts';
 import type { ObservedCase } from '../runners/protocol.ts';
 import { type JobEnd, supervise } from '../runners/supervise.ts';
 import type { Transformer } from '../runners/transformer.ts';
+import type { PlacedCase, SuiteReader } from '../suites/authoring/read-suite.ts';
 import { SuiteError } from '../suites/errors.ts';
 import {
   type GradeItem,
@@ -17,7 +18,6 @@ import {
   listingSchema,
   predicateTextsSchema,
 } from '../suites/grader/protocol.ts';
-import type { PlacedCase, SuiteReader } from '../suites/read-suite.ts';
 import type { SealedCase, SuiteContents } from '../suites/suite.ts';
 import type { CaseResult } from './decide.ts';
 

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit, { type LimitFunction } from 'p-limit';
-import { digestOf } from '../suites/sealing.ts';
+import { digestOf } from '../suites/sealing/sealing.ts';
 import { requireCandidate, storeCandidate } from './candidates.ts';
 import { block } from './decide.ts';
 import { type Hearer, knownFrom } from './disclosure.ts';

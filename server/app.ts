@@ -12,10 +12,10 @@ import {
 import { z } from 'zod';
 import type { AuditLog } from '../gate/audit-log.ts';
 import type { Submissions } from '../gate/submit.ts';
-import type { Authoring } from '../suites/authoring.ts';
-import { hasMoreValuesThan } from '../suites/json-values.ts';
+import { hasMoreValuesThan } from '../suites/authoring/json-values.ts';
+import type { Authoring } from '../suites/authoring/make-revision.ts';
 import type { OpenedSuites } from '../suites/opened-suites.ts';
-import type { Rotation } from '../suites/rotation.ts';
+import type { Rotation } from '../suites/sealing/rotation.ts';
 import { identifyReaders, requireRoles } from './access.ts';
 import { nameComponents } from './components.ts';
 import { documentPolicy, headers } from './headers.ts';

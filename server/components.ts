@@ -16,8 +16,8 @@ import {
 } from '../gate/disclosed.ts';
 import { changeSchema, gatePolicySchema, gateSchema, scoreRequestSchema } from '../gate/gate.ts';
 import { limitsSchema } from '../runners/protocol.ts';
-import { identityStateSchema } from '../suites/identity-state.ts';
-import { leaksSchema } from '../suites/leaks.ts';
+import { leaksSchema } from '../suites/leaks/leaks.ts';
+import { identityStateSchema } from '../suites/sealing/identity-state.ts';
 import {
   caseSchema,
   expectationSchema,

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { type Fault, readBy } from '../suites/faults.ts';
+import { type Fault, readBy } from '../suites/authoring/faults.ts';
 import { slugSchema } from '../suites/suite.ts';
 
 const text = z.string().min(1).max(1_000);

@@ -1,7 +1,7 @@
 /** Reads each part of a request by its route's schema. What is wrong is told by JSON pointers, with the names of cases. */
 import type { FastifySchemaCompiler } from 'fastify';
 import type { ZodType } from 'zod';
-import { type Fault, quoted, readBy } from '../suites/faults.ts';
+import { type Fault, quoted, readBy } from '../suites/authoring/faults.ts';
 import { InvalidRequest } from './problems.ts';
 
 /** Fastify's names of a request's parts, as a caller would call them. */

@@ -3,9 +3,9 @@
  * opening it again would give the same. Bounded by number and, roughly, by size.
  */
 
-import { type Opening, openContents } from './authoring.ts';
-import { type Fingerprints, fingerprintInSteps } from './fingerprints.ts';
-import { endInTurns } from './in-steps.ts';
+import { type Opening, openContents } from './authoring/make-revision.ts';
+import { type Fingerprints, fingerprintInSteps } from './leaks/fingerprints.ts';
+import { endInTurns } from './leaks/in-steps.ts';
 import type { RevisionName } from './revisions.ts';
 import type { SuiteContents } from './suite.ts';
 

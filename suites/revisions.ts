@@ -4,7 +4,7 @@ import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { activations, revisionCases, revisions } from '../migrations/tables.ts';
 import { SuiteError } from './errors.ts';
-import type { Sealed } from './sealing.ts';
+import type { Sealed } from './sealing/sealing.ts';
 import type { Revision, Suite } from './suite.ts';
 
 /** Which revision of which suite. */

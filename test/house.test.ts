@@ -43,14 +43,17 @@ const mayImport: Record<string, RegExp[]> = {
   ],
   cli: [
     // A suite is sealed where its author is, in the form that is opened here.
-    /^suites\/(?:faults|finding|identity-state|leaks|sealed-file|suite|suite-check)\.ts$/,
+    /^suites\/suite\.ts$/,
+    /^suites\/authoring\/(?:faults|finding|suite-check)\.ts$/,
+    /^suites\/sealing\/(?:identity-state|sealed-file)\.ts$/,
+    /^suites\/leaks\/leaks\.ts$/,
     // What an author's module imports from the package is bundled from here.
-    /^suites\/define-suite\.ts$/,
+    /^suites\/authoring\/define-suite\.ts$/,
     /^gate\/(?:assurance|audit-chain|disclosed|gate)\.ts$/,
     /^runners\/protocol\.ts$/,
     /^server\/token\.ts$/,
   ],
-  examples: [/^suites\/define-suite\.ts$/],
+  examples: [/^suites\/authoring\/define-suite\.ts$/],
 };
 
 /** The one file that constructs every part. */

@@ -112,7 +112,7 @@ it('the package holds no tests', async () => {
     expect.arrayContaining([
       'dist/cli/bin.js',
       'dist/migrations/sql/meta/_journal.json',
-      'suites/suite.schema.json',
+      'suites/authoring/suite.schema.json',
       'docs/values.md',
     ]),
   );

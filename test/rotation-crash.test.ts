@@ -6,9 +6,9 @@ import { generateX25519Identity } from 'age-encryption';
 import { expect, onTestFinished, test } from 'vitest';
 import { openDatabase } from '../migrations/open-database.ts';
 import { secrets } from '../migrations/tables.ts';
-import { loadIdentity, renewIdentity, writeIdentity } from '../suites/identity.ts';
-import { resealAll } from '../suites/resealing.ts';
-import { Seals } from '../suites/sealing.ts';
+import { loadIdentity, renewIdentity, writeIdentity } from '../suites/sealing/identity.ts';
+import { resealAll } from '../suites/sealing/resealing.ts';
+import { Seals } from '../suites/sealing/sealing.ts';
 import {
   dataFolder,
   expectAll,

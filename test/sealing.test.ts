@@ -11,10 +11,10 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { withoutStatement } from '../migrations/errors.ts';
 import { openDatabase } from '../migrations/open-database.ts';
 import { revisionCases, revisions, secrets } from '../migrations/tables.ts';
-import { loadIdentity } from '../suites/identity.ts';
-import { loadKeys } from '../suites/keys.ts';
-import { sealFile } from '../suites/sealed-file.ts';
-import { Seals, seal } from '../suites/sealing.ts';
+import { loadIdentity } from '../suites/sealing/identity.ts';
+import { loadKeys } from '../suites/sealing/keys.ts';
+import { sealFile } from '../suites/sealing/sealed-file.ts';
+import { Seals, seal } from '../suites/sealing/sealing.ts';
 import { hostsOf } from './processes.ts';
 import { type ServiceProcess, startProcess } from './service-process.ts';
 import { copyTemplate } from './template-database.ts';

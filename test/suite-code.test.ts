@@ -11,12 +11,18 @@ import type { z } from 'zod';
 import { confirm, isAttended } from '../cli/confirm.ts';
 import { readSuiteText } from '../cli/suite-text.ts';
 import type { limitsSchema } from '../runners/protocol.ts';
+import { compareContents } from '../suites/authoring/compare-contents.ts';
+import {
+  type Case,
+  defineSuite,
+  type Expectation,
+  type Limits,
+  type Part,
+} from '../suites/authoring/define-suite.ts';
+import { nearest } from '../suites/authoring/suggestion.ts';
+import { suiteCheckSchema } from '../suites/authoring/suite-check.ts';
 import { caseDigest } from '../suites/case-digest.ts';
-import { compareContents } from '../suites/compare-contents.ts';
-import { type Case, defineSuite, type Expectation, type Limits, type Part } from '../suites/define-suite.ts';
-import { nearest } from '../suites/suggestion.ts';
 import { authoredSuiteSchema, type ExpectationKind } from '../suites/suite.ts';
-import { suiteCheckSchema } from '../suites/suite-check.ts';
 import { type Ended, runCommand } from './command.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { adminToken, type Client, scoreRequest, startWorld, type World } from './world.ts';
@@ -119,13 +125,13 @@ describe('defineSuite', () => {
 });
 
 describe('suite.schema.json', () => {
-  const written = readFile(new URL('../suites/suite.schema.json', import.meta.url), 'utf8');
+  const written = readFile(new URL('../suites/authoring/suite.schema.json', import.meta.url), 'utf8');
   const accepts = async (value: unknown) =>
     new Ajv({ strict: false }).compile(JSON.parse(await written))(value);
   const one = { name: 'one', expect: { equals: 1 } };
 
   test('is made from the schemas, and served to anybody', async () => {
-    const script = fileURLToPath(new URL('../suites/write-suite-schema.ts', import.meta.url));
+    const script = fileURLToPath(new URL('../suites/authoring/write-suite-schema.ts', import.meta.url));
     const checking = spawn(process.execPath, [script, '--check'], { stdio: 'ignore' });
     expect((await once(checking, 'close'))[0]).toBe(0);
     const served = await world.client(undefined)('GET', '/schemas/suite.json');

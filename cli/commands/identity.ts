@@ -1,6 +1,6 @@
 /** `holdback identity …`: what an admin does when the identity that opens the suites is to be another one. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { identityStateSchema } from '../../suites/identity-state.ts';
+import { identityStateSchema } from '../../suites/sealing/identity-state.ts';
 import { type Client, connect } from '../client.ts';
 import type { Command } from '../command.ts';
 import { withProgress } from '../progress.ts';

@@ -3,7 +3,7 @@
  * that what it prints gives no case away.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Leaks, leaksSchema, textBytesMax } from '../../suites/leaks.ts';
+import { type Leaks, leaksSchema, textBytesMax } from '../../suites/leaks/leaks.ts';
 import { slugSchema } from '../../suites/suite.ts';
 import { type Client, connect } from '../client.ts';
 import type { Command } from '../command.ts';

@@ -42,7 +42,7 @@ export const suiteSealCommand: Command = {
       throw usageError(`${path} calls itself ${source.name}: seal it as that, or change its name`);
     }
     // Loaded here, because every other command would wait for it too.
-    const { sealFile } = await import('../../suites/sealed-file.ts');
+    const { sealFile } = await import('../../suites/sealing/sealed-file.ts');
     const recipient = given.text('recipient') ?? (await askRecipient());
     const sealed = await sealFile(suite, source.text, recipient).catch((cause: unknown) => {
       throw usageError(`${recipient} is not an age recipient (age1…)`, { cause });

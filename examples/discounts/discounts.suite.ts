@@ -4,7 +4,7 @@
  * name), and that the module stands alone: it is sent to the service as one text and evaluated in an
  * isolate.
  */
-import { defineSuite } from '../../suites/define-suite.ts';
+import { defineSuite } from '../../suites/authoring/define-suite.ts';
 import type { Campaign, Item, Order, Receipt } from './types.ts';
 
 const NOON = '2026-04-15T12:00:00Z';

@@ -1,8 +1,8 @@
 /** `/recipient` and `/identity`: what suites are sealed to, which is public, and its rotation, which is for admins. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { identityStateSchema } from '../../suites/identity-state.ts';
-import type { Rotation } from '../../suites/rotation.ts';
+import { identityStateSchema } from '../../suites/sealing/identity-state.ts';
+import type { Rotation } from '../../suites/sealing/rotation.ts';
 import { readerOf, requireUnlimited } from '../access.ts';
 import { withProblems } from '../responses.ts';
 

@@ -2,11 +2,17 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { isWithinLimits } from '../../gate/limits.ts';
-import { type Authoring, describeRevision, makeRevision, openForAuthor } from '../../suites/authoring.ts';
-import { checkSuite } from '../../suites/check-suite.ts';
-import { type Pushed, pushSealed, pushSealedBlindly } from '../../suites/push-sealed.ts';
+import { checkSuite } from '../../suites/authoring/check-suite.ts';
+import {
+  type Authoring,
+  describeRevision,
+  makeRevision,
+  openForAuthor,
+} from '../../suites/authoring/make-revision.ts';
+import { type Pushed, pushSealed, pushSealedBlindly } from '../../suites/authoring/push-sealed.ts';
+import suiteFileSchema from '../../suites/authoring/suite.schema.json' with { type: 'json' };
+import { suiteCheckSchema } from '../../suites/authoring/suite-check.ts';
 import { activateRevision, findSuite, listSuites } from '../../suites/revisions.ts';
-import suiteFileSchema from '../../suites/suite.schema.json' with { type: 'json' };
 import {
   openedRevisionSchema,
   receivedRevisionSchema,
@@ -17,7 +23,6 @@ import {
   suiteSourceSchema,
   suiteValuesMax,
 } from '../../suites/suite.ts';
-import { suiteCheckSchema } from '../../suites/suite-check.ts';
 import { readerOf, requireSuite } from '../access.ts';
 import { RequestError } from '../problems.ts';
 import { withProblems } from '../responses.ts';

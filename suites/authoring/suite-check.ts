@@ -1,7 +1,7 @@
 /** What a check of a suite answers: everything that is wrong with it, and what pushing it would change. One schema for both ends. */
 import { z } from 'zod';
+import { slugSchema } from '../suite.ts';
 import { findingSchema, findingsMax } from './finding.ts';
-import { slugSchema } from './suite.ts';
 
 export const changesSchema = z.strictObject({
   added: z.array(z.string()).describe('The names of cases that the active revision does not have.'),

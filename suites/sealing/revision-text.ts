@@ -5,11 +5,11 @@
  */
 import { createHmac } from 'node:crypto';
 import { z } from 'zod';
-import { SuiteError } from './errors.ts';
+import { SuiteError } from '../errors.ts';
+import type { RevisionName } from '../revisions.ts';
+import { slugSchema } from '../suite.ts';
 import type { Keys } from './keys.ts';
-import type { RevisionName } from './revisions.ts';
 import { isSame } from './sealing.ts';
-import { slugSchema } from './suite.ts';
 
 const format = 'holdback revision 1';
 

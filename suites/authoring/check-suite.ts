@@ -1,12 +1,12 @@
 /** Does all of a push but storing: finds everything that is wrong with a suite, and what pushing it would change. */
-import { appendAudit } from '../migrations/append-audit.ts';
-import { type Authoring, openContents } from './authoring.ts';
+import { appendAudit } from '../../migrations/append-audit.ts';
+import { findActive } from '../revisions.ts';
+import { openSealedFile } from '../sealing/sealed-file.ts';
+import type { SuiteContents, SuiteSource } from '../suite.ts';
 import { type Comparable, compareContents } from './compare-contents.ts';
 import { findingsMax } from './finding.ts';
+import { type Authoring, openContents } from './make-revision.ts';
 import { readSuite } from './read-suite.ts';
-import { findActive } from './revisions.ts';
-import { openSealedFile } from './sealed-file.ts';
-import type { SuiteContents, SuiteSource } from './suite.ts';
 import type { SuiteCheck } from './suite-check.ts';
 
 /**

@@ -1,8 +1,8 @@
 /** What is wrong with a suite, in words for its author: where, what, and what to do. One schema for the service and the command. */
 import { z } from 'zod';
+import { oneKind } from '../suite.ts';
 import { type Fault, quoted } from './faults.ts';
 import { suggestionFor } from './suggestion.ts';
-import { oneKind } from './suite.ts';
 
 /** So many findings are told at once: a large suite may have one in every case. */
 export const findingsMax = 20;

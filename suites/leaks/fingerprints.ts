@@ -14,10 +14,10 @@
  * that differs from a case in a number or two. It does share the data.
  */
 
+import type { SealedCase, SealedExpectation, SuiteContents } from '../suite.ts';
 import { endOf } from './in-steps.ts';
 import { mixed, roll, ShingleTable, shingleUnits } from './shingles.ts';
 import { SpellingReader } from './spelling.ts';
-import type { SealedCase, SealedExpectation, SuiteContents } from './suite.ts';
 
 /** How many consecutive shingles one fingerprint is chosen from. */
 const windowShingles = 6;

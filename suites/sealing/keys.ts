@@ -5,9 +5,9 @@
  */
 import { hkdfSync, randomBytes } from 'node:crypto';
 import { eq } from 'drizzle-orm';
-import type { Database } from '../migrations/open-database.ts';
-import { secrets } from '../migrations/tables.ts';
-import { SuiteError } from './errors.ts';
+import type { Database } from '../../migrations/open-database.ts';
+import { secrets } from '../../migrations/tables.ts';
+import { SuiteError } from '../errors.ts';
 import type { Seals } from './sealing.ts';
 
 /** 32 bytes each, independent of one another (HKDF, RFC 5869). */

@@ -6,6 +6,8 @@ const path = new URL('suite.schema.json', import.meta.url);
 const text = suiteFileSchemaText();
 if (!process.argv.includes('--check')) await writeFile(path, text);
 else if ((await readFile(path, 'utf8').catch(() => '')) !== text) {
-  console.error('suites/suite.schema.json is out of date: run `npm run openapi` and commit the result');
+  console.error(
+    'suites/authoring/suite.schema.json is out of date: run `npm run openapi` and commit the result',
+  );
   process.exitCode = 1;
 }

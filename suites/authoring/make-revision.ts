@@ -2,26 +2,26 @@
  * From what an author wrote to a sealed revision: what `readSuite` made of it is sealed to the service's recipient. And back
  * again, for those who may see the contents.
  */
-import { appendAudit } from '../migrations/append-audit.ts';
-import type { Database } from '../migrations/open-database.ts';
-import { caseDigest } from './case-digest.ts';
-import { SuiteError } from './errors.ts';
-import { type Finding, tellFinding } from './finding.ts';
-import type { Keys } from './keys.ts';
-import { readSuite, type SuiteReader } from './read-suite.ts';
-import { bindRevision, contentsDigest, notItsOwn, readBoundRevision } from './revision-text.ts';
-import { appendRevision, findCaseDigests, findSealed, findSuite, type RevisionName } from './revisions.ts';
-import { sealForStorage } from './seal-for-storage.ts';
-import type { SealedFile } from './sealed-file.ts';
-import type { Seals } from './sealing.ts';
+import { appendAudit } from '../../migrations/append-audit.ts';
+import type { Database } from '../../migrations/open-database.ts';
+import { caseDigest } from '../case-digest.ts';
+import { SuiteError } from '../errors.ts';
+import { appendRevision, findCaseDigests, findSealed, findSuite, type RevisionName } from '../revisions.ts';
+import type { Keys } from '../sealing/keys.ts';
+import { bindRevision, contentsDigest, notItsOwn, readBoundRevision } from '../sealing/revision-text.ts';
+import { sealForStorage } from '../sealing/seal-for-storage.ts';
+import type { SealedFile } from '../sealing/sealed-file.ts';
+import type { Seals } from '../sealing/sealing.ts';
 import {
   type AuthoredSuite,
   type OpenedRevision,
   type SealedCase,
   type SuiteContents,
   suiteContentsSchema,
-} from './suite.ts';
-import { disarmTripwire, isTripwire } from './tripwire.ts';
+} from '../suite.ts';
+import { disarmTripwire, isTripwire } from '../tripwire.ts';
+import { type Finding, tellFinding } from './finding.ts';
+import { readSuite, type SuiteReader } from './read-suite.ts';
 
 export type Authoring = { database: Database; seals: Seals; keys: Keys; reader: SuiteReader };
 

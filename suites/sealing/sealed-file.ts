@@ -5,11 +5,11 @@
  */
 import { armor } from 'age-encryption';
 import { z } from 'zod';
-import { SuiteError } from './errors.ts';
-import { quoted, readBy } from './faults.ts';
-import { hasMoreValuesThan } from './json-values.ts';
+import { quoted, readBy } from '../authoring/faults.ts';
+import { hasMoreValuesThan } from '../authoring/json-values.ts';
+import { SuiteError } from '../errors.ts';
+import { type AuthoredSuite, authoredSuiteSchema, slugSchema, suiteValuesMax } from '../suite.ts';
 import { digestOf, type Seals, seal } from './sealing.ts';
-import { type AuthoredSuite, authoredSuiteSchema, slugSchema, suiteValuesMax } from './suite.ts';
 
 const format = 'holdback sealed suite';
 const version = 1;

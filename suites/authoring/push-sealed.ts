@@ -1,14 +1,15 @@
 /** Takes in a suite that its author sealed: it is opened, checked like any other, and kept as the suite's next revision. */
-import { type Authoring, makeRevision, openStored } from './authoring.ts';
-import { SuiteError } from './errors.ts';
+
+import { SuiteError } from '../errors.ts';
 import {
   activateRevision,
   findActive,
   findSealedAt,
   type RevisionName,
   requireNotRolledBack,
-} from './revisions.ts';
-import { openSealedFile, type SealedFile } from './sealed-file.ts';
+} from '../revisions.ts';
+import { openSealedFile, type SealedFile } from '../sealing/sealed-file.ts';
+import { type Authoring, makeRevision, openStored } from './make-revision.ts';
 
 /** The revision that a sealed file has become, and whether just now: pushed again, it is the same revision. */
 export type Pushed = { name: RevisionName; isNew: boolean };

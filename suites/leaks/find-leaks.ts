@@ -1,8 +1,9 @@
 /** Looks for the cases of revisions in a text: a file, a diff, an agent's memory, a candidate. */
+
+import type { OpenedSuites } from '../opened-suites.ts';
+import type { RevisionName } from '../revisions.ts';
 import { endInTurns } from './in-steps.ts';
 import type { Leaks } from './leaks.ts';
-import type { OpenedSuites } from './opened-suites.ts';
-import type { RevisionName } from './revisions.ts';
 import { scanInSteps } from './scan-text.ts';
 
 /** Where cases of these revisions turn up. Throws `revision_not_found` and `seal_broken`. */

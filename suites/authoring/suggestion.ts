@@ -1,6 +1,6 @@
 /** What an author probably meant: the known word next to the one that was written, and how to mend what is often forgotten. */
-import { limitsSchema } from '../runners/protocol.ts';
-import { caseSchema, expectationKinds, oneKind } from './suite.ts';
+import { limitsSchema } from '../../runners/protocol.ts';
+import { caseSchema, expectationKinds, oneKind } from '../suite.ts';
 
 /** So many letters may be wrong, missing, too many or swapped. */
 const mistakesMax = 2;

@@ -5,8 +5,8 @@
  */
 import { and, asc, eq, gt, isNotNull, sql } from 'drizzle-orm';
 import type { AnyPgColumn } from 'drizzle-orm/pg-core';
-import type { Database } from '../migrations/open-database.ts';
-import { revisions, verdicts } from '../migrations/tables.ts';
+import type { Database } from '../../migrations/open-database.ts';
+import { revisions, verdicts } from '../../migrations/tables.ts';
 import { holdIdentity, rotatedElsewhere } from './seal-for-storage.ts';
 import type { Sealed, Seals } from './sealing.ts';
 

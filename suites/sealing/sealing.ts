@@ -1,7 +1,7 @@
 /** Sealing: clear text goes in, an age file comes out, and only the identity opens it again. */
 import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { Decrypter, Encrypter } from 'age-encryption';
-import { SuiteError } from './errors.ts';
+import { SuiteError } from '../errors.ts';
 import type { Identity } from './identity.ts';
 
 /** Enough for more than a hundred recipients. */

@@ -1,6 +1,6 @@
 /** What a leak scan tells: where in a text cases of which suites turned up, and how many of them. Never which, or what they say. */
 import { z } from 'zod';
-import { slugSchema } from './suite.ts';
+import { slugSchema } from '../suite.ts';
 
 /** The largest text that is looked through at once, in bytes. */
 export const textBytesMax = 16 << 20;

@@ -3,9 +3,9 @@
  * rotated under it, so that nothing is ever stored sealed to an identity that is being thrown away.
  */
 import { eq } from 'drizzle-orm';
-import type { Database } from '../migrations/open-database.ts';
-import { secrets } from '../migrations/tables.ts';
-import { SuiteError } from './errors.ts';
+import type { Database } from '../../migrations/open-database.ts';
+import { secrets } from '../../migrations/tables.ts';
+import { SuiteError } from '../errors.ts';
 import { masterName } from './keys.ts';
 import type { Sealed, Seals } from './sealing.ts';
 

@@ -2,11 +2,9 @@
  * From what an author wrote to the contents of a revision: the module is read in the grader, every case is checked there. All
  * that is wrong is found at once, so that it can be mended at once.
  */
-import { limitsSchema } from '../runners/protocol.ts';
-import { SuiteError } from './errors.ts';
-import { quoted, readBy } from './faults.ts';
-import { caseFinding, type Finding, faultFindings, findCount, findTwins, suiteFinding } from './finding.ts';
-import { type Listing, listedCaseSchema } from './grader/protocol.ts';
+import { limitsSchema } from '../../runners/protocol.ts';
+import { SuiteError } from '../errors.ts';
+import { type Listing, listedCaseSchema } from '../grader/protocol.ts';
 import {
   type AuthoredSuite,
   casesMax,
@@ -14,8 +12,10 @@ import {
   type SuiteContents,
   sealedCaseSchema,
   slugSchema,
-} from './suite.ts';
-import { armTripwire, isTripwire } from './tripwire.ts';
+} from '../suite.ts';
+import { armTripwire, isTripwire } from '../tripwire.ts';
+import { quoted, readBy } from './faults.ts';
+import { caseFinding, type Finding, faultFindings, findCount, findTwins, suiteFinding } from './finding.ts';
 
 /** What reading a suite needs of the grader: somebody who reads modules and checks cases where that can do no harm. */
 export type SuiteReader = {

@@ -4,10 +4,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eq } from 'drizzle-orm';
-import { appendAudit } from '../migrations/append-audit.ts';
-import type { Database } from '../migrations/open-database.ts';
-import { secrets } from '../migrations/tables.ts';
-import { SuiteError } from './errors.ts';
+import { appendAudit } from '../../migrations/append-audit.ts';
+import type { Database } from '../../migrations/open-database.ts';
+import { secrets } from '../../migrations/tables.ts';
+import { SuiteError } from '../errors.ts';
 import { type Identity, leaveEarlier, renewIdentity, writeIdentity } from './identity.ts';
 import type { IdentityState } from './identity-state.ts';
 import { masterName } from './keys.ts';
