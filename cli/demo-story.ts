@@ -1,8 +1,8 @@
 /** The words of the demo, and how a score's body is laid out so that a person can read it and still see the exact JSON. */
 import { styleText } from 'node:util';
-import { verdictWord } from './outcome.ts';
 import { clipMiddle, printable } from './printable.ts';
 import type { FinishedScore } from './scoring.ts';
+import { verdictWord } from './texts/score.ts';
 
 const widthMax = 98;
 const elementsShown = 5;
