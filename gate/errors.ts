@@ -10,7 +10,9 @@ export type GateErrorCode =
   /** The idempotency key was used before for another request. */
   | 'idempotency_conflict'
   /** As many scores are waiting as the service accepts. */
-  | 'queue_full';
+  | 'queue_full'
+  /** A revision may not become the active one as things are; it stays a draft. */
+  | 'activation_refused';
 
 export class GateError extends Error {
   override readonly name = 'GateError';

@@ -113,7 +113,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   limitTokens(app, parts.ratePerToken);
   requireRoles(app);
   await app.register(gateRoutes, { database });
-  await app.register(suiteRoutes, { authoring });
+  await app.register(suiteRoutes, { authoring, activation: { database, suites: parts.suites } });
   await app.register(scoreRoutes, {
     disclosing: { database, seals, slotMs: parts.slotMs },
     submissions,

@@ -6,6 +6,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { ActivationRefused, refusalSchema } from '../gate/activation.ts';
 import { withoutStatement } from '../migrations/errors.ts';
 
 /** What is known of each code: its status and its title. */
@@ -33,6 +34,7 @@ const problems = {
   token_not_found: [404, 'There is no such token'],
   override_not_needed: [409, 'There is nothing to override'],
   override_given: [409, 'You have approved this already'],
+  activation_refused: [409, 'The revision cannot be activated as it stands'],
   request_timeout: [408, 'The request took too long to arrive'],
   last_admin: [409, 'This is the only admin token that can be used'],
   identity_given: [409, 'The identity is given in the environment'],
@@ -69,6 +71,8 @@ export const problemSchema = z.strictObject({
   detail: z.string().optional(),
   code: z.string(),
   errors: z.array(z.strictObject({ pointer: z.string(), detail: z.string() })).optional(),
+  revision: z.int().positive().optional().describe('The draft that was not activated.'),
+  refusals: z.array(refusalSchema).optional().describe('All that speaks against activating it.'),
 });
 export type Problem = z.infer<typeof problemSchema>;
 
@@ -128,7 +132,11 @@ export function problemOf(error: unknown, request: FastifyRequest): Problem {
   if (error instanceof InvalidRequest) {
     const [first] = error.faults;
     const detail = first === undefined ? undefined : `${first.pointer}: ${first.detail}`;
-    return problem('invalid_request', detail, error.faults);
+    return problem('invalid_request', detail, { errors: error.faults });
+  }
+  if (error instanceof ActivationRefused) {
+    const { message, revision, refusals } = error;
+    return problem('activation_refused', message, { revision: revision.revision, refusals });
   }
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
   const [known, detail] = fastifyCodes[code] ?? [];
@@ -137,7 +145,11 @@ export function problemOf(error: unknown, request: FastifyRequest): Problem {
   return problem('internal', 'try again later; the log of the service has the cause');
 }
 
-function problem(code: ProblemCode, detail?: string, errors?: Problem['errors']): Problem {
+function problem(
+  code: ProblemCode,
+  detail?: string,
+  more: Pick<Problem, 'errors' | 'revision' | 'refusals'> = {},
+): Problem {
   const [status, title] = problems[code];
   return {
     type: `urn:holdback:problem:${code}`,
@@ -145,7 +157,7 @@ function problem(code: ProblemCode, detail?: string, errors?: Problem['errors'])
     status,
     code,
     ...(detail === undefined ? {} : { detail }),
-    ...(errors === undefined ? {} : { errors }),
+    ...more,
   };
 }
 

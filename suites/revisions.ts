@@ -23,19 +23,17 @@ type NewRevision = {
 };
 
 /**
- * Appends a revision under the suite's next number, and activates it if asked, in one transaction. It is sealed there, because
- * only there its number is known. Throws `seal_rolled_back` if it was sealed before a revision that was activated, or along with
- * another.
+ * Appends a revision under the suite's next number, as a draft. It is sealed in the same transaction, because only there its number
+ * is known. Throws `seal_rolled_back` if it was sealed before a revision that was activated, or along with another.
  */
 export async function appendRevision(
   database: Database,
   { caseDigests, ...revision }: NewRevision,
   seal: (transaction: Database, name: RevisionName) => Promise<Sealed>,
-  activate: boolean,
 ): Promise<RevisionName> {
   return database.transaction(async (transaction) => {
     // Two authors who push at once get two numbers.
-    await transaction.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${revision.suite}, 1))`);
+    await lockSuite(transaction, revision.suite);
     if (revision.sealedAt !== undefined) await requireNewest(transaction, revision.suite, revision.sealedAt);
     const [newest] = await transaction
       .select({ number: max(revisions.number) })
@@ -57,9 +55,13 @@ export async function appendRevision(
       action: 'revision.made',
       about: { ...name, digest, cases: caseCount, sealed: revision.sealedAt !== undefined },
     });
-    if (activate) await appendActivation(transaction, name, by);
     return name;
   });
+}
+
+/** What is decided about a suite's revisions is decided one transaction after the other. */
+async function lockSuite(database: Database, suite: string): Promise<void> {
+  await database.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${suite}, 1))`);
 }
 
 async function requireNewest(database: Database, suite: string, sealedAt: Date): Promise<void> {
@@ -108,15 +110,21 @@ export async function findSealedAt(
   return row;
 }
 
-/** Makes a revision the active one. Throws `revision_not_found`. */
-export async function activateRevision(database: Database, name: RevisionName, by: string): Promise<void> {
-  await findSealed(database, name);
-  await database.transaction((transaction) => appendActivation(transaction, name, by));
-}
-
-async function appendActivation(database: Database, name: RevisionName, by: string): Promise<void> {
-  await database.insert(activations).values({ ...name, activatedBy: by });
-  await appendAudit(database, { by, action: 'revision.activated', about: name });
+/**
+ * Makes a revision the active one; whether it may be is for `gate/activation.ts` to find out. `notBefore` is when its author sealed it,
+ * where what was sealed later keeps it out. Throws `seal_rolled_back`.
+ */
+export async function appendActivation(
+  database: Database,
+  name: RevisionName,
+  { by, notBefore }: { by: string; notBefore: Date | null },
+): Promise<void> {
+  await database.transaction(async (transaction) => {
+    await lockSuite(transaction, name.suite);
+    if (notBefore !== null) await requireNotRolledBack(transaction, name.suite, notBefore);
+    await transaction.insert(activations).values({ ...name, activatedBy: by });
+    await appendAudit(transaction, { by, action: 'revision.activated', about: name });
+  });
 }
 
 /** A revision's sealed bytes. Throws `revision_not_found`. */

@@ -1,6 +1,7 @@
 /** `/suites`: authors push revisions and activate them. The contents are for authors alone. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { type ActivationParts, activate } from '../../gate/activation.ts';
 import { isWithinLimits } from '../../gate/limits.ts';
 import { checkSuite } from '../../suites/authoring/check-suite.ts';
 import {
@@ -12,7 +13,7 @@ import {
 import { type Pushed, pushSealed, pushSealedBlindly } from '../../suites/authoring/push-sealed.ts';
 import suiteFileSchema from '../../suites/authoring/suite.schema.json' with { type: 'json' };
 import { suiteCheckSchema } from '../../suites/authoring/suite-check.ts';
-import { activateRevision, findSuite, listSuites } from '../../suites/revisions.ts';
+import { findSuite, listSuites } from '../../suites/revisions.ts';
 import {
   openedRevisionSchema,
   receivedRevisionSchema,
@@ -33,7 +34,10 @@ const suiteBytesMax = 64 << 20;
 /** PostgreSQL's largest integer. */
 const revisionMax = 2_147_483_647;
 
-export const suiteRoutes: FastifyPluginAsyncZod<{ authoring: Authoring }> = async (app, { authoring }) => {
+export const suiteRoutes: FastifyPluginAsyncZod<{
+  authoring: Authoring;
+  activation: ActivationParts;
+}> = async (app, { authoring, activation }) => {
   const { database } = authoring;
   const pushedSchema = z.union([revisionSchema, receivedRevisionSchema]);
   const suiteParams = z.strictObject({ suite: slugSchema });
@@ -48,7 +52,7 @@ export const suiteRoutes: FastifyPluginAsyncZod<{ authoring: Authoring }> = asyn
         tags: ['suites'],
         summary: 'Seal a new revision of a suite, or take in one that its author sealed',
         description:
-          'Who has the role `ci` may push what is sealed already, as a draft, and is answered nothing of what is in it. The very same sealed suite pushed again is the same revision, answered with 200.',
+          'Who has the role `ci` may push what is sealed already, as a draft, and is answered nothing of what is in it. The very same sealed suite pushed again is the same revision, answered with 200. With `activate` the draft is made first: if something speaks against activating it, the problem `activation_refused` names it and says what.',
         params: suiteParams,
         querystring: z.strictObject({ activate: z.enum(['true', 'false']).default('false') }),
         body: suiteSourceSchema,
@@ -60,11 +64,12 @@ export const suiteRoutes: FastifyPluginAsyncZod<{ authoring: Authoring }> = asyn
       const reader = readerOf(request);
       requireSuite(reader, suite);
       const { role, tokenId: by } = reader;
-      const activate = request.query.activate === 'true';
+      const isToBeActive = request.query.activate === 'true';
       const isAuthor = role === 'author' || role === 'admin';
       const pushed = isAuthor
-        ? await push(authoring, suite, request.body, { activate, by })
-        : await pushSealedBlindly(authoring, suite, requireDraft(request.body, activate), by);
+        ? await push(authoring, suite, request.body, by)
+        : await pushSealedBlindly(authoring, suite, requireDraft(request.body, isToBeActive), by);
+      if (isToBeActive) await activate(activation, pushed.name, { by, isPush: true });
       reply.code(pushed.isNew ? 201 : 200);
       reply.header('location', `/suites/${suite}/revisions/${pushed.name.revision}`);
       const described = await describeRevision(database, pushed.name);
@@ -108,6 +113,8 @@ export const suiteRoutes: FastifyPluginAsyncZod<{ authoring: Authoring }> = asyn
       schema: {
         tags: ['suites'],
         summary: 'Make a revision the active one',
+        description:
+          'If something speaks against it, the problem `activation_refused` says all that does, and the revision stays as it is.',
         params: revisionParams,
         response: withProblems({ 200: revisionSchema }),
       },
@@ -115,7 +122,7 @@ export const suiteRoutes: FastifyPluginAsyncZod<{ authoring: Authoring }> = asyn
     async (request) => {
       const reader = readerOf(request);
       requireSuite(reader, request.params.suite);
-      await activateRevision(database, request.params, reader.tokenId);
+      await activate(activation, request.params, { by: reader.tokenId, isPush: false });
       return revisionSchema.parse(await describeRevision(database, request.params));
     },
   );
@@ -175,14 +182,9 @@ export const suiteRoutes: FastifyPluginAsyncZod<{ authoring: Authoring }> = asyn
 };
 
 /** What an author pushes, in whichever of its forms. */
-async function push(
-  authoring: Authoring,
-  suite: string,
-  source: SuiteSource,
-  options: { activate: boolean; by: string },
-): Promise<Pushed> {
-  if (source.sealed !== undefined) return pushSealed(authoring, suite, source.sealed, options);
-  return { name: await makeRevision(authoring, suite, source, options), isNew: true };
+async function push(authoring: Authoring, suite: string, source: SuiteSource, by: string): Promise<Pushed> {
+  if (source.sealed !== undefined) return pushSealed(authoring, suite, source.sealed, by);
+  return { name: await makeRevision(authoring, suite, source, { by }), isNew: true };
 }
 
 /** What those push who may not know what is in it. Throws `role_forbidden` for anything but a sealed draft. */

@@ -26,14 +26,14 @@ import { readSuite, type SuiteReader } from './read-suite.ts';
 export type Authoring = { database: Database; seals: Seals; keys: Keys; reader: SuiteReader };
 
 /**
- * Seals what an author wrote as the suite's next revision; `file` is the sealed file that it came in, if it did. Throws
+ * Seals what an author wrote as the suite's next revision, a draft; `file` is the sealed file that it came in, if it did. Throws
  * `suite_invalid` with words that say what to mend, and `seal_rolled_back`.
  */
 export async function makeRevision(
   { database, seals, keys, reader }: Authoring,
   suite: string,
   source: AuthoredSuite,
-  options: { activate: boolean; by: string; file?: SealedFile },
+  options: { by: string; file?: SealedFile },
 ): Promise<RevisionName> {
   const { contents, findings } = await readSuite(reader, keys.tripwire, suite, source);
   if (contents === undefined) throw invalid(findings);
@@ -55,7 +55,6 @@ export async function makeRevision(
     },
     (transaction, name) =>
       sealForStorage(transaction, seals, bindRevision(keys, { ...name, digest, file }, text)),
-    options.activate,
   );
 }
 

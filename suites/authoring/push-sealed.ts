@@ -1,13 +1,7 @@
-/** Takes in a suite that its author sealed: it is opened, checked like any other, and kept as the suite's next revision. */
+/** Takes in a suite that its author sealed: it is opened, checked like any other, and kept as the suite's next revision, a draft. */
 
 import { SuiteError } from '../errors.ts';
-import {
-  activateRevision,
-  findActive,
-  findSealedAt,
-  type RevisionName,
-  requireNotRolledBack,
-} from '../revisions.ts';
+import { findSealedAt, type RevisionName } from '../revisions.ts';
 import { openSealedFile, type SealedFile } from '../sealing/sealed-file.ts';
 import { type Authoring, makeRevision, openStored } from './make-revision.ts';
 
@@ -19,19 +13,19 @@ export async function pushSealed(
   authoring: Authoring,
   suite: string,
   sealed: string,
-  options: { activate: boolean; by: string },
+  by: string,
 ): Promise<Pushed> {
   const file = await openSealedFile(authoring.seals, suite, sealed);
   const known = await findPushed(authoring, suite, file);
-  if (known !== undefined) return pushAgain(authoring, known, file.sealedAt, options);
+  if (known !== undefined) return { name: known, isNew: false };
   try {
-    return { name: await makeRevision(authoring, suite, file.source, { ...options, file }), isNew: true };
+    return { name: await makeRevision(authoring, suite, file.source, { by, file }), isNew: true };
   } catch (error) {
     if (!(error instanceof SuiteError && error.code === 'seal_rolled_back')) throw error;
     // Pushed twice at once, one of the two comes second.
     const first = await findPushed(authoring, suite, file);
     if (first === undefined) throw error;
-    return pushAgain(authoring, first, file.sealedAt, options);
+    return { name: first, isNew: false };
   }
 }
 
@@ -43,7 +37,7 @@ export async function pushSealedBlindly(
   by: string,
 ): Promise<Pushed> {
   try {
-    return await pushSealed(authoring, suite, sealed, { activate: false, by });
+    return await pushSealed(authoring, suite, sealed, by);
   } catch (cause) {
     if (!(cause instanceof SuiteError) || cause.code === 'identity_rotated') throw cause;
     throw new SuiteError(
@@ -64,18 +58,4 @@ async function findPushed(
   if (name === undefined) return undefined;
   const { file } = await openStored(authoring, name);
   return file === digest ? name : undefined;
-}
-
-async function pushAgain(
-  { database }: Authoring,
-  name: RevisionName,
-  sealedAt: Date,
-  { activate, by }: { activate: boolean; by: string },
-): Promise<Pushed> {
-  if (activate) {
-    await requireNotRolledBack(database, name.suite, sealedAt);
-    const [active] = await findActive(database, [name.suite]);
-    if (active?.revision !== name.revision) await activateRevision(database, name, by);
-  }
-  return { name, isNew: false };
 }

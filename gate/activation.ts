@@ -1,0 +1,75 @@
+/**
+ * How a revision becomes the active one. Every activation goes through `activate`: each condition is asked whether something speaks
+ * against it, all that do are told at once with what to do, and the revision stays the draft that it is.
+ */
+import { z } from 'zod';
+import type { Database } from '../migrations/open-database.ts';
+import type { OpenedSuites } from '../suites/opened-suites.ts';
+import {
+  appendActivation,
+  findActive,
+  findSealed,
+  type RevisionName,
+  requireNotRolledBack,
+} from '../suites/revisions.ts';
+import { GateError } from './errors.ts';
+
+/** What conditions may ask: the database, and what is sealed. */
+export type ActivationParts = { database: Database; suites: OpenedSuites };
+
+export const refusalSchema = z.strictObject({
+  code: z.string().describe('A word for programs.'),
+  message: z.string().describe('What speaks against it.'),
+  advice: z.string().describe('What to do.'),
+});
+/** What speaks against an activation, in words for the suite's author. */
+export type Refusal = z.infer<typeof refusalSchema>;
+
+/** Whether something speaks against activating a revision. It throws only when we fail, and then nothing is activated. */
+export type Condition = (parts: ActivationParts, name: RevisionName) => Promise<Refusal | undefined>;
+
+/** Each is asked, in this order. */
+const conditions: Condition[] = [];
+
+/** That a revision may not be activated as things are: every reason, and the draft that it stays. */
+export class ActivationRefused extends GateError {
+  readonly revision: RevisionName;
+  readonly refusals: Refusal[];
+
+  constructor(revision: RevisionName, refusals: Refusal[]) {
+    const reasons = refusals.map(({ message, advice }) => `${message} (${advice})`);
+    super(
+      'activation_refused',
+      `revision ${revision.revision} of ${revision.suite} stays a draft: ${reasons.join('; ')}`,
+    );
+    this.revision = revision;
+    this.refusals = refusals;
+  }
+}
+
+/**
+ * Makes a revision the active one, if no condition speaks against it. As part of a push (`isPush`) one that is active already is left
+ * as it is, and none that its author sealed goes back behind what was sealed later; who activates one by its number may go back.
+ * Throws `revision_not_found`, `seal_rolled_back`, and ActivationRefused with all that speaks against it.
+ */
+export async function activate(
+  parts: ActivationParts,
+  name: RevisionName,
+  { by, isPush }: { by: string; isPush: boolean },
+): Promise<void> {
+  const { database } = parts;
+  const { sealedAt } = await findSealed(database, name);
+  const notBefore = isPush ? sealedAt : null;
+  if (notBefore !== null) await requireNotRolledBack(database, name.suite, notBefore);
+  if (isPush) {
+    const [active] = await findActive(database, [name.suite]);
+    if (active?.revision === name.revision) return;
+  }
+  const refusals: Refusal[] = [];
+  for (const condition of conditions) {
+    const refusal = await condition(parts, name);
+    if (refusal !== undefined) refusals.push(refusal);
+  }
+  if (refusals.length > 0) throw new ActivationRefused(name, refusals);
+  await appendActivation(database, name, { by, notBefore });
+}
