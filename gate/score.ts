@@ -25,6 +25,7 @@ import type { Grader } from './grader.ts';
 import { appendVerdict, findSettled, type NewVerdict, type ScoreRecord } from './history.ts';
 import { activeRevisions, findDisclosure, findGate } from './policies.ts';
 import { decidedWith, publishedAt, slotOf } from './publication.ts';
+import { runOfCase } from './run-of-case.ts';
 
 /** What scoring stands on: the database, the opened suites, the runners and the grader. */
 export type Scoring = {
@@ -210,7 +211,7 @@ function chargesOf({ scored, disclosure }: Outcome, slot: number): NewVerdict['c
   return scored.map(({ suite, revision }) => ({ suite, revision, bits }));
 }
 
-/** Hands the candidate and the inputs, and nothing else of the suite, to the runners. */
+/** Hands the candidate and what is to be called with which inputs, and nothing else of the suite, to the runners. */
 async function observe(
   { runners, hostsPerScore }: Scoring,
   { script: candidate }: ReadCandidate,
@@ -225,7 +226,7 @@ async function observe(
   }
   return runCandidate(runners, {
     script: candidate.script,
-    inputs: cases.map(({ input }) => input),
+    runs: cases.map(runOfCase),
     seed: seedOf(name),
     limits,
     hosts: hostsPerScore,

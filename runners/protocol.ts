@@ -3,6 +3,7 @@
  * What arrives from a host was written beside hostile code, so it is parsed again on arrival.
  */
 import { z } from 'zod';
+import type { CaseRun } from './case-run.ts';
 
 /** Bounds on what one candidate may use. Times are the candidate's own: waiting for a core does not count. */
 export const limitsSchema = z.strictObject({
@@ -53,14 +54,11 @@ export const outcomes = [
 /** An observation and how long it took, in milliseconds. */
 export type ObservedCase = { observation: Observation; durationMs: number };
 
-/**
- * What a host that runs a candidate is told: the build, the inputs as carried JSON text, and what bounds them.
- * Never names, counts of other cases, expectations or suites.
- */
+/** What a host that runs a candidate is told: the build, the runs, and what bounds them. */
 export type CandidateJob = {
   /** The candidate as the body of a CommonJS function. */
   script: string;
-  inputs: string[];
+  runs: CaseRun[];
   /** Seeds Math.random and crypto in the realms. */
   seed: number;
   isolateMb: number;

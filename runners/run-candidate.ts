@@ -1,7 +1,8 @@
 /**
- * Runs one candidate on every input and answers with one observation for each, whatever the candidate does.
+ * Runs one candidate on every case and answers with one observation for each, whatever the candidate does.
  * The cases are shuffled and spread over several hosts, so that an escape sees only a part of the inputs.
  */
+import type { CaseRun } from './case-run.ts';
 import { RunnerError } from './errors.ts';
 import type { HostPool } from './pool.ts';
 import {
@@ -28,8 +29,7 @@ const casesPerHostMin = 4;
 export type CandidateRun = {
   /** The candidate as the body of a CommonJS function (see `transform.ts`). */
   script: string;
-  /** Carried JSON texts. */
-  inputs: string[];
+  runs: CaseRun[];
   seed: number;
   limits: Limits;
   /** The most hosts at once. */
@@ -39,15 +39,15 @@ export type CandidateRun = {
 /** What the hosts of one score may use up between them. */
 type Allowance = { continuations: number; outputChars: number };
 
-/** One observation for each input, in the order of the inputs. Throws `RunnerError`s, which are never the candidate's. */
+/** One observation for each run, in the order of the runs. Throws `RunnerError`s, which are never the candidate's. */
 export async function runCandidate(pool: HostPool, run: CandidateRun): Promise<ObservedCase[]> {
-  const observed: ObservedCase[] = run.inputs.map(() => ({
+  const observed: ObservedCase[] = run.runs.map(() => ({
     observation: { outcome: 'not_run' },
     durationMs: 0,
   }));
-  const hosts = Math.max(1, Math.min(run.hosts, Math.floor(run.inputs.length / casesPerHostMin)));
+  const hosts = Math.max(1, Math.min(run.hosts, Math.floor(run.runs.length / casesPerHostMin)));
   const shares: number[][] = Array.from({ length: hosts }, () => []);
-  for (const [turn, position] of shuffled(run.inputs.length, run.seed).entries()) {
+  for (const [turn, position] of shuffled(run.runs.length, run.seed).entries()) {
     shares[turn % hosts]?.push(position);
   }
   const allowance: Allowance = { continuations: continuationsMax, outputChars: outputCharsMax };
@@ -95,7 +95,7 @@ async function runOnHost(
   const { limits } = run;
   const job: CandidateJob = {
     script: run.script,
-    inputs: positions.map((position) => run.inputs[position] ?? 'null'),
+    runs: positions.flatMap((position) => run.runs[position] ?? []),
     seed: run.seed,
     isolateMb: limits.isolateMb,
     outputBytes: limits.outputBytes,

@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { bundleHost, type HostCode } from '../runners/bundle.ts';
+import { plainRun } from '../runners/case-run.ts';
 import { HostPool } from '../runners/pool.ts';
 import { type CandidateJob, limitsSchema } from '../runners/protocol.ts';
 import { runCandidate } from '../runners/run-candidate.ts';
@@ -109,7 +110,7 @@ describe('a run', () => {
     const pool = await poolOf(code);
     const job: CandidateJob = {
       script: await scriptOf('export const run = (x) => x'),
-      inputs: ['0', '1', '2', '3'],
+      runs: ['0', '1', '2', '3'].map(plainRun),
       seed: 1,
       isolateMb: 128,
       outputBytes: 1_000,
@@ -135,7 +136,7 @@ describe('a run', () => {
     const pool = await poolOf(code);
     const observed = await runCandidate(pool, {
       script: await scriptOf('export function run(x) { if (x < 0) for (;;); return x; }'),
-      inputs: ['1', '-1', '2', '3', '4', '5'],
+      runs: ['1', '-1', '2', '3', '4', '5'].map(plainRun),
       seed: 4,
       limits: { ...limits, caseMs: 300 },
       hosts: 1,
@@ -150,7 +151,7 @@ describe('a run', () => {
     ]);
     const hopeless = await runCandidate(pool, {
       script: await scriptOf('export function run() { for (;;); }'),
-      inputs: Array.from({ length: 20 }, () => '1'),
+      runs: Array.from({ length: 20 }, () => plainRun('1')),
       seed: 1,
       limits: { ...limits, caseMs: 100 },
       hosts: 1,
@@ -174,7 +175,7 @@ describe('a run', () => {
       'export function run(n) { let x = 0; for (let i = 0; i < n; i++) x = (x + i * 7) % 1000003; return x; }';
     const [observed] = await runCandidate(pool, {
       script: await scriptOf(source),
-      inputs: ['100000000'],
+      runs: [plainRun('100000000')],
       seed: 1,
       limits: { ...limits, caseMs: 1_500 },
       hosts: 1,

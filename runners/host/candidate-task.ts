@@ -4,6 +4,7 @@
  * It hears one job and puts one line for each case into the outbox. It keeps no deadline: the parent does.
  */
 import ivm from 'isolated-vm';
+import { type CaseRun, plainRun } from '../case-run.ts';
 import type { CandidateJob } from '../protocol.ts';
 import type { Outbox } from './outbox.ts';
 
@@ -29,20 +30,20 @@ export function warm(isolateMb: number): void {
   equipped = equip(isolateMb);
   const candidate = load(equipped, 'exports.run = (input) => input');
   for (let turn = 0; turn < warmCases; turn++)
-    observeCase(candidate, { seed: 1, outputBytes: 1_024 }, '{"warm":[1,"up"]}');
+    observeCase(candidate, { seed: 1, outputBytes: 1_024 }, plainRun('{"warm":[1,"up"]}'));
 }
 
-/** Runs every input of a job in a realm of its own, in the order given. */
+/** Runs every case of a job in a realm of its own, in the order given. */
 export function run(job: CandidateJob, outbox: Outbox): void {
   if (equipped?.isolateMb !== job.isolateMb) equipped = equip(job.isolateMb);
   // Until this line a failure is ours; from here on it is the candidate's.
   outbox.put('loading');
   outbox.send();
   let candidate: LoadedCandidate | undefined;
-  for (const [index, input] of job.inputs.entries()) {
+  for (const [index, run] of job.runs.entries()) {
     const startedMs = performance.now();
     candidate ??= load(equipped ?? equip(job.isolateMb), job.script);
-    const observation = observeCase(candidate, job, input);
+    const observation = observeCase(candidate, job, run);
     // An isolate in which anything abnormal happened is not used again.
     if (!/^\{"outcome":"(?:returned|threw)"/.test(observation)) {
       if (!candidate.isolate.isDisposed) candidate.isolate.dispose();
@@ -77,9 +78,10 @@ function compileCandidate(isolate: ivm.Isolate, entry: string, script: string): 
 function observeCase(
   candidate: LoadedCandidate,
   job: Pick<CandidateJob, 'seed' | 'outputBytes'>,
-  input: string,
+  run: CaseRun,
 ): string {
   const { isolate, prelude, entry, script, start, step } = candidate;
+  const { input } = run.calls[0];
   if (script === undefined) return crashed('the engine could not compile the candidate');
   try {
     const context = isolate.createContextSync();
