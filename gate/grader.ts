@@ -9,6 +9,7 @@ import type { ObservedCase } from '../runners/protocol.ts';
 import { type JobEnd, supervise } from '../runners/supervise.ts';
 import type { Transformer } from '../runners/transformer.ts';
 import type { PlacedCase, SuiteReader } from '../suites/authoring/read-suite.ts';
+import type { SealedCase } from '../suites/case.ts';
 import { SuiteError } from '../suites/errors.ts';
 import {
   type GradeItem,
@@ -18,7 +19,7 @@ import {
   listingSchema,
   predicateTextsSchema,
 } from '../suites/grader/protocol.ts';
-import type { SealedCase, SuiteContents } from '../suites/suite.ts';
+import type { SuiteContents } from '../suites/suite.ts';
 import type { CaseResult } from './decide.ts';
 
 /** An expectation has this long to answer for one case, in milliseconds of its own time. */

@@ -16,11 +16,11 @@ import {
 } from '../gate/disclosed.ts';
 import { changeSchema, gatePolicySchema, gateSchema, scoreRequestSchema } from '../gate/gate.ts';
 import { limitsSchema } from '../runners/protocol.ts';
+import { caseSchema } from '../suites/case.ts';
+import { expectationSchema } from '../suites/expectation.ts';
 import { leaksSchema } from '../suites/leaks/leaks.ts';
 import { identityStateSchema } from '../suites/sealing/identity-state.ts';
 import {
-  caseSchema,
-  expectationSchema,
   openedRevisionSchema,
   receivedRevisionSchema,
   revisionSchema,

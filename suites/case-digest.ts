@@ -3,7 +3,7 @@
  * the same case, so that what its verdicts have taught is not forgotten. Without the key nobody can try contents against one.
  */
 import { createHmac } from 'node:crypto';
-import type { SealedCase } from './suite.ts';
+import type { SealedCase } from './case.ts';
 
 /**
  * 64 hexadecimal digits: HMAC-SHA-256 of the input and the declared expectation, in whatever order their keys were written.

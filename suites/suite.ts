@@ -1,6 +1,8 @@
-/** The nouns of authoring: case, expectation, suite, revision. One schema each, for HTTP, sealing and types alike. */
+/** The nouns of authoring: suite and revision. One schema each, for HTTP, sealing and types alike. */
 import { z } from 'zod';
 import { limitsSchema } from '../runners/protocol.ts';
+import { caseSchema, sealedCaseSchema, tagsSchema } from './case.ts';
+import { carriedSchema } from './expectation.ts';
 
 /** Names that appear in URLs: gates and suites. */
 export const slugSchema = z
@@ -10,80 +12,10 @@ export const slugSchema = z
     'a name has 1 to 100 letters, digits, dots, dashes or underscores, and starts with a letter or digit',
   );
 
-/** A value in which what JSON cannot say is tagged, as in `{"$undefined": true}`. */
-const carriedSchema = z.unknown();
-
-const throwsSchema = z.union(
-  [
-    z.literal(true),
-    z.strictObject({
-      name: z.string().optional().describe("The error's name."),
-      message: z.string().optional().describe('The source of a regular expression.'),
-    }),
-  ],
-  { error: 'is true or {name?: "…", message?: "…"}' },
-);
-
-export const expectationKinds = [
-  'equals',
-  'strictEquals',
-  'matches',
-  'closeTo',
-  'oneOf',
-  'throws',
-  'schema',
-  'tripwire',
-] as const;
-export type ExpectationKind = (typeof expectationKinds)[number];
-
-/** What is said where an expectation has none of the kinds, or several. */
-export const oneKind = `an expectation has exactly one of ${expectationKinds.join(', ')}`;
-
-/** What a case requires of an observation, declared: exactly one of the kinds. */
-export const expectationSchema = z
-  .strictObject({
-    equals: carriedSchema.optional().describe("As Vitest's toEqual."),
-    strictEquals: carriedSchema.optional().describe("As Vitest's toStrictEqual."),
-    matches: carriedSchema.optional().describe("A subset, as Vitest's toMatchObject."),
-    closeTo: z
-      .strictObject({ value: carriedSchema, tolerance: z.number().nonnegative() })
-      .optional()
-      .describe('A number within the tolerance.'),
-    oneOf: z.array(carriedSchema).min(1).optional().describe('One of these, each as with equals.'),
-    throws: throwsSchema.optional().describe('That it throws: true, or which error.'),
-    schema: z
-      .union([z.boolean(), z.record(z.string(), z.unknown())], {
-        error: 'is a JSON Schema: an object, true or false',
-      })
-      .optional()
-      .describe('A JSON Schema.'),
-    tripwire: z
-      .literal(true)
-      .optional()
-      .describe(
-        'No answer is wanted. The service makes one up that only who has seen the sealed suite can give.',
-      ),
-  })
-  .refine((expectation) => Object.keys(expectation).length === 1, { error: oneKind })
-  .meta({ minProperties: 1, maxProperties: 1 });
-export type Expectation = z.infer<typeof expectationSchema>;
-
-const caseNameSchema = z.string().min(1).max(500);
-const tagsSchema = z.array(z.string().min(1).max(100)).max(50);
-
 export const casesMax = 20_000;
 
 /** A suite's JSON may hold this many keys and values. */
 export const suiteValuesMax = 10_000_000;
-
-/** One holdback case as it is authored in JSON. */
-export const caseSchema = z.strictObject({
-  name: caseNameSchema,
-  input: carriedSchema.optional().describe('What run is called with. Left out, it is undefined.'),
-  expect: expectationSchema,
-  tags: tagsSchema.optional(),
-});
-export type Case = z.infer<typeof caseSchema>;
 
 const limitOverridesSchema = z.strictObject({
   caseMs: limitsSchema.shape.caseMs.removeDefault().optional(),
@@ -135,27 +67,6 @@ export const suiteSourceSchema = z
     path: ['name'],
   });
 export type SuiteSource = z.infer<typeof suiteSourceSchema>;
-
-/** What a sealed case requires: a declared expectation, the predicate of its module, or nothing, where it is a tripwire. */
-export const sealedExpectationSchema = z.union(
-  [
-    z.strictObject({ predicate: z.literal(true) }),
-    z.strictObject({ tripwire: z.string().describe('The answer that nobody can know.') }),
-    expectationSchema,
-  ],
-  { error: oneKind },
-);
-
-export type SealedExpectation = z.infer<typeof sealedExpectationSchema>;
-
-/** A case as it is sealed. `input` is carried JSON text. */
-export const sealedCaseSchema = z.strictObject({
-  name: caseNameSchema,
-  input: z.string(),
-  expect: sealedExpectationSchema,
-  tags: tagsSchema,
-});
-export type SealedCase = z.infer<typeof sealedCaseSchema>;
 
 /** The clear text of a revision: it exists only in the memory of the service and of the grader. */
 export const suiteContentsSchema = z.strictObject({

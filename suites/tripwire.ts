@@ -3,7 +3,8 @@
  * one that does has seen the sealed suite. To the suite's readers they look like any other case.
  */
 import { createHmac } from 'node:crypto';
-import type { SealedCase, SuiteContents } from './suite.ts';
+import type { SealedCase } from './case.ts';
+import type { SuiteContents } from './suite.ts';
 
 /** 128 bits: nobody guesses it, and no text has it by chance. */
 const answerLength = 32;

@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { SealedCase } from '../suites/case.ts';
 import { caseDigest } from '../suites/case-digest.ts';
-import type { SealedCase } from '../suites/suite.ts';
 
 const key = randomBytes(32);
 /** JSON of any shape, with keys and texts that no encoding may lose. */

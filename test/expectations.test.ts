@@ -7,8 +7,8 @@ import { type Assertion, describe, expect, test } from 'vitest';
 import type { Observation } from '../runners/protocol.ts';
 import { realmBundle } from '../runners/realm/globals/bundle.ts';
 import { CarriedInstance, decode, depthMax, encode } from '../runners/realm/value.ts';
+import { type Expectation, expectationSchema } from '../suites/expectation.ts';
 import { grade, problemOf } from '../suites/grader/expectations.ts';
-import { type Expectation, expectationSchema } from '../suites/suite.ts';
 
 /** The carried form of a value, as JSON data. */
 function carried(value: unknown): unknown {

@@ -22,7 +22,8 @@ import {
 import { nearest } from '../suites/authoring/suggestion.ts';
 import { suiteCheckSchema } from '../suites/authoring/suite-check.ts';
 import { caseDigest } from '../suites/case-digest.ts';
-import { authoredSuiteSchema, type ExpectationKind } from '../suites/suite.ts';
+import type { ExpectationKind } from '../suites/expectation.ts';
+import { authoredSuiteSchema } from '../suites/suite.ts';
 import { type Ended, runCommand } from './command.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { adminToken, type Client, scoreRequest, startWorld, type World } from './world.ts';

@@ -1,7 +1,8 @@
 /** What changes from one revision's contents to another's, case by case, as their names. Pure. */
 import { isDeepStrictEqual } from 'node:util';
+import type { SealedCase } from '../case.ts';
 import { caseDigest } from '../case-digest.ts';
-import type { SealedCase, SuiteContents } from '../suite.ts';
+import type { SuiteContents } from '../suite.ts';
 import type { Changes } from './suite-check.ts';
 
 /** Contents, and the texts of their predicates by position, where these could be had. */

@@ -1,6 +1,6 @@
 /** What is wrong with a suite, in words for its author: where, what, and what to do. One schema for the service and the command. */
 import { z } from 'zod';
-import { oneKind } from '../suite.ts';
+import { oneKind } from '../expectation.ts';
 import { type Fault, quoted } from './faults.ts';
 import { suggestionFor } from './suggestion.ts';
 

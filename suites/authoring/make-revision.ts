@@ -4,6 +4,7 @@
  */
 import { appendAudit } from '../../migrations/append-audit.ts';
 import type { Database } from '../../migrations/open-database.ts';
+import type { SealedCase } from '../case.ts';
 import { caseDigest } from '../case-digest.ts';
 import { SuiteError } from '../errors.ts';
 import { appendRevision, findCaseDigests, findSealed, findSuite, type RevisionName } from '../revisions.ts';
@@ -15,7 +16,6 @@ import type { Seals } from '../sealing/sealing.ts';
 import {
   type AuthoredSuite,
   type OpenedRevision,
-  type SealedCase,
   type SuiteContents,
   suiteContentsSchema,
 } from '../suite.ts';

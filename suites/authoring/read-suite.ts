@@ -3,16 +3,10 @@
  * that is wrong is found at once, so that it can be mended at once.
  */
 import { limitsSchema } from '../../runners/protocol.ts';
+import { type SealedCase, sealedCaseSchema } from '../case.ts';
 import { SuiteError } from '../errors.ts';
 import { type Listing, listedCaseSchema } from '../grader/protocol.ts';
-import {
-  type AuthoredSuite,
-  casesMax,
-  type SealedCase,
-  type SuiteContents,
-  sealedCaseSchema,
-  slugSchema,
-} from '../suite.ts';
+import { type AuthoredSuite, casesMax, type SuiteContents, slugSchema } from '../suite.ts';
 import { armTripwire, isTripwire } from '../tripwire.ts';
 import { quoted, readBy } from './faults.ts';
 import { caseFinding, type Finding, faultFindings, findCount, findTwins, suiteFinding } from './finding.ts';

@@ -1,6 +1,7 @@
 /** What an author probably meant: the known word next to the one that was written, and how to mend what is often forgotten. */
 import { limitsSchema } from '../../runners/protocol.ts';
-import { caseSchema, expectationKinds, oneKind } from '../suite.ts';
+import { caseSchema } from '../case.ts';
+import { expectationKinds, oneKind } from '../expectation.ts';
 
 /** So many letters may be wrong, missing, too many or swapped. */
 const mistakesMax = 2;

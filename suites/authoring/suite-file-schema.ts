@@ -1,6 +1,7 @@
 /** The JSON Schema of a suite's file, for editors: made from the schemas that read it, so that it cannot say anything else. */
 import { z } from 'zod';
-import { authoredSuiteSchema, caseSchema, casesMax } from '../suite.ts';
+import { caseSchema } from '../case.ts';
+import { authoredSuiteSchema, casesMax } from '../suite.ts';
 
 // A module has a file of its own.
 const { module: _module, ...fields } = authoredSuiteSchema.shape;

@@ -1,7 +1,7 @@
 /** The script of the grader's own realm: JSON text in, JSON text out. */
 import type { Observation } from '../../runners/protocol.ts';
 import { decode } from '../../runners/realm/value.ts';
-import type { Expectation } from '../suite.ts';
+import type { Expectation } from '../expectation.ts';
 import { grade, problemOf } from './expectations.ts';
 
 /** Grades one declared case. */

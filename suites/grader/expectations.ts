@@ -16,7 +16,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import type { Observation } from '../../runners/protocol.ts';
 import { decode } from '../../runners/realm/value.ts';
-import type { Expectation, ExpectationKind } from '../suite.ts';
+import type { Expectation, ExpectationKind } from '../expectation.ts';
 
 /** How one case was graded. The message is for the suite's author. */
 export type Grade = { passed: boolean; message: string };

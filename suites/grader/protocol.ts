@@ -1,6 +1,7 @@
 /** What crosses between the service and the grader's process, in both directions. */
 import { z } from 'zod';
-import { caseSchema, sealedExpectationSchema } from '../suite.ts';
+import { caseSchema } from '../case.ts';
+import { sealedExpectationSchema } from '../expectation.ts';
 
 /** One case to grade: all as JSON text, because text is what crosses. */
 export type GradeItem = {

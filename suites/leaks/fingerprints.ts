@@ -14,7 +14,9 @@
  * that differs from a case in a number or two. It does share the data.
  */
 
-import type { SealedCase, SealedExpectation, SuiteContents } from '../suite.ts';
+import type { SealedCase } from '../case.ts';
+import type { SealedExpectation } from '../expectation.ts';
+import type { SuiteContents } from '../suite.ts';
 import { endOf } from './in-steps.ts';
 import { mixed, roll, ShingleTable, shingleUnits } from './shingles.ts';
 import { SpellingReader } from './spelling.ts';

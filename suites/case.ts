@@ -1,0 +1,24 @@
+/** A case as it is authored, and as it is sealed. */
+import { z } from 'zod';
+import { carriedSchema, expectationSchema, sealedExpectationSchema } from './expectation.ts';
+
+const caseNameSchema = z.string().min(1).max(500);
+export const tagsSchema = z.array(z.string().min(1).max(100)).max(50);
+
+/** One holdback case as it is authored in JSON. */
+export const caseSchema = z.strictObject({
+  name: caseNameSchema,
+  input: carriedSchema.optional().describe('What run is called with. Left out, it is undefined.'),
+  expect: expectationSchema,
+  tags: tagsSchema.optional(),
+});
+export type Case = z.infer<typeof caseSchema>;
+
+/** A case as it is sealed. `input` is carried JSON text. */
+export const sealedCaseSchema = z.strictObject({
+  name: caseNameSchema,
+  input: z.string(),
+  expect: sealedExpectationSchema,
+  tags: tagsSchema,
+});
+export type SealedCase = z.infer<typeof sealedCaseSchema>;
