@@ -10,8 +10,9 @@ export function changeLines({ suite, check: { cases, activeRevision, changes } }
   const count = `${cases} ${cases === 1 ? 'case' : 'cases'}`;
   if (activeRevision === null || changes === null)
     return [`suite ${suite}: ${count}; no revision is active yet`];
-  const { added, removed, changed, unchanged, readAsBefore, limits } = changes;
-  const isSame = added.length + removed.length + changed.length + readAsBefore === 0 && !limits;
+  const { added, removed, changed, unchanged, readAsBefore, limits, references } = changes;
+  const isSame =
+    added.length + removed.length + changed.length + readAsBefore === 0 && !limits && !references;
   return [
     `suite ${suite}: ${count}, against revision ${activeRevision}, which is active`,
     ...named('+', added),
@@ -22,6 +23,7 @@ export function changeLines({ suite, check: { cases, activeRevision, changes } }
       ? []
       : [`${readAsBefore} predicates read as before; other code of the module changed, which they may call`]),
     ...(limits ? ['the limits change'] : []),
+    ...(references ? ['the references change'] : []),
     ...(isSame ? ['nothing changes'] : []),
   ];
 }

@@ -11,13 +11,16 @@ import {
   type Finding,
   faultFindings,
   findCount,
+  findReferenceTwins,
   findTwins,
   suiteFinding,
 } from '../suites/authoring/finding.ts';
 import { authoredSuiteSchema, casesMax } from '../suites/suite.ts';
 import { readBytes } from './build.ts';
+import { buildsAsText } from './builds-as-text.ts';
 import { BundleError, bundleModule } from './bundle.ts';
 import { usageError } from './errors.ts';
+import { bundleReferences } from './reference-files.ts';
 import { type Findings, gather, type Place, type PlacedFinding, SuiteRefused } from './suite-refused.ts';
 import { readSuiteText, type SuiteText } from './suite-text.ts';
 
@@ -81,7 +84,11 @@ export function placeAll(source: SuiteSourceFile, findings: Finding[], more: num
 
 async function readModule(path: string, source: string): Promise<SuiteSourceFile> {
   try {
-    const bundled = await bundleModule(path, { keepNames: true, alias: { holdback: helper } });
+    const bundled = await bundleModule(path, {
+      keepNames: true,
+      alias: { holdback: helper },
+      plugins: [buildsAsText],
+    });
     const text = JSON.stringify({ module: new TextDecoder().decode(bundled) });
     return { form: 'module', path, text, place: (one) => placed(one, path, placeOfName(source, one.case)) };
   } catch (error) {
@@ -94,9 +101,12 @@ async function readModule(path: string, source: string): Promise<SuiteSourceFile
   }
 }
 
-function readCases(path: string, text: string, form: 'json' | 'yaml'): SuiteSourceFile {
-  const read = readSuiteText(text, form);
-  const findings = findingsOf(read);
+async function readCases(path: string, text: string, form: 'json' | 'yaml'): Promise<SuiteSourceFile> {
+  const written = readSuiteText(text, form);
+  const { references, findings: ofFiles } = await bundleReferences(path, written.value);
+  const read =
+    references === undefined ? written : { ...written, value: withReferences(written.value, references) };
+  const findings = [...findingsOf(read), ...ofFiles];
   const place = (one: Finding) => placed(one, path, read.placeOf(one.path));
   if (read.wrong.length > 0 || findings.length > 0) {
     const ofText = read.wrong.map((fault) => {
@@ -106,9 +116,20 @@ function readCases(path: string, text: string, form: 'json' | 'yaml'): SuiteSour
     throw new SuiteRefused(path, gather([...ofText, ...findings.map(place)]));
   }
   const { name, cases, module } = authoredSuiteSchema.parse(read.value);
-  const body = form === 'json' ? text : JSON.stringify(read.value);
+  const body = form === 'json' ? withBuilds(text, read, references) : JSON.stringify(read.value);
   if (module !== undefined) return { form: 'module', path, text: body, place };
   return { form: 'cases', path, text: body, place, name, caseCount: cases?.length ?? 0 };
+}
+
+function withReferences(suite: unknown, references: unknown[]): object {
+  return { ...Object(suite), references };
+}
+
+/** The text of a suite with other references: what is not a reference stays as it was written. */
+function withBuilds(text: string, { rangeOf }: SuiteText, references: unknown[] | undefined): string {
+  const range = rangeOf('references');
+  if (references === undefined || range === null) return text;
+  return `${text.slice(0, range[0])}${JSON.stringify(references)}${text.slice(range[1])}`;
 }
 
 /** All that a suite's value tells of what is wrong with it. */
@@ -128,7 +149,16 @@ function findingsOf({ value, wrong }: SuiteText): Finding[] {
     ...(read.ok ? [] : faultFindings(read.faults, (position) => nameAt(value, position))),
     ...(isCounted ? findCount({ cases: authored.length, tripwires, max: casesMax }) : []),
     ...findTwins(named),
+    ...findReferenceTwins(namesOf(at(value, 'references'))),
   ];
+}
+
+function namesOf(references: unknown): (string | null)[] {
+  if (!Array.isArray(references)) return [];
+  return references.map((each) => {
+    const name = at(each, 'name');
+    return typeof name === 'string' ? name : null;
+  });
 }
 
 function findingAt(path: PropertyKey[], value: unknown, detail: string, suggestion?: string): Finding {

@@ -10,6 +10,8 @@ export type SuiteText = {
   value: unknown;
   /** Where a path leads, or where what is nearest to it is. */
   placeOf(path: PropertyKey[]): Place | null;
+  /** From where to where in the text the value of a key of the suite itself is. */
+  rangeOf(key: string): [start: number, end: number] | null;
   wrong: TextFault[];
 };
 
@@ -28,13 +30,14 @@ export function readSuiteText(text: string, form: 'json' | 'yaml'): SuiteText {
   const document = parse(text, lines);
   if (document === undefined) {
     const fault = { path: [], detail: 'it is nested too deep', place: null };
-    return { value: undefined, placeOf: () => null, wrong: [fault] };
+    return { value: undefined, placeOf: () => null, rangeOf: () => null, wrong: [fault] };
   }
   const placeOf = (path: PropertyKey[]) => placeAt(offsetOf(document.contents, path));
+  const rangeOf = (key: string) => rangeIn(document.contents, key);
   if (json !== undefined && 'fault' in json) {
     const offset = json.offset ?? document.errors[0]?.pos[0];
     const fault = { path: [], detail: `it is not JSON: ${json.fault}`, place: placeAt(offset) };
-    return { value: undefined, placeOf, wrong: [fault] };
+    return { value: undefined, placeOf, rangeOf, wrong: [fault] };
   }
   // Of a text that is JSON, only that a key is given twice is the business of YAML.
   const problems = [...document.errors, ...document.warnings].filter(
@@ -48,7 +51,7 @@ export function readSuiteText(text: string, form: 'json' | 'yaml'): SuiteText {
   });
   // Beyond a mistake of YAML itself nobody knows what is meant.
   const isBroken = problems.some(({ code, name }) => name === 'YAMLParseError' && code !== 'DUPLICATE_KEY');
-  if (isBroken) return { value: undefined, placeOf, wrong };
+  if (isBroken) return { value: undefined, placeOf, rangeOf, wrong };
   visit(document, {
     Scalar(_key, node, ancestors) {
       const { value, source, range } = node;
@@ -57,16 +60,16 @@ export function readSuiteText(text: string, form: 'json' | 'yaml'): SuiteText {
         wrong.push({ ...fault, path: pathOf([...ancestors, node]), place: placeAt(range?.[0]) });
     },
   });
-  if (json !== undefined) return { value: json.value, placeOf, wrong };
+  if (json !== undefined) return { value: json.value, placeOf, rangeOf, wrong };
   try {
     // Anchors that lead back to themselves have no JSON, and those that multiply end here.
     const value: unknown = document.toJS();
     JSON.stringify(value);
-    return { value, placeOf, wrong };
+    return { value, placeOf, rangeOf, wrong };
   } catch (error) {
     const why = error instanceof Error ? error.message.split('\n', 1)[0] : '';
     wrong.push({ path: [], detail: `it is not YAML: ${why}`, place: null });
-    return { value: undefined, placeOf, wrong };
+    return { value: undefined, placeOf, rangeOf, wrong };
   }
 }
 
@@ -113,6 +116,14 @@ function offsetOf(root: unknown, path: PropertyKey[]): number | undefined {
     } else break;
   }
   return offset;
+}
+
+function rangeIn(root: unknown, key: string): [number, number] | null {
+  if (!isMap(root)) return null;
+  const pair = root.items.find((each) => isScalar(each.key) && each.key.value === key);
+  const node = pair?.value;
+  const range = isMap(node) || isSeq(node) || isScalar(node) ? node.range : undefined;
+  return range ? [range[0], range[1]] : null;
 }
 
 function startOf(node: unknown): number | undefined {

@@ -6,15 +6,13 @@ import { createHash } from 'node:crypto';
 import type { Database } from '../migrations/open-database.ts';
 import type { HostPool } from '../runners/pool.ts';
 import type { ObservedCase } from '../runners/protocol.ts';
-import { runCandidate } from '../runners/run-candidate.ts';
 import type { Transformer } from '../runners/transformer.ts';
 import { findLeaks } from '../suites/leaks/find-leaks.ts';
 import type { OpenedSuites } from '../suites/opened-suites.ts';
 import type { RevisionName } from '../suites/revisions.ts';
 import type { Seals } from '../suites/sealing/sealing.ts';
-import type { SuiteContents } from '../suites/suite.ts';
 import { findSprung } from '../suites/tripwire.ts';
-import type { CandidateScripts, ReadCandidate } from './candidate-scripts.ts';
+import type { CandidateScripts } from './candidate-scripts.ts';
 import { chargeOf } from './charge.ts';
 import { type BlockReason, block, decide, decideAgain, type SuiteScore } from './decide.ts';
 import type { Alarm, Failure } from './disclosed.ts';
@@ -23,9 +21,9 @@ import { failuresOf, openFailures } from './failures.ts';
 import type { Disclosure, Gate } from './gate.ts';
 import type { Grader } from './grader.ts';
 import { appendVerdict, findSettled, type NewVerdict, type ScoreRecord } from './history.ts';
+import { observe } from './observe.ts';
 import { activeRevisions, findDisclosure, findGate } from './policies.ts';
 import { decidedWith, publishedAt, slotOf } from './publication.ts';
-import { runOfCase } from './run-of-case.ts';
 
 /** What scoring stands on: the database, the opened suites, the runners and the grader. */
 export type Scoring = {
@@ -138,7 +136,7 @@ async function scoreOnce(scoring: Scoring, score: ScoreRecord): Promise<Outcome>
   for (const name of active) {
     const contents = await suites.open(name);
     const [observed, { looked }] = await Promise.all([
-      observe(scoring, candidate, contents, name),
+      observe(scoring, candidate.script, contents, seedOf(name)),
       findLeaks(suites, [name], candidate.text),
     ]);
     const results = await grader.grade(contents, observed);
@@ -209,28 +207,6 @@ function chargesOf({ scored, disclosure }: Outcome, slot: number): NewVerdict['c
   const cases = scored.reduce((sum, { caseCount }) => sum + caseCount, 0);
   const bits = chargeOf({ disclosure, cases, slot });
   return scored.map(({ suite, revision }) => ({ suite, revision, bits }));
-}
-
-/** Hands the candidate and what is to be called with which inputs, and nothing else of the suite, to the runners. */
-async function observe(
-  { runners, hostsPerScore }: Scoring,
-  { script: candidate }: ReadCandidate,
-  { cases, limits }: SuiteContents,
-  name: RevisionName,
-): Promise<ObservedCase[]> {
-  if (!candidate.ok) {
-    return cases.map(() => ({
-      observation: { outcome: 'crashed', detail: `the candidate does not compile: ${candidate.detail}` },
-      durationMs: 0,
-    }));
-  }
-  return runCandidate(runners, {
-    script: candidate.script,
-    runs: cases.map(runOfCase),
-    seed: seedOf(name),
-    limits,
-    hosts: hostsPerScore,
-  });
 }
 
 /** What a tripwire says of a candidate that knows its answer. */

@@ -12,6 +12,8 @@ import type { SuiteContents } from './suite.ts';
 const openedMax = 64;
 /** All opened revisions together may have this many cases. */
 const casesMax = 100_000;
+/** And the builds that they hold so many characters. */
+const buildCharsMax = 64 << 20;
 
 export class OpenedSuites {
   readonly #parts: Opening;
@@ -43,13 +45,21 @@ export class OpenedSuites {
   }
 
   #forgetOldest(): void {
-    let cases = 0;
-    for (const { cases: ofOne } of this.#opened.values()) cases += ofOne.length;
+    let [cases, buildChars] = [0, 0];
+    for (const contents of this.#opened.values()) {
+      cases += contents.cases.length;
+      buildChars += buildCharsOf(contents);
+    }
     for (const [key, contents] of this.#opened) {
-      if (this.#opened.size <= openedMax && cases <= casesMax) return;
+      if (this.#opened.size <= openedMax && cases <= casesMax && buildChars <= buildCharsMax) return;
       if (this.#opened.size === 1) return;
       this.#opened.delete(key);
       cases -= contents.cases.length;
+      buildChars -= buildCharsOf(contents);
     }
   }
+}
+
+function buildCharsOf({ references }: SuiteContents): number {
+  return references.reduce((sum, { build }) => sum + build.length, 0);
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { limitsSchema } from '../runners/protocol.ts';
 import { caseSchema, sealedCaseSchema, tagsSchema } from './case.ts';
 import { carriedSchema } from './expectation.ts';
+import { referenceSchema, referencesSchema } from './reference.ts';
 
 /** Names that appear in URLs: gates and suites. */
 export const slugSchema = z
@@ -31,6 +32,9 @@ const sourceFields = {
   cases: z.array(caseSchema).max(casesMax).optional(),
   module: z.string().min(1).optional().describe('The text of an ES module, JavaScript or TypeScript.'),
   limits: limitOverridesSchema.optional(),
+  references: referencesSchema
+    .optional()
+    .describe('Builds whose verdict is known. No revision is activated on which they do not behave.'),
 };
 
 /** A suite as it is authored: declarative cases, or an ES module whose default export holds them. */
@@ -65,6 +69,10 @@ export const suiteSourceSchema = z
   .refine(({ sealed, name }) => sealed === undefined || name === undefined, {
     error: 'the name of a sealed suite is sealed with it',
     path: ['name'],
+  })
+  .refine(({ sealed, references }) => sealed === undefined || references === undefined, {
+    error: 'the references of a sealed suite are sealed with it',
+    path: ['references'],
   });
 export type SuiteSource = z.infer<typeof suiteSourceSchema>;
 
@@ -75,6 +83,8 @@ export const suiteContentsSchema = z.strictObject({
   /** The module as the body of a CommonJS function, where there are predicates. */
   script: z.string().optional(),
   limits: limitsSchema,
+  /** Left out by revisions that were sealed before there were any. */
+  references: z.array(referenceSchema).default([]),
 });
 export type SuiteContents = z.infer<typeof suiteContentsSchema>;
 
@@ -107,6 +117,7 @@ export const openedRevisionSchema = revisionSchema.extend({
     .optional()
     .describe('The cases, for authors alone.'),
   limits: limitsSchema.optional(),
+  references: z.array(referenceSchema).optional().describe('The builds it holds, for authors alone.'),
 });
 export type OpenedRevision = z.infer<typeof openedRevisionSchema>;
 

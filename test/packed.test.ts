@@ -78,9 +78,12 @@ it('holdback demo runs from an installed package, and every verdict is as it sho
 
 it('defineSuite is typed and bundles in an installed package, in every suite that names it', async () => {
   const user = join(folder, 'user');
+  await writeFile(join(user, 'right.ts'), 'export const run = (n: number) => String(n);');
   const suite = (equals: string) => `import { defineSuite } from 'holdback';
+    import right from 'build:./right.ts';
     export default defineSuite<number, string>({
       name: 'packed',
+      references: [{ name: 'right', build: right, verdict: 'merge' }],
       cases: [{ name: 'one', input: 1, expect: { equals: ${equals} } }, { name: 'two', input: 2, expect: (o) => o.at(0) === '2' }],
     });`;
   await writeFile(join(user, 'right.suite.ts'), suite("'1'"));
@@ -94,11 +97,12 @@ it('defineSuite is typed and bundles in an installed package, in every suite tha
     );
   expect(await typed('right.suite.ts')).toBe('');
   expect(await typed('wrong.suite.ts')).toContain("Type 'number' is not assignable to type 'string'");
-  // As any bundler finds it, and as the command does.
+  // As any bundler finds it, and as the command does, which alone knows what a build is.
   const { outputFiles } = await build({
     entryPoints: [join(user, 'right.suite.ts')],
     bundle: true,
     format: 'esm',
+    external: ['build:*'],
     write: false,
   });
   expect(outputFiles[0]?.text).toContain('return suite');

@@ -352,7 +352,7 @@ describe('what a push would change', () => {
     const key = new Uint8Array(32);
     const testCase = { name: 'p', input: '1', expect: { predicate: true as const }, tags: [] };
     const limits = { caseMs: 1, scoreMs: 1, isolateMb: 1, hostMb: 1, outputBytes: 1 };
-    const contents = (script: string) => ({ suite: 's', cases: [testCase], limits, script });
+    const contents = (script: string) => ({ suite: 's', cases: [testCase], limits, references: [], script });
     const compared = compareContents(
       key,
       { contents: contents('a'), predicates: undefined },

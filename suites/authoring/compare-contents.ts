@@ -20,6 +20,7 @@ export function compareContents(key: Uint8Array, before: Comparable, after: Comp
     unchanged: 0,
     readAsBefore: 0,
     limits: !isDeepStrictEqual(before.contents.limits, after.contents.limits),
+    references: !isDeepStrictEqual(before.contents.references, after.contents.references),
   };
   for (const [at, testCase] of after.contents.cases.entries()) {
     const known = earlier.get(testCase.name);

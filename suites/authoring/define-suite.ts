@@ -2,13 +2,24 @@
  * What an author's module imports from the package: `defineSuite` types a suite and returns it as it is, so that an editor completes
  * the cases and nothing is left of it in the bundle. It stands alone, because it is bundled into every suite that uses it.
  */
+/// <reference path="./build-modules.d.ts" preserve="true" />
 
 /** A suite of cases whose inputs and outputs are of these types. */
 export type Suite<Input = unknown, Output = unknown> = {
   /** What the suite is called; without it, whoever pushes it says so. */
   name?: string;
   limits?: Limits;
+  /** Builds whose verdict is known. No revision is activated on which they do not behave. */
+  references?: readonly Reference[];
   cases: readonly Case<Input, Output>[];
+};
+
+/** A build that the suite holds: `import right from 'build:./right.ts'` is its text. */
+export type Reference = {
+  name: string;
+  build: string;
+  /** `merge` for a build that is known to be right, `block` for one that is known to be wrong. */
+  verdict: 'merge' | 'block';
 };
 
 /** Bounds on what one candidate may use. What is left out has its usual value. */

@@ -81,6 +81,15 @@ export function findTwins(cases: { name: string; position: number }[]): Finding[
   });
 }
 
+/** That references share a name: one finding for each after the first of that name. */
+export function findReferenceTwins(names: (string | null)[]): Finding[] {
+  return names.flatMap((name, position) => {
+    if (name === null || names.indexOf(name) === position) return [];
+    const detail = `two references are called ${quoted(name)}`;
+    return [suiteFinding(['references', position, 'name'], detail, 'give each its own name')];
+  });
+}
+
 /** That there is no case at all, or none besides tripwires, or too many. */
 export function findCount(count: { cases: number; tripwires: number; max: number }): Finding[] {
   if (count.cases === 0) return [suiteFinding(['cases'], 'a suite has at least one case')];

@@ -103,6 +103,7 @@ export async function openForAuthor(parts: Opening, name: RevisionName, by: stri
   return {
     ...described,
     limits: contents.limits,
+    references: contents.references,
     contents: contents.cases
       .map(disarmTripwire)
       .map(({ input, ...rest }) => ({ ...rest, input: JSON.parse(input) })),

@@ -10,6 +10,7 @@ import { type AuthoredSuite, casesMax, type SuiteContents, slugSchema } from '..
 import { armTripwire, isTripwire } from '../tripwire.ts';
 import { quoted, readBy } from './faults.ts';
 import { caseFinding, type Finding, faultFindings, findCount, findTwins, suiteFinding } from './finding.ts';
+import { readReferences } from './read-references.ts';
 
 /** What reading a suite needs of the grader: somebody who reads modules and checks cases where that can do no harm. */
 export type SuiteReader = {
@@ -50,6 +51,7 @@ export async function readSuite(
   const names = [listed.name, source.name].map((name) => readName(suite, name));
   const limits = readBy(limitsSchema, limitsOf(listed.limits, source.limits));
   const limitFaults = limits.ok ? [] : limits.faults;
+  const held = readReferences(source.references ?? listed.references);
   if (authored.length > casesMax) {
     const findings = findCount({ cases: authored.length, tripwires: 0, max: casesMax });
     return { name: null, cases: authored.length, findings, contents: undefined };
@@ -78,6 +80,7 @@ export async function readSuite(
   const findings = [
     ...new Map(names.flatMap(({ findings }) => findings).map((each) => [each.detail, each])).values(),
     ...limitFaults.map(({ path, detail }) => suiteFinding(['limits', ...path], detail)),
+    ...held.findings,
     ...findCount({ cases: authored.length, tripwires, max: casesMax }),
     ...ofCases.toSorted((a, b) => (a.position ?? -1) - (b.position ?? -1)),
   ];
@@ -90,6 +93,7 @@ export async function readSuite(
     suite,
     cases,
     limits: limits.value,
+    references: held.references,
     ...(hasPredicates && script !== undefined ? { script } : {}),
   };
   return { name, cases: cases.length, findings, contents };

@@ -2,11 +2,13 @@
 import { limitsSchema } from '../../runners/protocol.ts';
 import { caseSchema } from '../case.ts';
 import { expectationKinds, oneKind } from '../expectation.ts';
+import { referenceSchema } from '../reference.ts';
 
 /** So many letters may be wrong, missing, too many or swapped. */
 const mistakesMax = 2;
 
-const suiteKeys = ['name', 'cases', 'limits'];
+const suiteKeys = ['name', 'cases', 'limits', 'references'];
+const referenceKeys = Object.keys(referenceSchema.shape);
 const caseKeys = Object.keys(caseSchema.shape);
 const limitKeys = Object.keys(limitsSchema.shape);
 
@@ -49,6 +51,7 @@ export function suggestionFor(path: PropertyKey[], detail: string): string | und
 function keysAt(path: PropertyKey[]): readonly string[] {
   if (path.length === 0) return suiteKeys;
   if (path[0] === 'limits') return limitKeys;
+  if (path[0] === 'references') return referenceKeys;
   const [, , field, kind] = path;
   if (field === undefined) return caseKeys;
   if (field !== 'expect') return [];

@@ -17,6 +17,7 @@ export const changesSchema = z.strictObject({
       'How many predicates read as before while other code of the module changed, which they may call.',
     ),
   limits: z.boolean().describe('Whether the limits change.'),
+  references: z.boolean().describe('Whether the builds that it holds change.'),
 });
 /** What a push would change against the active revision. */
 export type Changes = z.infer<typeof changesSchema>;

@@ -37,6 +37,7 @@ const listedSchema = z.strictObject({
   cases: z.array(z.unknown()),
   limits: z.unknown().optional(),
   name: z.unknown().optional(),
+  references: z.unknown().optional(),
   /** What is wrong with the module's values as values; a case of which something is told here is not listed whole. */
   problems: z.array(
     z.strictObject({

@@ -37,7 +37,8 @@ export function listCases(): string {
       detail: 'is not a known field',
     }));
     const cases = suite.cases.map((testCase, position) => listCase(testCase, position, problems));
-    return JSON.stringify({ cases, limits: suite.limits, name: suite.name, problems });
+    const { limits, name, references } = suite;
+    return JSON.stringify({ cases, limits, name, references, problems });
   } catch (error) {
     return JSON.stringify({ problem: error instanceof Error ? error.message : `${error}` });
   }
@@ -45,9 +46,15 @@ export function listCases(): string {
 
 type Problem = { position: number | null; path: string[]; detail: string };
 
-type FoundSuite = { cases: unknown[]; limits: unknown; name: unknown; unknown: string[] };
+type FoundSuite = {
+  cases: unknown[];
+  limits: unknown;
+  name: unknown;
+  references: unknown;
+  unknown: string[];
+};
 
-const suiteKeys = ['$schema', 'name', 'cases', 'limits'];
+const suiteKeys = ['$schema', 'name', 'cases', 'limits', 'references'];
 
 /** The default export, or named exports, in the shapes that an author may reasonably write. */
 function findSuite(): FoundSuite {
@@ -59,7 +66,7 @@ function findSuite(): FoundSuite {
     // The module itself may export what it likes besides.
     const isSuite = candidate !== exported && candidate !== cases;
     const unknown = isSuite ? Object.keys(Object(candidate)).filter((key) => !suiteKeys.includes(key)) : [];
-    return { cases, limits, name, unknown };
+    return { cases, limits, name, references: memberOf(candidate, 'references'), unknown };
   }
   throw new Error('the module exports no cases: write `export default { cases: [ … ] }`');
 }

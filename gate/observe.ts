@@ -1,0 +1,35 @@
+/**
+ * How a build is run on the cases of a suite, whosever it is: a candidate and a reference are run in the same way, so that what a
+ * reference shows holds for a candidate. Of the suite, what is to be called with what is all that the runners are told.
+ */
+import type { HostPool } from '../runners/pool.ts';
+import type { ObservedCase } from '../runners/protocol.ts';
+import { runCandidate } from '../runners/run-candidate.ts';
+import type { Transformed } from '../runners/transformer.ts';
+import type { SuiteContents } from '../suites/suite.ts';
+import { runOfCase } from './run-of-case.ts';
+
+/** On what builds are run, and over how many hosts one of them spreads at most. */
+export type Observing = { runners: HostPool; hostsPerScore: number };
+
+/** One observation for each case, in their order. `seed` decides the order in which they run, and all chance in the realms. */
+export async function observe(
+  { runners, hostsPerScore }: Observing,
+  build: Transformed,
+  { cases, limits }: Pick<SuiteContents, 'cases' | 'limits'>,
+  seed: number,
+): Promise<ObservedCase[]> {
+  if (!build.ok) {
+    return cases.map(() => ({
+      observation: { outcome: 'crashed', detail: `the candidate does not compile: ${build.detail}` },
+      durationMs: 0,
+    }));
+  }
+  return runCandidate(runners, {
+    script: build.script,
+    runs: cases.map(runOfCase),
+    seed,
+    limits,
+    hosts: hostsPerScore,
+  });
+}
