@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { outcomes } from '../runners/protocol.ts';
+import type { InForce } from '../suites/expiry.ts';
 
 /** How one case of a score ended. `message` and `name` are for the suite's author. */
 export const caseResultSchema = z.strictObject({
@@ -16,8 +17,11 @@ export const caseResultSchema = z.strictObject({
 });
 export type CaseResult = z.infer<typeof caseResultSchema>;
 
-/** One suite's part of a score: which revision, how many cases it has, and what came back. */
-export type SuiteScore = { suite: string; revision: number; caseCount: number; results: CaseResult[] };
+/**
+ * One suite's part of a score: which revision, which of its cases were in force when the score began, and what came back. A
+ * result keeps the case's position in the revision.
+ */
+export type SuiteScore = { suite: string; revision: number; results: CaseResult[] } & InForce;
 
 /** Why a change may not merge. */
 export const blockReasons = ['red', 'not_scored', 'stale', 'budget_exhausted', 'indeterminate'] as const;
@@ -78,14 +82,39 @@ export type Decided = {
   total: number;
 };
 
+/** How many cases of a suite's revision were in force when a verdict was asked for, how many are now, and whether one of these proves anything. */
+export type Lapse = { suite: string; before: number; after: number; isSpent: boolean };
+
+/**
+ * What the expiry of cases since has made of an earlier verdict. The cases in force at two moments are nested, so that their numbers
+ * tell which are the fewer. A green holds while none is asked that was not asked then, a red while all are that were; and where a
+ * suite has no case left that proves anything, nothing is asked that a verdict could rest on.
+ */
+export function lapseOf(
+  required: string[],
+  reason: string,
+  lapses: Lapse[],
+): 'holds' | 'stale' | 'not_scored' {
+  const own = required.map((suite) => lapses.filter((lapse) => lapse.suite === suite));
+  if (
+    required.length === 0 ||
+    own.some(([lapse, ...more]) => lapse === undefined || more.length > 0 || lapse.isSpent)
+  )
+    return 'not_scored';
+  const holds = ({ before, after }: Lapse) =>
+    reason === 'green' ? after <= before && after > 0 : before <= after;
+  return own.flat().every(holds) ? 'holds' : 'stale';
+}
+
 /**
  * Decides about a candidate that was scored before, against the same revisions: the same again. Undefined where that verdict does not
- * settle it, and the candidate has to be scored.
+ * settle it, because it was decided about other cases as well, and the candidate has to be scored.
  */
 export function decideAgain(
   required: string[],
   active: { suite: string; revision: number }[],
   earlier: Decided,
+  lapses: Lapse[],
 ): Decision | undefined {
   const { revisions, passed, total } = earlier;
   const sameRevisions =
@@ -96,6 +125,7 @@ export function decideAgain(
       return more.length === 0 && scored.length === 1 && scored[0]?.revision === name?.revision;
     });
   if (required.length === 0 || !sameRevisions) return undefined;
+  if (lapseOf(required, earlier.reason, lapses) !== 'holds') return undefined;
   if (earlier.verdict === 'block' && earlier.reason === 'red') return block('red');
   const isGreen = earlier.verdict === 'merge' && earlier.reason === 'green' && passed === total && total > 0;
   return isGreen ? new Merge() : undefined;
@@ -103,7 +133,8 @@ export function decideAgain(
 
 /**
  * Decides from the suites that the gate requires and from what was scored. `merge` only if each required suite was
- * scored once, in the revision that is active, with exactly one passing result for each of at least one case.
+ * scored once, in the revision that is active, with exactly one passing result for each case in force, of which one at least
+ * proves something.
  */
 export function decide(
   required: string[],
@@ -118,19 +149,24 @@ export function decide(
     if (activeRevisions.length !== 1 || scores.length !== 1 || score === undefined)
       return block('not_scored');
     if (activeRevisions[0]?.revision !== score.revision) return block('stale');
+    if (!(score.proving >= 1)) return block('not_scored');
     if (!allPassed(score)) return block('red');
   }
   const isRequired = (score: SuiteScore) => required.includes(score.suite);
   return scored.length === required.length && scored.every(isRequired) ? new Merge() : block('not_scored');
 }
 
-/** Whether there is exactly one result for each case, in sequence, and every one of them passed. */
-export function allPassed({ caseCount, results }: SuiteScore): boolean {
+/** Whether there is exactly one result for each case in force, in sequence, and every one of them passed. */
+export function allPassed({ positions, proving, results }: SuiteScore): boolean {
+  const isInSequence = positions.every(
+    (position, index) => Number.isSafeInteger(position) && position > (positions[index - 1] ?? -1),
+  );
   const passed = results.filter(
     (result, index) =>
-      result.position === index &&
+      result.position === positions[index] &&
       result.passed === true &&
       (result.outcome === 'returned' || result.outcome === 'threw'),
   ).length;
-  return passed === caseCount && results.length === caseCount && caseCount > 0;
+  const count = positions.length;
+  return isInSequence && passed === count && results.length === count && proving >= 1 && proving <= count;
 }

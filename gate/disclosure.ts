@@ -143,12 +143,14 @@ async function assured(
 ): Promise<Pick<FinishedScore, 'assurance'>> {
   if (score.verdict?.reason !== 'green') return {};
   const exposures = await findExposures(database, revisions, score);
-  const counts = await countCases(database, revisions);
+  const counts = await countCases(database, revisions, score.requestedAt);
   return {
-    assurance: exposures.map(({ suite, revision, bits }) => {
+    assurance: exposures.flatMap(({ suite, revision, bits }) => {
       const cases = counts.find((one) => one.suite === suite && one.revision === revision)?.cases ?? 0;
+      // Of cases of which it is not sure that they were asked, nothing is claimed.
+      if (cases === 0) return [];
       const failureRate = failureRateAtMost({ cases, bits, delta });
-      return { suite, cases, bits, confidence: 1 - delta, failureRateAtMost: failureRate };
+      return [{ suite, cases, bits, confidence: 1 - delta, failureRateAtMost: failureRate }];
     }),
   };
 }

@@ -50,8 +50,8 @@ export class Grader implements SuiteReader {
     this.#transformer = transformer;
   }
 
-  /** One result for each case of the suite, in its order. Throws RunnerErrors. */
-  async grade(contents: SuiteContents, observed: ObservedCase[]): Promise<CaseResult[]> {
+  /** One result for each case of the suite, in its order; one of which nothing was observed did not pass. Throws RunnerErrors. */
+  async grade(contents: SuiteContents, observed: (ObservedCase | undefined)[]): Promise<CaseResult[]> {
     const results = contents.cases.map((testCase, position) =>
       ungraded(testCase, observed[position], position),
     );

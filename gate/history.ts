@@ -134,7 +134,7 @@ export async function appendVerdict(
   );
   const counts = repeats?.verdict ?? {
     passed: results.filter((result) => result.passed).length,
-    total: scored.reduce((sum, { caseCount }) => sum + caseCount, 0),
+    total: scored.reduce((sum, { positions }) => sum + positions.length, 0),
   };
   await database.transaction(async (transaction) => {
     const current = await isCurrent(transaction, verdict.gate, verdict.policyVersion, names);
@@ -286,17 +286,25 @@ export async function findSettled(database: Database, score: ScoreRecord): Promi
   return row === undefined ? undefined : toRecord(row);
 }
 
-/** How many cases each of the given revisions has that can prove something: all but the tripwires. */
+/**
+ * How many cases of each of the given revisions were in force at a moment and can prove something: all but the tripwires. Of which
+ * tripwires had expired by then nothing is known outside the seal, so that it may be fewer than there were, never more.
+ */
 export async function countCases(
   database: Database,
   names: RevisionName[],
+  at: Date,
 ): Promise<(RevisionName & { cases: number })[]> {
   if (names.length === 0) return [];
   return database
     .select({
       suite: revisions.suite,
       revision: revisions.number,
-      cases: sql<number>`${revisions.caseCount} - ${revisions.tripwires}`,
+      cases: sql<number>`greatest(0, ${revisions.caseCount} - ${revisions.tripwires} - (
+        SELECT count(*) FROM revision_cases AS own
+        WHERE own.suite = ${revisions.suite} AND own.revision = ${revisions.number}
+          AND own.expires_at <= ${at.toISOString()}::timestamptz
+      ))::int`,
     })
     .from(revisions)
     .where(

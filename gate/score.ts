@@ -6,11 +6,13 @@ import { createHash } from 'node:crypto';
 import type { Database } from '../migrations/open-database.ts';
 import type { HostPool } from '../runners/pool.ts';
 import type { ObservedCase } from '../runners/protocol.ts';
-import type { Transformer } from '../runners/transformer.ts';
+import type { Transformed, Transformer } from '../runners/transformer.ts';
+import { type InForce, inForce } from '../suites/expiry.ts';
 import { findLeaks } from '../suites/leaks/find-leaks.ts';
 import type { OpenedSuites } from '../suites/opened-suites.ts';
 import type { RevisionName } from '../suites/revisions.ts';
 import type { Seals } from '../suites/sealing/sealing.ts';
+import type { SuiteContents } from '../suites/suite.ts';
 import { findSprung } from '../suites/tripwire.ts';
 import type { CandidateScripts } from './candidate-scripts.ts';
 import { chargeOf } from './charge.ts';
@@ -21,6 +23,7 @@ import { failuresOf, openFailures } from './failures.ts';
 import type { Disclosure, Gate } from './gate.ts';
 import type { Grader } from './grader.ts';
 import { appendVerdict, findSettled, type NewVerdict, type ScoreRecord } from './history.ts';
+import { findLapses } from './lapses.ts';
 import { observe } from './observe.ts';
 import { activeRevisions, findDisclosure, findGate } from './policies.ts';
 import { decidedWith, publishedAt, slotOf } from './publication.ts';
@@ -86,7 +89,7 @@ async function appendOutcome(
 function decidedAtOf(score: ScoreRecord, { repeats, scored }: Outcome, slotMs: number): Date {
   const earlier = repeats?.verdict;
   if (repeats === undefined || earlier === undefined) {
-    const cases = scored.reduce((sum, { caseCount }) => sum + caseCount, 0);
+    const cases = countOf(scored);
     return decidedWith(cases, new Date(), slotMs);
   }
   const known =
@@ -135,17 +138,20 @@ async function scoreOnce(scoring: Scoring, score: ScoreRecord): Promise<Outcome>
   const alarms: Alarm[] = [];
   for (const name of active) {
     const contents = await suites.open(name);
+    const asked = inForce(contents, score.requestedAt);
+    if (asked.proving === 0) return blocked('not_scored');
     const [observed, { looked }] = await Promise.all([
-      observe(scoring, candidate.script, contents, seedOf(name)),
+      observeInForce(scoring, candidate.script, contents, asked, seedOf(name)),
       findLeaks(suites, [name], candidate.text),
     ]);
-    const results = await grader.grade(contents, observed);
+    const graded = await grader.grade(contents, observed);
+    const results = asked.positions.flatMap((position) => graded[position] ?? []);
     const sprung = findSprung(contents, [candidate.text, ...observed.map(textOf)]);
-    for (const position of sprung) Object.assign(results[position] ?? {}, sprungResult);
+    for (const result of results) if (sprung.includes(result.position)) Object.assign(result, sprungResult);
     if (sprung.length > 0) alarms.push({ ...name, kind: 'tripwire', cases: sprung.length });
     for (const { found } of looked)
       if (found > 0) alarms.push({ ...name, kind: 'fingerprints', cases: found });
-    scored.push({ ...name, caseCount: contents.cases.length, results });
+    scored.push({ ...name, ...asked, results });
   }
   const decision = decide(gate.suites, active, scored);
   const disclosure = await disclosureOf(database, gate, score);
@@ -166,13 +172,18 @@ async function answerWithoutRunning(
 ): Promise<Outcome | undefined> {
   const settled = await findSettled(database, score);
   const active = activeRevisions(gate);
-  const again = settled?.verdict && decideAgain(gate.suites, active, settled.verdict);
+  const lapses =
+    settled === undefined
+      ? []
+      : await findLapses(database, active, { from: settled.requestedAt, to: score.requestedAt });
+  const again = settled?.verdict && decideAgain(gate.suites, active, settled.verdict, lapses);
   if (again !== undefined) return { decision: again, scored: [], repeats: settled, alarms: [] };
   if (await hasNoAttempts(database, gate, score)) return blocked('budget_exhausted');
   if (gate.exposureBudgetBits === undefined) return undefined;
   const disclosure = await disclosureOf(database, gate, score);
   const opened = await Promise.all(active.map((name) => suites.open(name)));
-  const cases = opened.reduce((sum, contents) => sum + contents.cases.length, 0);
+  const asked = opened.map((contents) => inForce(contents, score.requestedAt));
+  const cases = countOf(asked);
   // It will cost this at least, and so will whatever was accepted before it and is not decided yet.
   const least = chargeOf({ disclosure, cases, slot: slotOf(score.requestedAt, new Date(), slotMs) });
   // Seen at one moment, so that what is being decided counts once.
@@ -204,11 +215,30 @@ async function hasNoAttempts(database: Database, gate: Gate, score: ScoreRecord)
 /** What the verdict may teach. Only cases that were run can tell anything; a repetition tells nothing new. */
 function chargesOf({ scored, disclosure }: Outcome, slot: number): NewVerdict['charges'] {
   if (disclosure === undefined) return [];
-  const cases = scored.reduce((sum, { caseCount }) => sum + caseCount, 0);
+  const cases = countOf(scored);
   const bits = chargeOf({ disclosure, cases, slot });
   return scored.map(({ suite, revision }) => ({ suite, revision, bits }));
 }
 
+/** How many cases are asked in all. */
+function countOf(asked: InForce[]): number {
+  return asked.reduce((sum, { positions }) => sum + positions.length, 0);
+}
+
+/** What is observed of the cases in force, each at its position in the revision; of the others nothing is. */
+async function observeInForce(
+  scoring: Scoring,
+  script: Transformed,
+  contents: SuiteContents,
+  { positions }: InForce,
+  seed: number,
+): Promise<(ObservedCase | undefined)[]> {
+  const cases = positions.flatMap((position) => contents.cases[position] ?? []);
+  const observed = await observe(scoring, script, { ...contents, cases }, seed);
+  const byPosition: (ObservedCase | undefined)[] = contents.cases.map(() => undefined);
+  for (const [index, position] of positions.entries()) byPosition[position] = observed[index];
+  return byPosition;
+}
 /** What a tripwire says of a candidate that knows its answer. */
 const sprungResult = {
   passed: false,
@@ -216,7 +246,9 @@ const sprungResult = {
 };
 
 /** All that a candidate said in one case. */
-function textOf({ observation }: ObservedCase): string {
+function textOf(observed: ObservedCase | undefined): string {
+  if (observed === undefined) return '';
+  const { observation } = observed;
   if (observation.outcome === 'returned') return observation.value;
   return observation.outcome === 'threw' ? JSON.stringify(observation.error) : '';
 }

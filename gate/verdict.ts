@@ -1,15 +1,17 @@
 /** The question that any pipeline asks before it merges: may this commit, built to this candidate, merge now? */
 import type { Database } from '../migrations/open-database.ts';
-import { block } from './decide.ts';
+import { block, lapseOf } from './decide.ts';
 import type { Verdict, VerdictQuestion } from './disclosed.ts';
 import { decisionOf, type Hearer, hearsInSlots, isKnown } from './disclosure.ts';
 import { findNewestVerdict, isCurrent } from './history.ts';
+import { findLapses } from './lapses.ts';
 import { findOverride } from './overrides.ts';
 import { findGate } from './policies.ts';
 
 /**
  * The verdict for exactly this gate, change, commit and candidate, as it stands now and as this reader may know it:
- * `not_scored` if there is none, and `stale` if the gate has come to ask for something else since. What humans have overridden
+ * `not_scored` if there is none, or no case that proves anything is in force any more, and `stale` if the gate has come to ask for
+ * something else since. What humans have overridden
  * stays so: they judged the commit, not the suite. Throws `gate_not_found`.
  */
 export async function askVerdict(
@@ -33,6 +35,13 @@ export async function askVerdict(
   );
   if (!restsOnNone && !(await isCurrent(database, gate.gate, score.policyVersion, revisions))) {
     return { ...answer, ...block('stale') };
+  }
+  if (!restsOnNone) {
+    // A case that has expired since is not asked any more: a red may have been for its sake, and a green may have lost all it stood on.
+    const lapses = await findLapses(database, revisions, { from: score.requestedAt, to: new Date() });
+    const required = revisions.map(({ suite }) => suite);
+    const lapse = lapseOf(required, decision.reason, lapses);
+    if (lapse !== 'holds') return { ...answer, ...block(lapse) };
   }
   return { ...answer, ...decision };
 }

@@ -84,6 +84,8 @@ export const revisions = pgTable(
     caseCount: integer('case_count').notNull(),
     /** How many of the cases are tripwires, which prove nothing. */
     tripwires: integer('tripwires').notNull().default(0),
+    /** From when on no case is in force that proves something; null if there will always be one. */
+    spentAt: time('spent_at'),
     sealed: bytea('sealed').notNull(),
     /** The service's recipient that the revision is sealed to. */
     recipient: text('recipient').notNull(),
@@ -103,6 +105,8 @@ export const revisionCases = pgTable(
     revision: integer('revision').notNull(),
     position: integer('position').notNull(),
     caseDigest: text('case_digest').notNull(),
+    /** From when on the case is not asked any more; null for never. */
+    expiresAt: time('expires_at'),
   },
   (table) => [
     primaryKey({ columns: [table.suite, table.revision, table.position] }),

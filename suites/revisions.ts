@@ -13,8 +13,10 @@ export type RevisionName = { suite: string; revision: number };
 type NewRevision = {
   suite: string;
   digest: string;
-  /** The identity of each case, in their order. */
-  caseDigests: string[];
+  /** The identity of each case and from when on it is not asked any more, in their order. */
+  cases: { digest: string; expiresAt: Date | undefined }[];
+  /** From when on no case is in force that proves something. */
+  spentAt: Date | undefined;
   /** How many of the cases are tripwires. */
   tripwires: number;
   /** When its author sealed it, if that was not done here. */
@@ -28,7 +30,7 @@ type NewRevision = {
  */
 export async function appendRevision(
   database: Database,
-  { caseDigests, ...revision }: NewRevision,
+  { cases, ...revision }: NewRevision,
   seal: (transaction: Database, name: RevisionName) => Promise<Sealed>,
 ): Promise<RevisionName> {
   return database.transaction(async (transaction) => {
@@ -41,14 +43,14 @@ export async function appendRevision(
       .where(eq(revisions.suite, revision.suite));
     const number = (newest?.number ?? 0) + 1;
     const name = { suite: revision.suite, revision: number };
-    const caseCount = caseDigests.length;
+    const caseCount = cases.length;
     const sealed = await seal(transaction, name);
     await transaction.insert(revisions).values({ ...revision, ...sealed, caseCount, number });
     // One parameter however many rows there are.
     await transaction.execute(sql`
-      INSERT INTO revision_cases (suite, revision, position, case_digest)
-      SELECT ${name.suite}, ${number}, position - 1, digest
-      FROM jsonb_array_elements_text(${JSON.stringify(caseDigests)}::jsonb) WITH ORDINALITY AS item (digest, position)`);
+      INSERT INTO revision_cases (suite, revision, position, case_digest, expires_at)
+      SELECT ${name.suite}, ${number}, position - 1, item ->> 'digest', (item ->> 'expiresAt')::timestamptz
+      FROM jsonb_array_elements(${JSON.stringify(cases)}::jsonb) WITH ORDINALITY AS listed (item, position)`);
     const { createdBy: by, digest } = revision;
     await appendAudit(transaction, {
       by,
@@ -139,14 +141,14 @@ export async function findSealed(database: Database, { suite, revision }: Revisi
   return row;
 }
 
-/** The identities of a revision's cases as they are stored for the ledger of exposure, by position. */
+/** The identities of a revision's cases, and when they expire, as they are stored for whoever counts them without opening it. */
 export async function findCaseDigests(
   database: Database,
   { suite, revision }: RevisionName,
-): Promise<{ position: number; caseDigest: string }[]> {
-  const { position, caseDigest } = revisionCases;
+): Promise<{ position: number; caseDigest: string; expiresAt: Date | null }[]> {
+  const { position, caseDigest, expiresAt } = revisionCases;
   return database
-    .select({ position, caseDigest })
+    .select({ position, caseDigest, expiresAt })
     .from(revisionCases)
     .where(and(eq(revisionCases.suite, suite), eq(revisionCases.revision, revision)))
     .orderBy(asc(position));

@@ -1,7 +1,7 @@
 /** The nouns of authoring: suite and revision. One schema each, for HTTP, sealing and types alike. */
 import { z } from 'zod';
 import { limitsSchema } from '../runners/protocol.ts';
-import { caseSchema, sealedCaseSchema, tagsSchema } from './case.ts';
+import { caseSchema, lifeFields, sealedCaseSchema, tagsSchema } from './case.ts';
 import { carriedSchema } from './expectation.ts';
 import { referenceSchema, referencesSchema } from './reference.ts';
 
@@ -112,6 +112,7 @@ export const openedRevisionSchema = revisionSchema.extend({
         input: carriedSchema,
         expect: z.record(z.string(), z.unknown()),
         tags: tagsSchema,
+        ...lifeFields,
       }),
     )
     .optional()

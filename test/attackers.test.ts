@@ -30,7 +30,11 @@ function replyOf(secret: number, { passes, runsMs }: Submission, disclosure: Dis
     return { name: `${position}`, position, outcome: 'returned', passed, message: '', durationMs: 0 };
   });
   const revision = { suite: 'secret', revision: 1 };
-  const { verdict } = decide(['secret'], [revision], [{ ...revision, caseCount: cases, results }]);
+  const { verdict } = decide(
+    ['secret'],
+    [revision],
+    [{ ...revision, positions: Array.from({ length: cases }, (_, at) => at), proving: cases, results }],
+  );
   const slot = slotOf(new Date(0), new Date(runsMs(secret)), slotMs);
   const failed = results.filter(({ passed }) => !passed).map(({ name }) => name);
   if (disclosure === 'verdict') return { verdict, slot };

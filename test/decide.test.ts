@@ -36,14 +36,19 @@ function passing(position: number): fc.Arbitrary<CaseResult> {
 }
 
 const greenScore = (suite: string): fc.Arbitrary<SuiteScore> =>
-  fc.integer({ min: 1, max: 5 }).chain((caseCount) =>
-    fc.record({
-      suite: fc.constant(suite),
-      revision: fc.integer({ min: 1, max: 9 }),
-      caseCount: fc.constant(caseCount),
-      results: fc.tuple(...Array.from({ length: caseCount }, (_, position) => passing(position))),
-    }),
-  );
+  fc
+    // The positions of the cases in force; others of the revision have expired.
+    .uniqueArray(fc.integer({ min: 0, max: 9 }), { minLength: 1, maxLength: 5 })
+    .map((positions) => positions.toSorted((one, other) => one - other))
+    .chain((positions) =>
+      fc.record({
+        suite: fc.constant(suite),
+        revision: fc.integer({ min: 1, max: 9 }),
+        positions: fc.constant(positions),
+        proving: fc.integer({ min: 1, max: positions.length }),
+        results: fc.tuple(...positions.map(passing)),
+      }),
+    );
 
 const green: fc.Arbitrary<Evidence> = fc
   .uniqueArray(suiteName, { minLength: 1, maxLength: 4 })
@@ -139,7 +144,7 @@ const mutations: Record<string, (evidence: Evidence, at: { suite: number; result
     changeScore(evidence, at.suite, (score) => {
       const [first] = score.results;
       if (first === undefined) return score;
-      return { ...score, results: [...score.results, { ...first, position: score.results.length }] };
+      return { ...score, results: [...score.results, { ...first, position: 10 }] };
     }),
   'there is a hole instead of a result': (evidence, at) =>
     changeScore(evidence, at.suite, (score) => {
@@ -164,18 +169,28 @@ const mutations: Record<string, (evidence: Evidence, at: { suite: number; result
     changeResult(evidence, at, (result) => ({ ...result, position: result.position + 0.5 })),
   'a position is text': (evidence, at) =>
     changeResult(evidence, at, (result) => ({ ...result, ...claimed({ position: `${result.position}` }) })),
-  'the suite has no cases': (evidence, at) =>
-    changeScore(evidence, at.suite, (score) => ({ ...score, caseCount: 0, results: [] })),
-  'the count of cases is 0': (evidence, at) =>
-    changeScore(evidence, at.suite, (score) => ({ ...score, caseCount: 0 })),
-  'the count of cases is NaN': (evidence, at) =>
-    changeScore(evidence, at.suite, (score) => ({ ...score, caseCount: Number.NaN })),
-  'the count of cases is negative': (evidence, at) =>
-    changeScore(evidence, at.suite, (score) => ({ ...score, caseCount: -score.caseCount })),
-  'the count of cases is one too many': (evidence, at) =>
-    changeScore(evidence, at.suite, (score) => ({ ...score, caseCount: score.caseCount + 1 })),
-  'the count of cases is one too few': (evidence, at) =>
-    changeScore(evidence, at.suite, (score) => ({ ...score, caseCount: score.caseCount - 1 })),
+  'the suite has no case in force': (evidence, at) =>
+    changeScore(evidence, at.suite, (score) => ({ ...score, positions: [], proving: 0, results: [] })),
+  'no case is said to be in force, and some were scored': (evidence, at) =>
+    changeScore(evidence, at.suite, (score) => ({ ...score, positions: [] })),
+  'no case in force proves anything': (evidence, at) =>
+    changeScore(evidence, at.suite, (score) => ({ ...score, proving: 0 })),
+  'how many prove something is NaN': (evidence, at) =>
+    changeScore(evidence, at.suite, (score) => ({ ...score, proving: Number.NaN })),
+  'how many prove something is negative': (evidence, at) =>
+    changeScore(evidence, at.suite, (score) => ({ ...score, proving: -score.proving })),
+  'more prove something than are in force': (evidence, at) =>
+    changeScore(evidence, at.suite, (score) => ({ ...score, proving: score.positions.length + 1 })),
+  'a case is in force of which there is no result': (evidence, at) =>
+    changeScore(evidence, at.suite, (score) => ({ ...score, positions: [...score.positions, 10] })),
+  'there is a result of a case that is not in force': (evidence, at) =>
+    changeScore(evidence, at.suite, (score) => ({ ...score, positions: score.positions.slice(1) })),
+  'a case is in force twice': (evidence, at) =>
+    changeScore(evidence, at.suite, ({ positions, results, ...score }) => ({
+      ...score,
+      positions: positions.flatMap((position) => [position, position]),
+      results: results.flatMap((result) => [result, result]),
+    })),
   'another revision was scored': (evidence, at) =>
     changeScore(evidence, at.suite, (score) => ({ ...score, revision: score.revision + 1 })),
   'the revision is NaN on both sides': (evidence, at) => {
@@ -262,7 +277,11 @@ describe('any evidence at all', () => {
       fc.record({
         suite: fc.constantFrom('a', 'b'),
         revision: fc.constantFrom(1, 2),
-        caseCount: fc.oneof({ weight: 4, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: oddNumber }),
+        positions: fc.oneof(
+          { weight: 4, arbitrary: fc.constant<number[]>([0]) },
+          { weight: 1, arbitrary: fc.array(oddNumber, { maxLength: 2 }) },
+        ),
+        proving: fc.oneof({ weight: 4, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: oddNumber }),
         results: fc.array(
           fc.record({
             name: fc.constant('case'),
@@ -299,13 +318,19 @@ describe('any evidence at all', () => {
           revisions.length === 1 &&
           scores.length === 1 &&
           scores.every(
-            ({ revision, caseCount, results }) =>
+            ({ revision, positions, proving, results }) =>
               revisions.includes(revision) &&
-              Number.isInteger(caseCount) &&
-              caseCount >= 1 &&
-              results.length === caseCount &&
-              Array.from({ length: caseCount }).every((_, position) => {
-                const result = results[position];
+              positions.every(
+                (position, at) =>
+                  position >= 0 &&
+                  Number.isInteger(position) &&
+                  (at === 0 || position > Number(positions[at - 1])),
+              ) &&
+              proving >= 1 &&
+              positions.length >= proving &&
+              results.length === positions.length &&
+              positions.every((position, at) => {
+                const result = results[at];
                 return (
                   result !== undefined &&
                   result.position === position &&

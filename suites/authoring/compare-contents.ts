@@ -34,7 +34,13 @@ export function compareContents(key: Uint8Array, before: Comparable, after: Comp
 }
 
 function isSame(key: Uint8Array, before: SealedCase, after: SealedCase): boolean {
-  return caseDigest(key, before) === caseDigest(key, after) && isDeepStrictEqual(before.tags, after.tags);
+  const asksTheSame = caseDigest(key, before) === caseDigest(key, after);
+  return asksTheSame && isDeepStrictEqual(aboutIt(before), aboutIt(after));
+}
+
+/** What is known of a case besides what it asks. */
+function aboutIt({ tags, owner, expires }: SealedCase): unknown {
+  return { tags, owner, expires };
 }
 
 function readsAlike(before: string | null | undefined, after: string | null | undefined): boolean {

@@ -41,6 +41,10 @@ export type Case<Input = unknown, Output = unknown> = {
   name: string;
   expect: Expectation<Input, Output> | Predicate<Input, Output>;
   tags?: readonly string[];
+  /** Whose it is. */
+  owner?: string;
+  /** From then on it is not asked any more: a day as `2027-01-31`, which begins at midnight UTC, or an instant. */
+  expires?: string | Date;
 } & (undefined extends Input ? { input?: Input } : { input: Input });
 
 /** Answers `true` for a right output, `false` for a wrong one. Anything else fails the case. */

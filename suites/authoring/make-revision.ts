@@ -7,6 +7,7 @@ import type { Database } from '../../migrations/open-database.ts';
 import type { SealedCase } from '../case.ts';
 import { caseDigest } from '../case-digest.ts';
 import { SuiteError } from '../errors.ts';
+import { expiresAt, spentAt } from '../expiry.ts';
 import { appendRevision, findCaseDigests, findSealed, findSuite, type RevisionName } from '../revisions.ts';
 import type { Keys } from '../sealing/keys.ts';
 import { bindRevision, contentsDigest, notItsOwn, readBoundRevision } from '../sealing/revision-text.ts';
@@ -48,7 +49,11 @@ export async function makeRevision(
     {
       suite,
       digest,
-      caseDigests: cases.map((testCase) => caseDigest(keys.caseDigest, testCase)),
+      cases: cases.map((testCase) => ({
+        digest: caseDigest(keys.caseDigest, testCase),
+        expiresAt: expiresAt(testCase),
+      })),
+      spentAt: spentAt({ cases }),
       tripwires: cases.filter(isTripwire).length,
       sealedAt: options.file?.sealedAt,
       createdBy: options.by,
@@ -84,9 +89,14 @@ export async function openStored(
   }
   const stored = await findCaseDigests(database, name);
   const isItsOwn = (testCase: SealedCase, index: number) =>
-    stored[index]?.position === index && stored[index].caseDigest === caseDigest(keys.caseDigest, testCase);
+    stored[index]?.position === index &&
+    stored[index].caseDigest === caseDigest(keys.caseDigest, testCase) &&
+    stored[index].expiresAt?.getTime() === expiresAt(testCase)?.getTime();
   if (stored.length !== contents.cases.length || !contents.cases.every(isItsOwn)) {
-    throw notItsOwn(name, 'the identities of its cases are others');
+    throw notItsOwn(name, 'the identities of its cases, or their ends, are others');
+  }
+  if (row.spentAt?.getTime() !== spentAt(contents)?.getTime()) {
+    throw notItsOwn(name, 'it is spent at another time');
   }
   return { contents, file: bound.file };
 }

@@ -142,7 +142,7 @@ function readCase(authored: unknown, position: number): { testCase: SealedCase }
     const faults = read.faults.map(({ path, detail }) => ({ path: ['cases', position, ...path], detail }));
     return faultFindings(faults, () => about.name);
   }
-  const { expect, tags } = read.value;
+  const { expect, tags, owner, expires } = read.value;
   const hasInput = isObject && Object.hasOwn(authored, 'input');
   try {
     const testCase = {
@@ -152,6 +152,8 @@ function readCase(authored: unknown, position: number): { testCase: SealedCase }
       expect:
         'schema' in expect || 'closeTo' in expect ? expect : JSON.parse(JSON.stringify(expect, tagNumbers)),
       tags: tags ?? [],
+      ...(owner === undefined ? {} : { owner }),
+      ...(expires === undefined ? {} : { expires }),
     };
     return { testCase: sealedCaseSchema.parse(testCase) };
   } catch (cause) {

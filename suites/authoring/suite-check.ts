@@ -8,7 +8,9 @@ export const changesSchema = z.strictObject({
   removed: z.array(z.string()).describe('The names of cases that only the active revision has.'),
   changed: z
     .array(z.string())
-    .describe('The names of cases that ask or require something else, or have other tags.'),
+    .describe(
+      'The names of cases that ask or require something else, or have other tags, another owner or another end.',
+    ),
   unchanged: z.int().nonnegative(),
   readAsBefore: z
     .int()

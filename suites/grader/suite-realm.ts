@@ -71,7 +71,7 @@ function findSuite(): FoundSuite {
   throw new Error('the module exports no cases: write `export default { cases: [ … ] }`');
 }
 
-const caseKeys = ['name', 'input', 'expect', 'tags'];
+const caseKeys = ['name', 'input', 'expect', 'tags', 'owner', 'expires'];
 
 function listCase(testCase: unknown, position: number, problems: Problem[]): unknown {
   if (typeof testCase !== 'object' || testCase === null) return typeof testCase;
@@ -89,6 +89,9 @@ function listCase(testCase: unknown, position: number, problems: Problem[]): unk
     input: attempt(['input'], () => carried(memberOf(testCase, 'input'))),
     expect: listExpectation(memberOf(testCase, 'expect'), attempt),
     tags: memberOf(testCase, 'tags'),
+    owner: memberOf(testCase, 'owner'),
+    // A Date becomes the instant that it is.
+    expires: memberOf(testCase, 'expires'),
     ...Object.fromEntries(unknown.map((key) => [key, null])),
   };
 }
