@@ -10,8 +10,11 @@ export default defineConfig({
     isolate: false,
     // Much of the time is spent waiting: for deadlines, for processes to start and to end.
     maxWorkers: 3,
-    // isolated-vm, in the test of the realm alone, requires it.
-    execArgv: ['--no-node-snapshot'],
+    execArgv: [
+      // isolated-vm, in the test of the realm alone, requires it.
+      '--no-node-snapshot',
+      `--import=${new URL('server/drizzle-is-esm.ts', import.meta.url)}`,
+    ],
     // As in the realms, so that what a realm answers can be compared.
     env: { TZ: 'UTC' },
     testTimeout: 60_000,

@@ -1,5 +1,6 @@
 /** Runs the service until it is told to stop: SIGTERM and SIGINT end it cleanly. */
 import { forbidCoreDumps } from './core-dumps.ts';
+import './drizzle-is-esm.ts';
 
 forbidCoreDumps();
 
