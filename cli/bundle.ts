@@ -1,6 +1,6 @@
 /** Bundles a module with everything it imports into one ES module, the same one from whatever folder it is asked for. */
 import { dirname, resolve } from 'node:path';
-import { type BuildOptions, build } from 'esbuild';
+import type { BuildOptions } from 'esbuild';
 import { z } from 'zod';
 import { CommandError, usageError } from './errors.ts';
 
@@ -38,6 +38,8 @@ export async function bundleModule(
   options: BuildOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   const entry = resolve(path);
+  // Most commands bundle nothing, and do not wait for it.
+  const { build } = await import('esbuild');
   try {
     const { outputFiles } = await build({
       ...options,

@@ -6,60 +6,21 @@ import { readFile } from 'node:fs/promises';
 import { findPackageJSON } from 'node:module';
 import { z } from 'zod';
 import { Arguments } from './arguments.ts';
-import { type Command, helpOf, helpOfAll } from './command.ts';
-import { alarmsCommand } from './commands/alarms.ts';
-import { auditListCommand, auditVerifyCommand } from './commands/audit.ts';
-import { demoCommand } from './commands/demo.ts';
-import { gateExposureCommand, gateListCommand, gateSetCommand } from './commands/gate.ts';
-import { identityRotateCommand, identityShowCommand } from './commands/identity.ts';
-import { leaksCommand } from './commands/leaks.ts';
-import { overrideCommand } from './commands/override.ts';
-import { scoreCommand } from './commands/score.ts';
-import { serveCommand } from './commands/serve.ts';
-import { suiteActivateCommand, suiteListCommand, suiteSealCommand } from './commands/suite.ts';
-import { suiteCheckCommand } from './commands/suite-check.ts';
-import { suitePlanCommand } from './commands/suite-plan.ts';
-import { suitePushCommand } from './commands/suite-push.ts';
-import { tokenCreateCommand, tokenListCommand, tokenRevokeCommand } from './commands/token.ts';
-import { verdictCommand } from './commands/verdict.ts';
+import { helpOf, helpOfAll } from './command.ts';
+import { type CommandEntry, commands } from './commands.ts';
 import { CommandError, usageError } from './errors.ts';
 import { type Outcome, present } from './outcome.ts';
-
-const commands: Command[] = [
-  serveCommand,
-  demoCommand,
-  scoreCommand,
-  verdictCommand,
-  overrideCommand,
-  alarmsCommand,
-  suiteCheckCommand,
-  suitePushCommand,
-  suiteSealCommand,
-  suiteActivateCommand,
-  suiteListCommand,
-  suitePlanCommand,
-  leaksCommand,
-  gateSetCommand,
-  gateListCommand,
-  gateExposureCommand,
-  tokenCreateCommand,
-  auditVerifyCommand,
-  auditListCommand,
-  tokenListCommand,
-  tokenRevokeCommand,
-  identityShowCommand,
-  identityRotateCommand,
-];
 
 async function run(argv: string[], say: (line: string) => void): Promise<Outcome> {
   // Switches may stand before the command's words.
   const start = argv.findIndex((argument) => !argument.startsWith('-'));
   const [leading, words] = start === -1 ? [argv, []] : [argv.slice(0, start), argv.slice(start)];
-  const command = commands.find(
+  const entry = commands.find(
     (candidate) => words.slice(0, wordsOf(candidate).length).join(' ') === candidate.words,
   );
-  if (command !== undefined) {
-    const given = new Arguments(command, [...leading, ...words.slice(wordsOf(command).length)]);
+  if (entry !== undefined) {
+    const command = await entry.load();
+    const given = new Arguments(command, [...leading, ...words.slice(wordsOf(entry).length)]);
     if (given.has('help')) return { kind: 'text', text: helpOf(command) };
     given.requireNoMore();
     return command.run(given, say);
@@ -68,14 +29,17 @@ async function run(argv: string[], say: (line: string) => void): Promise<Outcome
   const isGroup = commands.filter((candidate) => wordsOf(candidate)[0] === words[0]);
   const asksHelp =
     [...leading, ...words].some((word) => word === '--help' || word === '-h') || words[0] === 'help';
-  if (asksHelp) return { kind: 'text', text: helpOfAll(isGroup.length > 0 ? isGroup : commands) };
+  if (asksHelp) {
+    const told = await Promise.all((isGroup.length > 0 ? isGroup : commands).map(({ load }) => load()));
+    return { kind: 'text', text: helpOfAll(told) };
+  }
   const known = (isGroup.length > 0 ? isGroup : commands).map(({ words }) => words).join(', ');
   const asked = words.slice(0, isGroup.length > 0 ? 2 : 1).join(' ');
   if (asked === '') throw usageError(`a command is missing: ${known} (holdback --help tells what they do)`);
   throw usageError(`there is no command ${asked}: ${known} (holdback --help tells what they do)`);
 }
 
-function wordsOf({ words }: Command): string[] {
+function wordsOf({ words }: CommandEntry): string[] {
   return words.split(' ');
 }
 

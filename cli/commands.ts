@@ -1,0 +1,36 @@
+/** Every command by its words, in the order in which help tells them. A command's code is read when it is asked for. */
+import type { Command } from './command.ts';
+
+export type CommandEntry = { words: string; load(): Promise<Command> };
+
+const ofAudit = () => import('./commands/audit.ts');
+const ofGate = () => import('./commands/gate.ts');
+const ofIdentity = () => import('./commands/identity.ts');
+const ofSuite = () => import('./commands/suite.ts');
+const ofToken = () => import('./commands/token.ts');
+
+export const commands: CommandEntry[] = [
+  { words: 'serve', load: async () => (await import('./commands/serve.ts')).serveCommand },
+  { words: 'demo', load: async () => (await import('./commands/demo.ts')).demoCommand },
+  { words: 'score', load: async () => (await import('./commands/score.ts')).scoreCommand },
+  { words: 'verdict', load: async () => (await import('./commands/verdict.ts')).verdictCommand },
+  { words: 'override', load: async () => (await import('./commands/override.ts')).overrideCommand },
+  { words: 'alarms', load: async () => (await import('./commands/alarms.ts')).alarmsCommand },
+  { words: 'suite check', load: async () => (await import('./commands/suite-check.ts')).suiteCheckCommand },
+  { words: 'suite push', load: async () => (await import('./commands/suite-push.ts')).suitePushCommand },
+  { words: 'suite seal', load: async () => (await ofSuite()).suiteSealCommand },
+  { words: 'suite activate', load: async () => (await ofSuite()).suiteActivateCommand },
+  { words: 'suite list', load: async () => (await ofSuite()).suiteListCommand },
+  { words: 'suite plan', load: async () => (await import('./commands/suite-plan.ts')).suitePlanCommand },
+  { words: 'leaks', load: async () => (await import('./commands/leaks.ts')).leaksCommand },
+  { words: 'gate set', load: async () => (await ofGate()).gateSetCommand },
+  { words: 'gate list', load: async () => (await ofGate()).gateListCommand },
+  { words: 'gate exposure', load: async () => (await ofGate()).gateExposureCommand },
+  { words: 'token create', load: async () => (await ofToken()).tokenCreateCommand },
+  { words: 'audit verify', load: async () => (await ofAudit()).auditVerifyCommand },
+  { words: 'audit list', load: async () => (await ofAudit()).auditListCommand },
+  { words: 'token list', load: async () => (await ofToken()).tokenListCommand },
+  { words: 'token revoke', load: async () => (await ofToken()).tokenRevokeCommand },
+  { words: 'identity show', load: async () => (await ofIdentity()).identityShowCommand },
+  { words: 'identity rotate', load: async () => (await ofIdentity()).identityRotateCommand },
+];
