@@ -25,6 +25,12 @@ const plain: BuildOptions = {
   logLevel: 'silent',
 };
 
+/** The texts of a host's files. */
+type Bundles = { main: string; worker: string; threadCode: string };
+
+/** What was bundled before, by what it was made from: the code does not change while a process runs it. */
+const bundled = new Map<string, Promise<Bundles>>();
+
 /**
  * The code of hosts with the given task, for example `runners/host/candidate-task.ts`. `realms` are the modules whose
  * bundled text the task puts into realms, by the name under which it declares them.
@@ -32,23 +38,11 @@ const plain: BuildOptions = {
 export async function bundleHost(task: URL, realms: Record<string, URL>): Promise<HostCode> {
   const isolatedVm = dirname(require.resolve('isolated-vm/package.json'));
   const addon: string = createRequire(join(isolatedVm, 'package.json'))('node-gyp-build').path(isolatedVm);
-  const define = Object.fromEntries(
-    await Promise.all(
-      Object.entries(realms).map(async ([name, realm]) => [name, JSON.stringify(await bundleRealm(realm))]),
-    ),
-  );
-  // Piscina asks for @napi-rs/nice only when threads are given another priority.
-  const node: BuildOptions = { ...plain, platform: 'node', external: ['@napi-rs/nice', './isolated-vm.cjs'] };
-  const [main, worker, threadCode, folder] = await Promise.all([
-    text({ ...node, entryPoints: [join(here, `host/main${extension}`)] }),
-    // Piscina looks for its worker's code beside its own.
-    text({ ...node, entryPoints: [join(dirname(require.resolve('piscina')), 'worker.js')] }),
-    text({
-      ...node,
-      entryPoints: [join(here, `host/thread${extension}`)],
-      alias: { '#task': fileURLToPath(task), 'isolated-vm': './isolated-vm.cjs' },
-      define,
-    }),
+  const key = JSON.stringify([task, realms]);
+  const bundling = bundled.get(key) ?? bundle(task, realms);
+  bundled.set(key, bundling);
+  const [{ main, worker, threadCode }, folder] = await Promise.all([
+    bundling,
     mkdtemp(join(tmpdir(), 'holdback-host-')),
   ]);
   await Promise.all([
@@ -60,6 +54,28 @@ export async function bundleHost(task: URL, realms: Record<string, URL>): Promis
     copyFile(addon, join(folder, 'isolated-vm.node')),
   ]);
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+async function bundle(task: URL, realms: Record<string, URL>): Promise<Bundles> {
+  const define = Object.fromEntries(
+    await Promise.all(
+      Object.entries(realms).map(async ([name, realm]) => [name, JSON.stringify(await bundleRealm(realm))]),
+    ),
+  );
+  // Piscina asks for @napi-rs/nice only when threads are given another priority.
+  const node: BuildOptions = { ...plain, platform: 'node', external: ['@napi-rs/nice', './isolated-vm.cjs'] };
+  const [main, worker, threadCode] = await Promise.all([
+    text({ ...node, entryPoints: [join(here, `host/main${extension}`)] }),
+    // Piscina looks for its worker's code beside its own.
+    text({ ...node, entryPoints: [join(dirname(require.resolve('piscina')), 'worker.js')] }),
+    text({
+      ...node,
+      entryPoints: [join(here, `host/thread${extension}`)],
+      alias: { '#task': fileURLToPath(task), 'isolated-vm': './isolated-vm.cjs' },
+      define,
+    }),
+  ]);
+  return { main, worker, threadCode };
 }
 
 /** A realm's module as one JavaScript expression whose value is what the module exports. */
