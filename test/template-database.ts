@@ -2,8 +2,10 @@
  * Makes an embedded database once, migrated and empty, that tests start from: making one takes seconds, copying it does not.
  * What every service does on an empty folder is tested where that is the matter.
  */
-import { cp, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { openDatabase } from '../migrations/open-database.ts';
 import { reachablePostgres } from './reachable-postgres.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -26,5 +28,7 @@ export default async function setup(): Promise<() => Promise<void>> {
 /** Puts a copy of it into a data directory. */
 export async function copyTemplate(dataDir: string): Promise<void> {
   const template = process.env.HOLDBACK_TEST_TEMPLATE;
-  if (template !== undefined) await cp(template, join(dataDir, 'database'), { recursive: true });
+  if (template === undefined) return;
+  // Of a thousand files: Node's own `cp` takes eight times the time.
+  await promisify(execFile)('cp', ['-R', template, join(dataDir, 'database')]);
 }

