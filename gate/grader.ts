@@ -8,10 +8,11 @@ import type { HostPool } from '../runners/pool.ts';
 import type { ObservedCase } from '../runners/protocol.ts';
 import { type JobEnd, supervise } from '../runners/supervise.ts';
 import type { Transformer } from '../runners/transformer.ts';
-import type { PlacedCase, SuiteReader } from '../suites/authoring/read-suite.ts';
-import type { SealedCase } from '../suites/case.ts';
+import type { PlacedCall, SuiteReader } from '../suites/authoring/read-suite.ts';
+import { type CaseStep, isScenario, type SealedCase, stepsOf } from '../suites/case.ts';
 import { SuiteError } from '../suites/errors.ts';
 import {
+  type GradedCall,
   type GradeItem,
   type GraderJob,
   gradeSchema,
@@ -20,6 +21,7 @@ import {
   predicateTextsSchema,
 } from '../suites/grader/protocol.ts';
 import type { SuiteContents } from '../suites/suite.ts';
+import { isTripwire } from '../suites/tripwire.ts';
 import type { CaseResult } from './decide.ts';
 
 /** An expectation has this long to answer for one case, in milliseconds of its own time. */
@@ -70,18 +72,15 @@ export class Grader implements SuiteReader {
     return results;
   }
 
-  async check(cases: PlacedCase[], script: string | undefined): Promise<string[]> {
-    const declared = cases.map(({ testCase: { expect, input } }) => ({
-      expect: JSON.stringify(expect),
-      input,
-    }));
+  async check(calls: PlacedCall[], script: string | undefined): Promise<string[]> {
+    const declared = calls.map(({ expect = {}, input }) => ({ expect: JSON.stringify(expect), input }));
     const answers = await this.#ask(declared, (items) => ({ task: 'check', items }));
     const problems = answers.map((answer) =>
       'text' in answer ? answer.text : 'it takes too long or too much to read',
     );
     if (script === undefined) return problems;
-    const probed = cases.flatMap(({ position, testCase: { expect, input } }, index) =>
-      'predicate' in expect && problems[index] === '' ? [{ index, item: { position, input } }] : [],
+    const probed = calls.flatMap(({ position, step = null, expect = {}, input }, index) =>
+      'predicate' in expect && problems[index] === '' ? [{ index, item: { position, step, input } }] : [],
     );
     const probes = await this.#askSeveral(
       probed.map(({ item }) => item),
@@ -199,15 +198,15 @@ export class Grader implements SuiteReader {
 /** A failing result, until the grader says otherwise. A tripwire passes unless its answer turns up somewhere. */
 function ungraded(testCase: SealedCase, observed: ObservedCase | undefined, position: number): CaseResult {
   const observation = observed?.observation ?? { outcome: 'not_run' as const };
-  const isTripwire = 'tripwire' in testCase.expect;
+  const asksNothing = isTripwire(testCase) && !isScenario(testCase);
   const ended = observation.outcome === 'returned' || observation.outcome === 'threw';
   const detail = 'detail' in observation && observation.detail !== undefined ? `: ${observation.detail}` : '';
   return {
     name: testCase.name,
     position,
     outcome: observation.outcome,
-    passed: isTripwire && ended,
-    message: isTripwire && ended ? '' : `it ended as ${observation.outcome}${detail}`,
+    passed: asksNothing && ended,
+    message: asksNothing && ended ? '' : `it ended as ${observation.outcome}${detail}`,
     durationMs: observed?.durationMs ?? 0,
   };
 }
@@ -220,14 +219,45 @@ function gradeItem(
 ): GradeItem | undefined {
   if (testCase === undefined || observed === undefined) return undefined;
   const { observation } = observed;
-  const { expect, input } = testCase;
-  if ('tripwire' in expect) return undefined;
-  if ('predicate' in expect) {
+  if (isScenario(testCase)) return scenarioItem(testCase, observation, position);
+  const [only] = stepsOf(testCase);
+  if (only?.expect === undefined || 'tripwire' in only.expect) return undefined;
+  const calls = [gradedCall(only, '')];
+  if ('predicate' in only.expect) {
     if (observation.outcome !== 'returned') return undefined;
-    return { position, expect: null, input, observation: observation.value };
+    return { position, calls, exchanges: null, observation: observation.value };
   }
   if (observation.outcome !== 'returned' && observation.outcome !== 'threw') return undefined;
-  return { position, expect: JSON.stringify(expect), input: '', observation: JSON.stringify(observation) };
+  return { position, calls, exchanges: null, observation: JSON.stringify(observation) };
+}
+
+/** A scenario returns the observation of its steps, whatever became of them; any other outcome ended it. */
+function scenarioItem(
+  testCase: SealedCase,
+  observation: ObservedCase['observation'],
+  position: number,
+): GradeItem | undefined {
+  if (observation.outcome !== 'returned') return undefined;
+  const steps = stepsOf(testCase);
+  const calls = steps.map((step) => gradedCall(step, labelOf(step, steps.length)));
+  const exchanges = (testCase.http ?? []).map(({ request: { method = 'GET', url }, times }) => ({
+    label: `${method.toUpperCase()} ${url}`,
+    times: times ?? null,
+  }));
+  return { position, calls, exchanges, observation: observation.value };
+}
+
+function gradedCall({ step: number, expect, input }: CaseStep, label: string): GradedCall {
+  const step = number ?? null;
+  if (expect === undefined) return { step, label, expect: null, input: '' };
+  if ('predicate' in expect) return { step, label, expect: 'predicate', input };
+  if ('tripwire' in expect) return { step, label, expect: 'any', input: '' };
+  return { step, label, expect: { declared: JSON.stringify(expect) }, input: '' };
+}
+
+/** What the messages about a step begin with. */
+function labelOf({ step, name, call }: CaseStep, count: number): string {
+  return step === undefined ? '' : `step ${step + 1} of ${count} (${name ?? call}): `;
 }
 
 function readGrade(text: string): z.infer<typeof gradeSchema> {

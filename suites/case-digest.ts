@@ -3,18 +3,30 @@
  * the same case, so that what its verdicts have taught is not forgotten. Without the key nobody can try contents against one.
  */
 import { createHmac } from 'node:crypto';
-import type { SealedCase } from './case.ts';
+import { type CaseStep, type SealedCase, stepsOf } from './case.ts';
+import { usualCall } from './scenario.ts';
 
 /**
- * 64 hexadecimal digits: HMAC-SHA-256 of the input and the declared expectation, in whatever order their keys were written.
- * Of a predicate the input alone counts, so that rewording one does not make a spent case look fresh.
+ * 64 hexadecimal digits: HMAC-SHA-256 of what is called, the inputs, the declared expectations and the fixtures, in whatever order
+ * their keys were written. Of a predicate the input alone counts, so that rewording one does not make a spent case look fresh.
  */
-export function caseDigest(key: Uint8Array, { input, expect }: Pick<SealedCase, 'input' | 'expect'>): string {
-  const asked =
-    'predicate' in expect
-      ? { input: JSON.parse(input), predicate: true }
-      : { input: JSON.parse(input), expect };
-  return createHmac('sha256', key).update(canonical(asked)).digest('hex');
+export function caseDigest(key: Uint8Array, testCase: Asking): string {
+  const { steps, at, zone, seed, http } = testCase;
+  const asked = stepsOf(testCase).map(askedOf);
+  const [only] = asked;
+  // What is not there is left out, so that a plain case is still the one that it was before there was anything else.
+  const whole =
+    steps === undefined ? { ...only, at, zone, seed, http } : { steps: asked, at, zone, seed, http };
+  return createHmac('sha256', key).update(canonical(whole)).digest('hex');
+}
+
+/** All of a case but what it is called and how it is sorted. */
+type Asking = Omit<SealedCase, 'name' | 'tags'>;
+
+function askedOf({ call, input, expect }: CaseStep): object {
+  const asked = { call: call === usualCall ? undefined : call, input: JSON.parse(input) };
+  if (expect === undefined) return asked;
+  return 'predicate' in expect ? { ...asked, predicate: true } : { ...asked, expect };
 }
 
 /** JSON text with the keys of every object in order. JSON.stringify writes lone surrogates as escapes, so all of it is ASCII-safe. */

@@ -1,7 +1,22 @@
 /** A case as it is authored, and as it is sealed. */
 import { z } from 'zod';
-import { carriedSchema, expectationSchema, sealedExpectationSchema } from './expectation.ts';
+import {
+  carriedSchema,
+  expectationSchema,
+  type SealedExpectation,
+  sealedExpectationSchema,
+} from './expectation.ts';
 import { expiresSchema } from './expiry.ts';
+import { fixtureFields } from './fixtures.ts';
+import {
+  callSchema,
+  findWrongReferences,
+  type SealedStep,
+  sealedStepSchema,
+  stepSchema,
+  stepsMax,
+  usualCall,
+} from './scenario.ts';
 
 const caseNameSchema = z.string().min(1).max(500);
 export const tagsSchema = z.array(z.string().min(1).max(100)).max(50);
@@ -14,22 +29,146 @@ export const lifeFields = {
     .describe('From then on it is not asked any more: a day, which begins at midnight UTC, or an instant.'),
 };
 
-/** One holdback case as it is authored in JSON. */
-export const caseSchema = z.strictObject({
+/** The fields of a case as it is authored in JSON. Which of them go together, `contradictionsOf` says. */
+export const caseFields = {
   name: caseNameSchema,
-  input: carriedSchema.optional().describe('What run is called with. Left out, it is undefined.'),
-  expect: expectationSchema,
+  call: callSchema.optional(),
+  input: carriedSchema.optional().describe('What is called with. Left out, it is undefined.'),
+  expect: expectationSchema.optional(),
+  steps: z
+    .array(stepSchema)
+    .min(1)
+    .max(stepsMax)
+    .optional()
+    .describe('Calls one after the other in one realm, instead of call, input and expect.'),
+  ...fixtureFields,
   tags: tagsSchema.optional(),
   ...lifeFields,
-});
+};
+
+/** One holdback case as it is authored in JSON. */
+export const caseSchema = z
+  .strictObject(caseFields)
+  .superRefine((testCase, context) => {
+    for (const { path, detail } of contradictionsOf(testCase)) {
+      context.addIssue({ code: 'custom', path, message: detail });
+    }
+  })
+  .meta({ anyOf: [{ required: ['expect'] }, { required: ['steps'] }] });
 export type Case = z.infer<typeof caseSchema>;
 
-/** A case as it is sealed. `input` is carried JSON text. */
+/** What is said of a scenario that requires nothing. */
+export const noStepExpects = 'no step says what is required of it';
+/** What is said of a field that only a case without steps may have. */
+export const belongsToSteps = 'is for a case without steps';
+
+/** What of a case does not go together, though each field may be right by itself. Anything may be asked about. */
+export function contradictionsOf(testCase: unknown): { path: (string | number)[]; detail: string }[] {
+  if (typeof testCase !== 'object' || testCase === null) return [];
+  const of = (holder: unknown, key: string): unknown =>
+    typeof holder === 'object' && holder !== null ? Reflect.get(holder, key) : undefined;
+  const steps = of(testCase, 'steps');
+  if (steps === undefined) {
+    const wrong = findWrongReferences(of(testCase, 'input'), undefined);
+    return [
+      ...wrong.map(({ path, detail }) => ({ path: ['input', ...path], detail })),
+      ...(of(testCase, 'expect') === undefined ? [{ path: ['expect'], detail: 'is missing' }] : []),
+    ];
+  }
+  const strays = ['call', 'input', 'expect'].filter((field) => of(testCase, field) !== undefined);
+  const listed: unknown[] = Array.isArray(steps) ? steps : [];
+  const requires = listed.some((step) => of(step, 'expect') !== undefined);
+  return [
+    ...strays.map((field) => ({ path: [field], detail: belongsToSteps })),
+    ...(listed.length > 0 && !requires ? [{ path: ['steps'], detail: noStepExpects }] : []),
+    ...listed.flatMap((step, index) =>
+      findWrongReferences(of(step, 'input'), index).map(({ path, detail }) => ({
+        path: ['steps', index, 'input', ...path],
+        detail,
+      })),
+    ),
+  ];
+}
+
+/** A case as it is sealed. `input` is carried JSON text; a scenario has `steps` instead. */
 export const sealedCaseSchema = z.strictObject({
   name: caseNameSchema,
-  input: z.string(),
-  expect: sealedExpectationSchema,
+  call: callSchema.optional(),
+  input: z.string().optional(),
+  expect: sealedExpectationSchema.optional(),
+  steps: z.array(sealedStepSchema).min(1).max(stepsMax).optional(),
+  ...fixtureFields,
   tags: tagsSchema,
   ...lifeFields,
 });
 export type SealedCase = z.infer<typeof sealedCaseSchema>;
+
+/** A case as its author reads it: as it is authored, but that a predicate is only told to be there. */
+const openedExpectationSchema = z.record(z.string(), z.unknown()).optional();
+export const openedCaseSchema = z.strictObject({
+  ...caseFields,
+  expect: openedExpectationSchema,
+  steps: z.array(stepSchema.extend({ expect: openedExpectationSchema })).optional(),
+  tags: tagsSchema,
+});
+
+/** What run is called with where a case or a step gives no input. */
+export const noInput = '{"$undefined":true}';
+
+/** One call of a case, whether it is the only one or a step: what is called, with what, and what must come of it. */
+export type CaseStep = {
+  /** Undefined where the case has no steps. */
+  step: number | undefined;
+  name: string | undefined;
+  call: string;
+  input: string;
+  /** Undefined for set-up. */
+  expect: SealedExpectation | undefined;
+};
+
+/** The calls of a case: its steps, or the one call that a plain case is. */
+export function stepsOf({ call, input, expect, steps }: Omit<SealedCase, 'name' | 'tags'>): CaseStep[] {
+  if (steps !== undefined) return steps.map((each, step) => caseStep(each, step));
+  return [caseStep({ call, input: input ?? noInput, expect }, undefined)];
+}
+
+function caseStep({ name, call, input, expect }: SealedStep, step: number | undefined): CaseStep {
+  return { step, name, call: call ?? usualCall, input, expect };
+}
+
+/** What a case requires, step by step. */
+export function expectationsOf(testCase: SealedCase): SealedExpectation[] {
+  return stepsOf(testCase).flatMap(({ expect }) => (expect === undefined ? [] : [expect]));
+}
+
+/** Whether a case asks a predicate of its module. */
+export function hasPredicate(testCase: SealedCase): boolean {
+  return expectationsOf(testCase).some((expect) => 'predicate' in expect);
+}
+
+/**
+ * Whether a case is observed step by step, with the requests that were made: see `runners/case-run.ts`. One that is not is a
+ * single call, and its observation what came of that.
+ */
+export function isScenario({ steps, http }: Omit<SealedCase, 'name' | 'tags'>): boolean {
+  return steps !== undefined || http !== undefined;
+}
+
+/** The case with each of its expectations replaced. */
+export function mapExpectations(
+  testCase: SealedCase,
+  map: (expect: SealedExpectation, input: string) => SealedExpectation,
+): SealedCase {
+  const { steps, expect, input = noInput } = testCase;
+  return {
+    ...testCase,
+    ...(expect === undefined ? {} : { expect: map(expect, input) }),
+    ...(steps === undefined
+      ? {}
+      : {
+          steps: steps.map((step) =>
+            step.expect === undefined ? step : { ...step, expect: map(step.expect, step.input) },
+          ),
+        }),
+  };
+}

@@ -25,16 +25,19 @@ export function inForce({ cases }: { cases: SealedCase[] }, at: Date): InForce {
     const until = expiresAt(testCase);
     return until === undefined || at < until ? [position] : [];
   });
-  const proving = positions.filter((position) => {
-    const expect = cases[position]?.expect;
-    return expect !== undefined && !('tripwire' in expect);
-  });
+  const proving = positions.filter((position) => cases[position] !== undefined && proves(cases[position]));
   return { positions, proving: proving.length };
 }
 
 /** The moment from which no case is in force that can prove something; undefined where there will always be one. */
 export function spentAt({ cases }: { cases: SealedCase[] }): Date | undefined {
-  const ends = cases.filter(({ expect }) => !('tripwire' in expect)).map(expiresAt);
+  const ends = cases.filter(proves).map(expiresAt);
   const known = ends.flatMap((end) => (end === undefined ? [] : [end.getTime()]));
   return ends.length === known.length && known.length > 0 ? new Date(Math.max(...known)) : undefined;
+}
+
+/** Whether a case, or one of its steps, requires something that an honest candidate has to do for it. */
+function proves({ expect, steps = [] }: SealedCase): boolean {
+  const expectations = [expect, ...steps.map((step) => step.expect)];
+  return expectations.some((each) => each !== undefined && !('tripwire' in each));
 }

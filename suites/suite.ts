@@ -1,8 +1,7 @@
 /** The nouns of authoring: suite and revision. One schema each, for HTTP, sealing and types alike. */
 import { z } from 'zod';
 import { limitsSchema } from '../runners/protocol.ts';
-import { caseSchema, lifeFields, sealedCaseSchema, tagsSchema } from './case.ts';
-import { carriedSchema } from './expectation.ts';
+import { caseSchema, openedCaseSchema, sealedCaseSchema } from './case.ts';
 import { referenceSchema, referencesSchema } from './reference.ts';
 
 /** Names that appear in URLs: gates and suites. */
@@ -105,18 +104,7 @@ export type ReceivedRevision = z.infer<typeof receivedRevisionSchema>;
 
 /** A revision as its author sees it, opened. */
 export const openedRevisionSchema = revisionSchema.extend({
-  contents: z
-    .array(
-      z.strictObject({
-        name: z.string(),
-        input: carriedSchema,
-        expect: z.record(z.string(), z.unknown()),
-        tags: tagsSchema,
-        ...lifeFields,
-      }),
-    )
-    .optional()
-    .describe('The cases, for authors alone.'),
+  contents: z.array(openedCaseSchema).optional().describe('The cases, for authors alone.'),
   limits: limitsSchema.optional(),
   references: z.array(referenceSchema).optional().describe('The builds it holds, for authors alone.'),
 });

@@ -3,29 +3,30 @@
  * one that does has seen the sealed suite. To the suite's readers they look like any other case.
  */
 import { createHmac } from 'node:crypto';
-import type { SealedCase } from './case.ts';
+import { expectationsOf, mapExpectations, type SealedCase } from './case.ts';
 import type { SuiteContents } from './suite.ts';
 
 /** 128 bits: nobody guesses it, and no text has it by chance. */
 const answerLength = 32;
 
-/** Whether a sealed case is a tripwire. */
-export function isTripwire({ expect }: SealedCase): boolean {
-  return 'tripwire' in expect;
+/** Whether a sealed case is a tripwire, and asks for nothing else. */
+export function isTripwire(testCase: SealedCase): boolean {
+  const expectations = expectationsOf(testCase);
+  return expectations.length > 0 && expectations.every((expect) => 'tripwire' in expect);
 }
 
 /** A case as it is sealed: a tripwire gets its answer. One that was read back, and so looks like any other case, is known again. */
 export function armTripwire(key: Buffer, testCase: SealedCase): SealedCase {
-  const { expect, input } = testCase;
-  const answer = tripwireAnswer(key, input);
-  const wasRead = 'equals' in expect && expect.equals === answer;
-  return 'tripwire' in expect || wasRead ? { ...testCase, expect: { tripwire: answer } } : testCase;
+  return mapExpectations(testCase, (expect, input) => {
+    const answer = tripwireAnswer(key, input);
+    const wasRead = 'equals' in expect && expect.equals === answer;
+    return 'tripwire' in expect || wasRead ? { tripwire: answer } : expect;
+  });
 }
 
 /** A case as the suite's readers see it: a tripwire pretends to want its answer. */
 export function disarmTripwire(testCase: SealedCase): SealedCase {
-  const { expect } = testCase;
-  return 'tripwire' in expect ? { ...testCase, expect: { equals: expect.tripwire } } : testCase;
+  return mapExpectations(testCase, (expect) => ('tripwire' in expect ? { equals: expect.tripwire } : expect));
 }
 
 /** The answer of the tripwire with this input: 32 hexadecimal digits, the same in every revision and suite. */
@@ -35,9 +36,10 @@ function tripwireAnswer(key: Buffer, input: string): string {
 
 /** The positions of the tripwires whose answers occur in any of the texts. */
 export function findSprung({ cases }: SuiteContents, texts: string[]): number[] {
-  return cases.flatMap(({ expect }, position) => {
-    if (!('tripwire' in expect) || typeof expect.tripwire !== 'string') return [];
-    const { tripwire } = expect;
-    return texts.some((text) => text.includes(tripwire)) ? [position] : [];
+  return cases.flatMap((testCase, position) => {
+    const answers = expectationsOf(testCase).flatMap((expect) =>
+      'tripwire' in expect && typeof expect.tripwire === 'string' ? [expect.tripwire] : [],
+    );
+    return answers.some((answer) => texts.some((text) => text.includes(answer))) ? [position] : [];
   });
 }

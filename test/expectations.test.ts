@@ -766,7 +766,7 @@ describe('a suite module', async () => {
   const askPredicate = (predicate: string, output: unknown = 42) =>
     inRealm(
       `module.exports = { cases: [{ name: 'first', expect: ${predicate} }] };`,
-      `askPredicate(0, ${JSON.stringify(JSON.stringify(carried(output)))}, '{"$undefined":true}')`,
+      `askPredicate(0, null, ${JSON.stringify(JSON.stringify(carried(output)))}, '{"$undefined":true}')`,
     );
 
   test('passes a case when its predicate answers with true', () => {

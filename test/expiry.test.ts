@@ -78,7 +78,7 @@ describe('the cases in force', () => {
     fc.assert(
       fc.property(cases, instant, (all, at) => {
         const spent = spentAt({ cases: all });
-        fc.pre(all.some(({ expect: wanted }) => !('tripwire' in wanted)));
+        fc.pre(all.some(({ expect: wanted = {} }) => !('tripwire' in wanted)));
         expect(spent !== undefined && spent <= at).toBe(inForce({ cases: all }, at).proving === 0);
       }),
     );

@@ -128,7 +128,7 @@ describe('defineSuite', () => {
 describe('suite.schema.json', () => {
   const written = readFile(new URL('../suites/authoring/suite.schema.json', import.meta.url), 'utf8');
   const accepts = async (value: unknown) =>
-    new Ajv({ strict: false }).compile(JSON.parse(await written))(value);
+    new Ajv({ strict: false, formats: { 'date-time': true } }).compile(JSON.parse(await written))(value);
   const one = { name: 'one', expect: { equals: 1 } };
 
   test('is made from the schemas, and served to anybody', async () => {

@@ -1,6 +1,6 @@
 /** What changes from one revision's contents to another's, case by case, as their names. Pure. */
 import { isDeepStrictEqual } from 'node:util';
-import type { SealedCase } from '../case.ts';
+import { hasPredicate, type SealedCase } from '../case.ts';
 import { caseDigest } from '../case-digest.ts';
 import type { SuiteContents } from '../suite.ts';
 import type { Changes } from './suite-check.ts';
@@ -26,7 +26,7 @@ export function compareContents(key: Uint8Array, before: Comparable, after: Comp
     const known = earlier.get(testCase.name);
     if (known === undefined) changes.added.push(testCase.name);
     else if (!isSame(key, known.testCase, testCase)) changes.changed.push(testCase.name);
-    else if (!('predicate' in testCase.expect) || sameModule) changes.unchanged++;
+    else if (!hasPredicate(testCase) || sameModule) changes.unchanged++;
     else if (readsAlike(before.predicates?.[known.at], after.predicates?.[at])) changes.readAsBefore++;
     else changes.changed.push(testCase.name);
   }

@@ -114,9 +114,13 @@ export async function openForAuthor(parts: Opening, name: RevisionName, by: stri
     ...described,
     limits: contents.limits,
     references: contents.references,
-    contents: contents.cases
-      .map(disarmTripwire)
-      .map(({ input, ...rest }) => ({ ...rest, input: JSON.parse(input) })),
+    contents: contents.cases.map(disarmTripwire).map(({ input, steps, ...rest }) => ({
+      ...rest,
+      ...(input === undefined ? {} : { input: JSON.parse(input) }),
+      ...(steps === undefined
+        ? {}
+        : { steps: steps.map((step) => ({ ...step, input: JSON.parse(step.input) })) }),
+    })),
   };
 }
 

@@ -2,9 +2,20 @@
  * From what an author wrote to the contents of a revision: the module is read in the grader, every case is checked there. All
  * that is wrong is found at once, so that it can be mended at once.
  */
+import type { z } from 'zod';
 import { limitsSchema } from '../../runners/protocol.ts';
-import { type SealedCase, sealedCaseSchema } from '../case.ts';
+import {
+  type CaseStep,
+  contradictionsOf,
+  hasPredicate,
+  noInput,
+  type SealedCase,
+  sealedCaseSchema,
+  stepsOf,
+} from '../case.ts';
 import { SuiteError } from '../errors.ts';
+import type { SealedExpectation } from '../expectation.ts';
+import { canonicalZone, zonesMax } from '../fixtures.ts';
 import { type Listing, listedCaseSchema } from '../grader/protocol.ts';
 import { type AuthoredSuite, casesMax, type SuiteContents, slugSchema } from '../suite.ts';
 import { armTripwire, isTripwire } from '../tripwire.ts';
@@ -16,13 +27,16 @@ import { readReferences } from './read-references.ts';
 export type SuiteReader = {
   /** What a module holds, its cases in the form of authored JSON. Throws `suite_invalid`. */
   list(module: string): Promise<Listing & { script: string }>;
-  /** For each case what is wrong with it, or `''`. Predicates are the script's, by the positions of their cases. */
-  check(cases: PlacedCase[], script: string | undefined): Promise<string[]>;
+  /** For each call what is wrong with it, or `''`. Predicates are the script's, by the positions of their cases and steps. */
+  check(calls: PlacedCall[], script: string | undefined): Promise<string[]>;
   /** The texts of a script's predicates, by the positions of their cases; undefined where they cannot be had. */
   predicates(script: string): Promise<(string | null)[] | undefined>;
 };
 
-export type PlacedCase = { position: number; testCase: SealedCase };
+/** A call of the case at a position. */
+export type PlacedCall = CaseStep & { position: number };
+
+type PlacedCase = { position: number; testCase: SealedCase };
 
 /** A suite as it was read: all that is wrong with it, and its contents unless something is. */
 export type ReadSuite = {
@@ -65,15 +79,20 @@ export async function readSuite(
   const placed = read.flatMap((each, position) =>
     'testCase' in each ? [{ position, testCase: armTripwire(tripwireKey, each.testCase) }] : [],
   );
-  const checked = await reader.check(placed, script);
-  const wrong = placed.flatMap(({ position, testCase: { name } }, index) => {
+  const calls = placed.flatMap(({ position, testCase }) =>
+    stepsOf(testCase).map((call) => ({ ...call, position })),
+  );
+  const checked = await reader.check(calls, script);
+  const wrong = calls.flatMap(({ position, step }, index) => {
     const problem = checked[index] ?? '';
-    return problem === '' ? [] : [caseFinding({ name, position }, [], problem)];
+    const about = { name: nameOf(authored[position]), position };
+    return problem === '' ? [] : [caseFinding(about, step === undefined ? [] : ['steps', step], problem)];
   });
   const ofCases = [
     ...about,
     ...read.flatMap((each) => ('testCase' in each ? [] : each)),
     ...wrong,
+    ...findZones(placed),
     ...findTwins(named),
   ];
   const tripwires = placed.filter(({ testCase }) => isTripwire(testCase)).length;
@@ -88,7 +107,7 @@ export async function readSuite(
   if (findings.length > 0 || !limits.ok)
     return { name, cases: authored.length, findings, contents: undefined };
   const cases = placed.map(({ testCase }) => testCase);
-  const hasPredicates = cases.some(({ expect }) => 'predicate' in expect);
+  const hasPredicates = cases.some(hasPredicate);
   const contents = {
     suite,
     cases,
@@ -130,30 +149,21 @@ function readName(suite: string, given: unknown): { name: string | null; finding
 /** The case as it is sealed, or all that is wrong with its form. */
 function readCase(authored: unknown, position: number): { testCase: SealedCase } | Finding[] {
   const about = { name: nameOf(authored), position };
-  const isObject = typeof authored === 'object' && authored !== null;
-  if (isObject && Reflect.get(authored, 'expect') === undefined) {
-    const others = readBy(listedCaseSchema.omit({ expect: true }), withoutExpectation(authored));
-    const faults = others.ok ? [] : others.faults;
-    const rest = faults.map(({ path, detail }) => caseFinding(about, path, detail));
-    return [...rest, caseFinding(about, ['expect'], 'is missing')];
-  }
   const read = readBy(listedCaseSchema, authored);
-  if (!read.ok) {
-    const faults = read.faults.map(({ path, detail }) => ({ path: ['cases', position, ...path], detail }));
-    return faultFindings(faults, () => about.name);
+  const faults = [...(read.ok ? [] : read.faults), ...contradictionsOf(authored)];
+  if (!read.ok || faults.length > 0) {
+    const placed = faults.map(({ path, detail }) => ({ path: ['cases', position, ...path], detail }));
+    return faultFindings(placed, () => about.name);
   }
-  const { expect, tags, owner, expires } = read.value;
-  const hasInput = isObject && Object.hasOwn(authored, 'input');
+  const { input, expect, steps, tags = [], ...rest } = read.value;
+  const isPlain = steps === undefined;
   try {
     const testCase = {
-      name: read.value.name,
-      input: hasInput ? JSON.stringify(read.value.input, tagNumbers) : '{"$undefined":true}',
-      // Nothing in these two is a carried value that a tag could stand for, or needs one.
-      expect:
-        'schema' in expect || 'closeTo' in expect ? expect : JSON.parse(JSON.stringify(expect, tagNumbers)),
-      tags: tags ?? [],
-      ...(owner === undefined ? {} : { owner }),
-      ...(expires === undefined ? {} : { expires }),
+      ...rest,
+      ...(isPlain ? { input: carriedText(hasInput(authored), input) } : {}),
+      ...(expect === undefined ? {} : { expect: sealedExpectation(expect) }),
+      ...(isPlain ? {} : { steps: steps.map((step, index) => sealedStep(step, stepAt(authored, index))) }),
+      tags,
     };
     return { testCase: sealedCaseSchema.parse(testCase) };
   } catch (cause) {
@@ -163,8 +173,43 @@ function readCase(authored: unknown, position: number): { testCase: SealedCase }
   }
 }
 
-function withoutExpectation(authored: object): object {
-  return Object.fromEntries(Object.entries(authored).filter(([key]) => key !== 'expect'));
+type ListedStep = NonNullable<z.infer<typeof listedCaseSchema>['steps']>[number];
+
+function sealedStep({ input, expect, ...rest }: ListedStep, authored: unknown): object {
+  return {
+    ...rest,
+    input: carriedText(hasInput(authored), input),
+    ...(expect === undefined ? {} : { expect: sealedExpectation(expect) }),
+  };
+}
+
+function stepAt(authored: unknown, index: number): unknown {
+  return Reflect.get(Object(Reflect.get(Object(authored), 'steps')), index);
+}
+
+function hasInput(authored: unknown): boolean {
+  return typeof authored === 'object' && authored !== null && Object.hasOwn(authored, 'input');
+}
+
+function carriedText(isGiven: boolean, input: unknown): string {
+  return isGiven ? JSON.stringify(input, tagNumbers) : noInput;
+}
+
+/** Nothing in a schema or a tolerance is a carried value that a tag could stand for, or needs one. */
+function sealedExpectation(expect: SealedExpectation): unknown {
+  return 'schema' in expect || 'closeTo' in expect ? expect : JSON.parse(JSON.stringify(expect, tagNumbers));
+}
+
+/** That the cases are in too many time zones: the first case too many is told. */
+function findZones(placed: PlacedCase[]): Finding[] {
+  const zones = new Set<string>();
+  for (const { position, testCase } of placed) {
+    const { name, zone } = testCase;
+    if (zone !== undefined) zones.add(canonicalZone(zone) ?? zone);
+    if (zones.size > zonesMax)
+      return [caseFinding({ name, position }, ['zone'], `a suite has at most ${zonesMax} time zones`)];
+  }
+  return [];
 }
 
 /** JSON's text can say -0, and a number too large for a double; its writer cannot, and would make them 0 and null. */

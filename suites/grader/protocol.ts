@@ -1,25 +1,40 @@
 /** What crosses between the service and the grader's process, in both directions. */
 import { z } from 'zod';
-import { caseSchema } from '../case.ts';
+import { caseFields } from '../case.ts';
 import { sealedExpectationSchema } from '../expectation.ts';
+import { stepSchema, stepsMax } from '../scenario.ts';
 
-/** One case to grade: all as JSON text, because text is what crosses. */
-export type GradeItem = {
-  /** Its position in the suite, by which a module finds its predicate. */
-  position: number;
-  /** A declared expectation, or null for the module's predicate. */
-  expect: string | null;
+/** One call of a case to grade: all as JSON text, because text is what crosses. */
+export type GradedCall = {
+  /** The number of the step, or null where the case has none. */
+  step: number | null;
+  /** What its messages begin with. */
+  label: string;
+  /** A declared expectation; `predicate` for the module's; null where it is only run, and `any` where any end is right. */
+  expect: { declared: string } | 'predicate' | 'any' | null;
   input: string;
-  /** The observation as JSON; for predicates the returned value as carried JSON. */
+};
+
+/** How often a request should be made, and what it is called in a message. Null where any number is right. */
+export type GradedExchange = { label: string; times: number | null };
+
+/** One case to grade. */
+export type GradeItem = {
+  /** Its position in the suite, by which a module finds its predicates. */
+  position: number;
+  calls: GradedCall[];
+  /** Null where the case is a single call, and its observation what came of that. */
+  exchanges: GradedExchange[] | null;
+  /** The observation as JSON; of a scenario, the carried text of the observation of its steps. */
   observation: string;
 };
 
-/** A predicate to probe, with the input of its case as carried JSON text. */
-export type ProbeItem = { position: number; input: string };
+/** A predicate to probe, with the input of its call as carried JSON text. */
+export type ProbeItem = { position: number; step: number | null; input: string };
 
 export type GraderJob =
   | { task: 'grade'; script: string | null; items: GradeItem[] }
-  /** Checks declared cases; one answer for each, `""` when nothing is wrong with it. */
+  /** Checks calls; one answer for each, `""` when nothing is wrong with its expectation, if it has one, and its input. */
   | { task: 'check'; items: { expect: string; input: string }[] }
   /** Asks predicates about outputs that cannot all be right; `all` for one that accepts each of them, and `some` otherwise. */
   | { task: 'probe'; script: string; items: ProbeItem[] }
@@ -30,8 +45,16 @@ export type GraderJob =
 
 export const gradeSchema = z.strictObject({ passed: z.boolean(), message: z.string() });
 
-/** A case that a module lists: as authored in JSON, but the expectation may be a predicate. */
-export const listedCaseSchema = caseSchema.extend({ expect: sealedExpectationSchema });
+/** A case that a module lists: as authored in JSON, but an expectation may be a predicate. */
+export const listedCaseSchema = z.strictObject({
+  ...caseFields,
+  expect: sealedExpectationSchema.optional(),
+  steps: z
+    .array(stepSchema.extend({ expect: sealedExpectationSchema.optional() }))
+    .min(1)
+    .max(stepsMax)
+    .optional(),
+});
 
 const listedSchema = z.strictObject({
   cases: z.array(z.unknown()),
@@ -42,7 +65,7 @@ const listedSchema = z.strictObject({
   problems: z.array(
     z.strictObject({
       position: z.int().nonnegative().nullable(),
-      path: z.array(z.string()),
+      path: z.array(z.union([z.string(), z.int()])),
       detail: z.string(),
     }),
   ),

@@ -44,7 +44,7 @@ export function listCases(): string {
   }
 }
 
-type Problem = { position: number | null; path: string[]; detail: string };
+type Problem = { position: number | null; path: Path; detail: string };
 
 type FoundSuite = {
   cases: unknown[];
@@ -71,11 +71,29 @@ function findSuite(): FoundSuite {
   throw new Error('the module exports no cases: write `export default { cases: [ … ] }`');
 }
 
-const caseKeys = ['name', 'input', 'expect', 'tags', 'owner', 'expires'];
+const caseKeys = [
+  'name',
+  'call',
+  'input',
+  'expect',
+  'steps',
+  'at',
+  'zone',
+  'seed',
+  'http',
+  'tags',
+  'owner',
+  'expires',
+];
+const stepKeys = ['name', 'call', 'input', 'expect'];
+
+type Path = (string | number)[];
+/** Does something, or notes why it cannot be done as a problem at a path of the case. */
+type Attempt = (path: Path, list: () => unknown) => unknown;
 
 function listCase(testCase: unknown, position: number, problems: Problem[]): unknown {
   if (typeof testCase !== 'object' || testCase === null) return typeof testCase;
-  const attempt = (path: string[], list: () => unknown): unknown => {
+  const attempt: Attempt = (path, list) => {
     try {
       return list();
     } catch (error) {
@@ -84,10 +102,20 @@ function listCase(testCase: unknown, position: number, problems: Problem[]): unk
     }
   };
   const unknown = Object.keys(testCase).filter((key) => !caseKeys.includes(key));
+  const [steps, http] = [memberOf(testCase, 'steps'), memberOf(testCase, 'http')];
+  const givesInput = steps === undefined || memberOf(testCase, 'input') !== undefined;
   return {
     name: memberOf(testCase, 'name'),
-    input: attempt(['input'], () => carried(memberOf(testCase, 'input'))),
-    expect: listExpectation(memberOf(testCase, 'expect'), attempt),
+    call: memberOf(testCase, 'call'),
+    ...(givesInput ? { input: attempt(['input'], () => carried(memberOf(testCase, 'input'))) } : {}),
+    expect: listExpectation(memberOf(testCase, 'expect'), ['expect'], attempt),
+    steps: Array.isArray(steps) ? Array.from(steps, (step, index) => listStep(step, index, attempt)) : steps,
+    at: memberOf(testCase, 'at'),
+    zone: memberOf(testCase, 'zone'),
+    seed: memberOf(testCase, 'seed'),
+    http: Array.isArray(http)
+      ? Array.from(http, (each, index) => attempt(['http', index], () => asJson(each)))
+      : http,
     tags: memberOf(testCase, 'tags'),
     owner: memberOf(testCase, 'owner'),
     // A Date becomes the instant that it is.
@@ -96,15 +124,44 @@ function listCase(testCase: unknown, position: number, problems: Problem[]): unk
   };
 }
 
-function listExpectation(
-  expect: unknown,
-  attempt: (path: string[], list: () => unknown) => unknown,
-): unknown {
+function listStep(step: unknown, index: number, attempt: Attempt): unknown {
+  if (typeof step !== 'object' || step === null) return typeof step;
+  const unknown = Object.keys(step).filter((key) => !stepKeys.includes(key));
+  const path = ['steps', index];
+  return {
+    name: memberOf(step, 'name'),
+    call: memberOf(step, 'call'),
+    input: attempt([...path, 'input'], () => withReferences(carried(memberOf(step, 'input')))),
+    expect: listExpectation(memberOf(step, 'expect'), [...path, 'expect'], attempt),
+    ...Object.fromEntries(unknown.map((key) => [key, null])),
+  };
+}
+
+/** In a step's input `{ $output: 0 }` is no data that looks like a tag: it stands for an output. */
+function withReferences(node: unknown): unknown {
+  if (typeof node !== 'object' || node === null) return node;
+  if (Array.isArray(node)) return node.map(withReferences);
+  const data = memberOf(node, '$object');
+  const isReference = typeof data === 'object' && data !== null && Object.hasOwn(data, '$output');
+  if (isReference && Object.keys(node).length === 1) return data;
+  for (const [key, member] of Object.entries(node)) {
+    const value = withReferences(member);
+    Object.defineProperty(node, key, { value, writable: true, enumerable: true, configurable: true });
+  }
+  return node;
+}
+
+/** What JSON makes of an exchange. Throws what it cannot say at all. */
+function asJson(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value) ?? 'null');
+}
+
+function listExpectation(expect: unknown, path: Path, attempt: Attempt): unknown {
   if (typeof expect === 'function') return { predicate: true };
   if (typeof expect !== 'object' || expect === null) return expect;
   const entries = Object.entries(expect).map(([kind, wanted]): [string, unknown] => [
     kind,
-    attempt(['expect', kind], () => listWanted(kind, wanted)),
+    attempt([...path, kind], () => listWanted(kind, wanted)),
   ]);
   return Object.fromEntries(entries);
 }
@@ -142,17 +199,18 @@ function memberOf(holder: unknown, key: string): unknown {
   return typeof holder === 'object' && holder !== null ? Reflect.get(holder, key) : undefined;
 }
 
-/** Asks the predicate of a case. Anything but `true` and `false` fails, with a message for the author. */
-export function askPredicate(index: number, output: string, input: string): string {
-  return JSON.stringify(gradePredicate(index, output, input));
+/** Asks the predicate of a case, or of one of its steps. Anything but `true` and `false` fails, with a message for the author. */
+export function askPredicate(index: number, step: number | null, output: string, input: string): string {
+  return JSON.stringify(gradePredicate(index, step, output, input));
 }
 
-function gradePredicate(index: number, output: string, input: string): Grade {
+function gradePredicate(index: number, step: number | null, output: string, input: string): Grade {
   const testCase = findSuite().cases[index];
-  const predicate = memberOf(testCase, 'expect');
+  const holder = step === null ? testCase : stepsOf(testCase)[step];
+  const predicate = memberOf(holder, 'expect');
   if (typeof predicate !== 'function') return { passed: false, message: 'the case has no predicate' };
   try {
-    const answer: unknown = apply(predicate, testCase, [decode(output), decode(input)]);
+    const answer: unknown = apply(predicate, holder, [decode(output), decode(input)]);
     if (answer === true) return { passed: true, message: '' };
     if (answer === false) return { passed: false, message: 'its predicate answered false' };
     const kind = answer === null ? 'null' : typeof answer;
@@ -166,13 +224,21 @@ function gradePredicate(index: number, output: string, input: string): Grade {
   }
 }
 
-/** The texts of the predicates as JSON, null where a case has none. */
+/** The texts of the predicates as JSON, null where a case has none. Those of a case's steps are one text. */
 export function predicateTexts(): string {
   const texts = findSuite().cases.map((testCase) => {
-    const predicate = memberOf(testCase, 'expect');
-    return typeof predicate === 'function' ? apply(toText, predicate, []) : null;
+    const written = [testCase, ...stepsOf(testCase)].flatMap((holder) => {
+      const predicate = memberOf(holder, 'expect');
+      return typeof predicate === 'function' ? [apply(toText, predicate, [])] : [];
+    });
+    return written.length === 0 ? null : written.join('\n');
   });
   return JSON.stringify(texts);
+}
+
+function stepsOf(testCase: unknown): unknown[] {
+  const steps = memberOf(testCase, 'steps');
+  return Array.isArray(steps) ? steps : [];
 }
 
 const toText = Function.prototype.toString;
@@ -195,6 +261,7 @@ const probes = [
 ];
 
 /** `all` if the predicate of a case answers `true` to every probe, and so to whatever is returned; `some` otherwise. */
-export function probePredicate(index: number, input: string): 'all' | 'some' {
-  return [...probes, input].every((output) => gradePredicate(index, output, input).passed) ? 'all' : 'some';
+export function probePredicate(index: number, step: number | null, input: string): 'all' | 'some' {
+  const accepts = (output: string) => gradePredicate(index, step, output, input).passed;
+  return [...probes, input].every(accepts) ? 'all' : 'some';
 }

@@ -4,7 +4,9 @@
  */
 import ivm from 'isolated-vm';
 import type { Outbox } from '../../runners/host/outbox.ts';
-import type { GradeItem, GraderJob, ProbeItem } from './protocol.ts';
+import type { Grade } from './expectations.ts';
+import { gradeCase } from './grade-case.ts';
+import type { GradedCall, GradeItem, GraderJob, ProbeItem } from './protocol.ts';
 
 /** The scripts of both kinds of realm as JavaScript expressions, put in when hosts are bundled. */
 declare const EXPECTATION_REALM: string;
@@ -57,11 +59,14 @@ function gradeAll(script: string | null, items: GradeItem[], outbox: Outbox): vo
   let suite: SuiteScript | undefined;
   for (const [index, item] of items.entries()) {
     // One predicate may use up the memory of its isolate; the next gets a new one.
-    const lacksSuite = item.expect === null && suite?.isolate.isDisposed !== false;
-    if (lacksSuite && script !== null) suite = compileSuite(script);
-    const grade =
-      item.expect === null ? askPredicate(suite, item) : callOwn('gradeText', item.expect, item.observation);
-    outbox.put(`${index} 0 ${grade}`);
+    const grade = gradeCase(item, {
+      grade: (expectation, observation) => JSON.parse(callOwn('gradeText', expectation, observation)),
+      ask: (call, output) => {
+        if (suite?.isolate.isDisposed !== false && script !== null) suite = compileSuite(script);
+        return askPredicate(suite, item.position, call, output);
+      },
+    });
+    outbox.put(`${index} 0 ${JSON.stringify(grade)}`);
   }
   if (suite?.isolate.isDisposed === false) suite.isolate.dispose();
 }
@@ -69,12 +74,14 @@ function gradeAll(script: string | null, items: GradeItem[], outbox: Outbox): vo
 /** Whatever goes wrong with a predicate here, it did not accept everything. */
 function probeAll(script: string, items: ProbeItem[], outbox: Outbox): void {
   let suite: SuiteScript | undefined;
-  for (const [index, { position, input }] of items.entries()) {
+  for (const [index, { position, step, input }] of items.entries()) {
     let answer = 'some';
     try {
       if (suite?.isolate.isDisposed !== false) suite = compileSuite(script);
       const context = openSuite(suite);
-      answer = textOf(context.evalSync(`${entry}.probePredicate(${position}, ${JSON.stringify(input)})`));
+      answer = textOf(
+        context.evalSync(`${entry}.probePredicate(${position}, ${step}, ${JSON.stringify(input)})`),
+      );
       context.release();
     } catch {
       answer = 'some';
@@ -132,12 +139,17 @@ function predicateTexts(script: string): string {
   }
 }
 
-function askPredicate(suite: SuiteScript | undefined, item: GradeItem): string {
+function askPredicate(
+  suite: SuiteScript | undefined,
+  position: number,
+  { step, input }: GradedCall,
+  output: string,
+): Grade {
   try {
     if (suite === undefined) return failed('the suite has no module to find its predicate in');
     const context = openSuite(suite);
-    const call = `${entry}.askPredicate(${item.position}, ${JSON.stringify(item.observation)}, ${JSON.stringify(item.input)})`;
-    const grade = textOf(context.evalSync(call));
+    const call = `${entry}.askPredicate(${position}, ${step}, ${JSON.stringify(output)}, ${JSON.stringify(input)})`;
+    const grade: Grade = JSON.parse(textOf(context.evalSync(call)));
     context.release();
     return grade;
   } catch {
@@ -145,8 +157,8 @@ function askPredicate(suite: SuiteScript | undefined, item: GradeItem): string {
   }
 }
 
-function failed(message: string): string {
-  return JSON.stringify({ passed: false, message });
+function failed(message: string): Grade {
+  return { passed: false, message };
 }
 
 function textOf(answer: unknown): string {

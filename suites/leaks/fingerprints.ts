@@ -14,7 +14,7 @@
  * that differs from a case in a number or two. It does share the data.
  */
 
-import type { SealedCase } from '../case.ts';
+import { expectationsOf, type SealedCase, stepsOf } from '../case.ts';
 import type { SealedExpectation } from '../expectation.ts';
 import type { SuiteContents } from '../suite.ts';
 import { endOf } from './in-steps.ts';
@@ -121,14 +121,18 @@ export function* fingerprintInSteps({ cases }: SuiteContents): Generator<void, F
   return { cases: cases.length, tooShort, shingles: own, passages, ...indexed(slots, own.size) };
 }
 
-/** The input, and the values that the expectation names. */
-function textsOf({ input, expect }: SealedCase): string[] {
+/** The inputs, with what the outside world answers, and the values that the expectations name. */
+function textsOf(testCase: SealedCase): string[] {
+  const { http = [] } = testCase;
+  const answers = http.flatMap(({ response: { body } }) => (body === undefined ? [] : [textOf(body)]));
   return [
-    input,
-    valuesOf(expect)
-      .map((value) => JSON.stringify(value))
-      .join(' '),
+    [...stepsOf(testCase).map(({ input }) => input), ...answers].join(' '),
+    expectationsOf(testCase).flatMap(valuesOf).map(textOf).join(' '),
   ];
+}
+
+function textOf(value: unknown): string {
+  return JSON.stringify(value);
 }
 
 function valuesOf(expect: SealedExpectation): unknown[] {

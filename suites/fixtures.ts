@@ -1,0 +1,77 @@
+/** What a case pretends of the world: where its clock starts, its time zone, its chance, and what `fetch` receives. */
+import { z } from 'zod';
+
+/** So many exchanges may one case list. */
+export const exchangesMax = 200;
+
+const headersSchema = z.record(
+  z.string().regex(/^[\w!#$%&'*+.^`|~-]+$/, 'is not the name of a header'),
+  z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'is not the value of a header'),
+);
+
+/** A text as it is, or any other JSON value as its JSON. */
+const bodySchema = z.unknown();
+
+export const exchangeSchema = z.strictObject({
+  request: z.strictObject({
+    method: z
+      .string()
+      .regex(/^[A-Za-z]+$/, 'is not a method of HTTP')
+      .optional()
+      .describe('GET if left out.'),
+    url: z.string().refine(isHttpUrl, 'is not an absolute URL of http or https').describe('An absolute URL.'),
+    headers: headersSchema.optional().describe('Headers that the request must have; it may have others.'),
+    body: bodySchema
+      .optional()
+      .describe('The body that the request must have: a text, or a JSON value. Left out, it may have any.'),
+  }),
+  response: z.strictObject({
+    status: z.int().min(200).max(599).optional().describe('200 if left out.'),
+    headers: headersSchema.optional(),
+    body: bodySchema.optional().describe('A text, or a JSON value.'),
+  }),
+  times: z
+    .int()
+    .min(0)
+    .max(10_000)
+    .optional()
+    .describe('How often exactly the request must be made. Left out, any number of times.'),
+});
+export type AuthoredExchange = z.infer<typeof exchangeSchema>;
+
+/** The fields of a case that are fixtures. */
+export const fixtureFields = {
+  at: z.iso
+    .datetime({ offset: true, error: 'is not a time with its offset' })
+    .optional()
+    .describe('Where the virtual clock starts: a time of RFC 3339, as 2026-03-29T01:30:00+01:00.'),
+  zone: z
+    .string()
+    .refine((zone) => canonicalZone(zone) !== undefined, 'is not a time zone')
+    .optional()
+    .describe('The time zone, by its IANA name, as Europe/Berlin. UTC if left out.'),
+  seed: z.int().min(0).max(0xffff_ffff).optional().describe('Seeds Math.random and crypto.'),
+  http: z
+    .array(exchangeSchema)
+    .max(exchangesMax)
+    .optional()
+    .describe('What fetch receives. A request that is not listed fails the case.'),
+};
+
+/** So many time zones may the cases of one suite have: each of them takes a runner process of its own. */
+export const zonesMax = 16;
+
+/** A time zone as the engine itself calls it, or undefined where there is none of this name. */
+export function canonicalZone(zone: string): string | undefined {
+  // The engine knows offsets as well, as +01:00, but no process can be put into one.
+  if (!/^[A-Za-z]/.test(zone)) return undefined;
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone;
+  } catch {
+    return undefined;
+  }
+}
+
+function isHttpUrl(text: string): boolean {
+  return /^https?:$/.test(URL.parse(text)?.protocol ?? '');
+}
