@@ -1,4 +1,5 @@
 /** From a sealed case to what a runner is told of it. Of the answer key nothing crosses here. */
+import { STATUS_CODES } from 'node:http';
 import type { CaseRun, Exchange, Fixtures, RequestBody } from '../runners/case-run.ts';
 import { isScenario, type SealedCase, stepsOf } from '../suites/case.ts';
 import { type AuthoredExchange, canonicalZone } from '../suites/fixtures.ts';
@@ -31,6 +32,7 @@ function fixturesOf({ at, zone, seed, http }: SealedCase): Fixtures {
 /** An exchange with everything that its author may leave out, but for how often the request should be made. */
 function exchangeOf({ request, response }: AuthoredExchange): Exchange {
   const { method = 'GET', url, headers = {}, body } = request;
+  const { status = 200 } = response;
   const isJson = response.body !== undefined && typeof response.body !== 'string';
   const sent = new Headers(response.headers);
   if (response.body !== undefined && !sent.has('content-type')) {
@@ -46,7 +48,8 @@ function exchangeOf({ request, response }: AuthoredExchange): Exchange {
       ...(body === undefined ? {} : { body: bodyOf(body) }),
     },
     response: {
-      status: response.status ?? 200,
+      status,
+      statusText: STATUS_CODES[status] ?? '',
       headers: [...sent],
       body: isJson ? JSON.stringify(response.body) : String(response.body ?? ''),
     },

@@ -27,7 +27,7 @@ export type Fixtures = {
 /** A request that a candidate may make, and what it receives. */
 export type Exchange = {
   request: { method: string; url: string; headers: [name: string, value: string][]; body?: RequestBody };
-  response: { status: number; headers: [name: string, value: string][]; body: string };
+  response: { status: number; statusText: string; headers: [name: string, value: string][]; body: string };
 };
 
 /** A body that is asked for: as a text, or as JSON text whose values are compared. */
@@ -47,6 +47,16 @@ export type CaseRun = {
   isScenario: boolean;
   fixtures?: Fixtures;
 };
+
+/** Whether a case is one call of `run` in the usual world, as most are. */
+export function isPlain({ calls: [{ call }], isScenario, fixtures }: CaseRun): boolean {
+  return !isScenario && call === 'run' && fixtures === undefined;
+}
+
+/** How long the observation of a scenario may be besides the outputs, in bytes: a few words for each call and exchange. */
+export function frameBytesMax({ calls, isScenario, fixtures }: CaseRun): number {
+  return isScenario ? 64 + calls.length * 256 + (fixtures?.http?.length ?? 0) * 16 : 0;
+}
 
 /** The run of a plain case: one call of `run` in the usual world. */
 export function plainRun(input: string): CaseRun {

@@ -59,6 +59,8 @@ export type CandidateJob = {
   /** The candidate as the body of a CommonJS function. */
   script: string;
   runs: CaseRun[];
+  /** The time zone of the runs, as the engine calls it, if it is not UTC. The host enters it before anything else. */
+  zone?: string;
   /** Seeds Math.random and crypto in the realms. */
   seed: number;
   isolateMb: number;

@@ -2,7 +2,7 @@
  * Runs one candidate on every case and answers with one observation for each, whatever the candidate does.
  * The cases are shuffled and spread over several hosts, so that an escape sees only a part of the inputs.
  */
-import type { CaseRun } from './case-run.ts';
+import { type CaseRun, frameBytesMax } from './case-run.ts';
 import { RunnerError } from './errors.ts';
 import type { HostPool } from './pool.ts';
 import {
@@ -45,14 +45,36 @@ export async function runCandidate(pool: HostPool, run: CandidateRun): Promise<O
     observation: { outcome: 'not_run' },
     durationMs: 0,
   }));
-  const hosts = Math.max(1, Math.min(run.hosts, Math.floor(run.runs.length / casesPerHostMin)));
-  const shares: number[][] = Array.from({ length: hosts }, () => []);
-  for (const [turn, position] of shuffled(run.runs.length, run.seed).entries()) {
-    shares[turn % hosts]?.push(position);
-  }
   const allowance: Allowance = { continuations: continuationsMax, outputChars: outputCharsMax };
-  await Promise.all(shares.map((share) => runShare(pool, run, share, observed, allowance)));
+  const shares = sharesOf(run);
+  const next = async (): Promise<void> => {
+    for (let share = shares.shift(); share !== undefined; share = shares.shift()) {
+      try {
+        await runShare(pool, run, share, observed, allowance);
+      } catch (error) {
+        // Nobody waits for the others any more.
+        shares.length = 0;
+        throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(1, run.hosts) }, next));
   return observed;
+}
+
+/** The positions of the runs, shuffled, and shared out to hosts: a host is in one time zone alone. */
+function sharesOf({ runs, seed, hosts }: CandidateRun): number[][] {
+  const zones = new Map<string | undefined, number[]>();
+  for (const position of shuffled(runs.length, seed)) {
+    const zone = runs[position]?.fixtures?.zone;
+    const positions = zones.get(zone);
+    if (positions === undefined) zones.set(zone, [position]);
+    else positions.push(position);
+  }
+  return [...zones.values()].flatMap((positions) => {
+    const count = Math.max(1, Math.min(hosts, Math.floor(positions.length / casesPerHostMin)));
+    return Array.from({ length: count }, (_, share) => positions.filter((_, turn) => turn % count === share));
+  });
 }
 
 async function runShare(
@@ -93,9 +115,14 @@ async function runOnHost(
   allowance: Allowance,
 ): Promise<JobEnd> {
   const { limits } = run;
+  const runs = positions.flatMap((position) => run.runs[position] ?? []);
+  const zone = runs[0]?.fixtures?.zone;
+  const frameBytes = runs.map(frameBytesMax);
+  const frameBytesMost = frameBytes.reduce((most, bytes) => Math.max(most, bytes), 0);
   const job: CandidateJob = {
     script: run.script,
-    runs: positions.flatMap((position) => run.runs[position] ?? []),
+    runs,
+    ...(zone === undefined ? {} : { zone }),
     seed: run.seed,
     isolateMb: limits.isolateMb,
     outputBytes: limits.outputBytes,
@@ -106,7 +133,7 @@ async function runOnHost(
       line: JSON.stringify(job),
       count: positions.length,
       // Every character may take four bytes, and the observation around it some more.
-      answerBytesMax: limits.outputBytes * 4 + 4_096,
+      answerBytesMax: limits.outputBytes * 4 + frameBytesMost + 4_096,
       limits,
       onAnswer: (index, durationMs, text) => {
         const position = positions[index];
@@ -115,7 +142,7 @@ async function runOnHost(
         const observation: Observation =
           allowance.outputChars < 0
             ? { outcome: 'output_rejected', detail: 'the outputs of all cases together are too long' }
-            : parseObservation(text, limits.outputBytes);
+            : parseObservation(text, limits.outputBytes + (frameBytes[index] ?? 0));
         observed[position] = { observation, durationMs };
       },
     });

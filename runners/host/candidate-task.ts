@@ -4,7 +4,7 @@
  * It hears one job and puts one line for each case into the outbox. It keeps no deadline: the parent does.
  */
 import ivm from 'isolated-vm';
-import { type CaseRun, plainRun } from '../case-run.ts';
+import { type CaseRun, isPlain, plainRun } from '../case-run.ts';
 import type { CandidateJob } from '../protocol.ts';
 import type { Outbox } from './outbox.ts';
 
@@ -35,7 +35,8 @@ export function warm(isolateMb: number): void {
 
 /** Runs every case of a job in a realm of its own, in the order given. */
 export function run(job: CandidateJob, outbox: Outbox): void {
-  if (equipped?.isolateMb !== job.isolateMb) equipped = equip(job.isolateMb);
+  // An isolate keeps the time zone that it was made in.
+  if (equipped?.isolateMb !== job.isolateMb || job.zone !== undefined) equipped = equip(job.isolateMb);
   // Until this line a failure is ours; from here on it is the candidate's.
   outbox.put('loading');
   outbox.send();
@@ -81,12 +82,11 @@ function observeCase(
   run: CaseRun,
 ): string {
   const { isolate, prelude, entry, script, start, step } = candidate;
-  const { input } = run.calls[0];
   if (script === undefined) return crashed('the engine could not compile the candidate');
   try {
     const context = isolate.createContextSync();
     prelude.runSync(context);
-    context.evalSync(`${entry}.open(${job.seed}, ${JSON.stringify(input)}, ${job.outputBytes})`);
+    context.evalSync(`${entry}.${opening(job, run)}`);
     script.runSync(context);
     start.runSync(context);
     let observation: unknown = '';
@@ -99,6 +99,13 @@ function observeCase(
       ? '{"outcome":"out_of_memory"}'
       : crashed('an exception that nothing caught, or a rejection that nothing handled, ended the realm');
   }
+}
+
+/** The call that opens the realm. Text in text: what is JSON is also JavaScript. */
+function opening({ seed, outputBytes }: Pick<CandidateJob, 'seed' | 'outputBytes'>, run: CaseRun): string {
+  return isPlain(run)
+    ? `open(${seed}, ${JSON.stringify(run.calls[0].input)}, ${outputBytes})`
+    : `openRun(${seed}, ${JSON.stringify(JSON.stringify(run))}, ${outputBytes})`;
 }
 
 function crashed(detail: string): string {

@@ -35,9 +35,21 @@ function say(line: string): void {
 
 async function doJob(line: Buffer): Promise<void> {
   const sending = setInterval(() => outbox.send(), sendMs);
-  await piscina.run(JSON.parse(line.toString('utf8')), { name: 'run' });
+  const job: unknown = JSON.parse(line.toString('utf8'));
+  if (typeof job === 'object' && job !== null && 'zone' in job) enterZone(job.zone);
+  await piscina.run(job, { name: 'run' });
   clearInterval(sending);
   say('done');
+}
+
+/**
+ * Puts the process into a time zone. Only the main thread can, and only isolates that are made afterwards take it over. Throws if
+ * the engine does not know the zone.
+ */
+function enterZone(zone: unknown): void {
+  process.env.TZ = `${zone}`;
+  const entered = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (entered !== zone) throw new Error(`the time zone is ${entered} and not ${zone}`);
 }
 
 /** Reads lines for as long as the parent lives; one job is under way at a time. */

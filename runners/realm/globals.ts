@@ -11,6 +11,7 @@
 import type { Clock } from '@sinonjs/fake-timers';
 import { createVirtualTime } from './globals/time.ts';
 import { createSilentRegistry, keepTargets } from './globals/weak.ts';
+import type { Network } from './network.ts';
 
 /** What is required, and not imported, is loaded on first use; `globals/bundle.ts` makes one function of each. */
 declare const require: {
@@ -18,6 +19,15 @@ declare const require: {
   (id: './globals/encoding.ts'): typeof import('./globals/encoding.ts');
   (id: './globals/timers.ts'): typeof import('./globals/timers.ts');
   (id: './globals/random.ts'): typeof import('./globals/random.ts');
+  (id: './globals/fetch.ts'): typeof import('./globals/fetch.ts');
+};
+
+/** What a case pretends of the world. */
+export type RealmWorld = {
+  /** Where the clock starts, in milliseconds since the epoch. */
+  startMs?: number | undefined;
+  /** What `fetch` reaches; without it there is no `fetch`. */
+  network?: Network | undefined;
 };
 
 /** A realm's virtual clock, in the hands of the code that runs a case. */
@@ -33,9 +43,9 @@ export interface RealmClock {
 
 type Callback = (...args: unknown[]) => unknown;
 
-/** Every realm's clock starts here: 2026-01-01T00:00:00.000Z, in milliseconds since the epoch. */
-const startMs = 1_767_225_600_000;
-const { defineProperty, deleteProperty, ownKeys } = Reflect;
+/** Where a realm's clock starts unless its case says otherwise: 2026-01-01T00:00:00.000Z, in milliseconds since the epoch. */
+const usualStartMs = 1_767_225_600_000;
+const { construct, defineProperty, deleteProperty, ownKeys } = Reflect;
 const TypeErrorOf = TypeError;
 const { trunc } = Math;
 const NumberOf = Number;
@@ -53,7 +63,8 @@ function mustBeCallable(callback: unknown): void {
 }
 
 /** Makes the realm's globals; `seed` decides all that is random in it. To be called once, before the candidate loads. */
-export function installGlobals(seed: number): RealmClock {
+export function installGlobals(seed: number, world?: RealmWorld): RealmClock {
+  const startMs = world?.startMs ?? usualStartMs;
   const realm: Record<string, unknown> = globalThis;
   const nativeConsole = console;
   let loading = false;
@@ -132,6 +143,25 @@ export function installGlobals(seed: number): RealmClock {
   lazily('TextEncoder', () => require('./globals/encoding.ts').TextEncoder);
   lazily('TextDecoder', () => require('./globals/encoding.ts').TextDecoder);
 
+  if (world?.network !== undefined) {
+    const { createFetch, Headers } = load(() => require('./globals/fetch.ts'));
+    const { fetch, Request, Response } = createFetch(world.network, {
+      encode: (text) => {
+        const { TextEncoder } = load(() => require('./globals/encoding.ts'));
+        return new TextEncoder().encode(text);
+      },
+      decode: (bytes) => {
+        const { TextDecoder } = load(() => require('./globals/encoding.ts'));
+        return new TextDecoder().decode(bytes);
+      },
+      normalise: (url) => normalUrl(load(require('./globals/web.ts').URL), url),
+    });
+    for (const [name, value] of Object.entries({ fetch, Headers, Request, Response })) {
+      defineProperty(value, 'name', { value: name, configurable: true });
+      become(name, value);
+    }
+  }
+
   // Enumerable, as in Node. One by one, because Object.assign takes twice the time.
   realm.global = realm;
   realm.self = realm;
@@ -184,6 +214,13 @@ export function installGlobals(seed: number): RealmClock {
       return true;
     },
   };
+}
+
+function normalUrl(URLOf: unknown, text: string): string {
+  if (typeof URLOf !== 'function') throw new TypeErrorOf('there is no URL');
+  const url: { hash: string; href: string } = construct(URLOf, [text]);
+  url.hash = '';
+  return url.href;
 }
 
 /** A console of the same methods, none of which looks at what it is given; the engine's own formats its arguments. */

@@ -2,22 +2,34 @@
  * What lives in a realm beside the candidate: it hands over the input, calls `run` and encodes what came of it.
  * Everything trusted here is captured before the candidate loads. Strings go in, one string comes out.
  *
- * The four exports are called in this order by `host/candidate-task.ts`, each as a script of its own, so that
- * microtasks are drained in between: open, load, start, step until it answers.
+ * The exports are called in this order by `host/candidate-task.ts`, each as a script of its own, so that
+ * microtasks are drained in between: open or openRun, load, start, step until it answers.
  */
+import type { CaseRun } from '../case-run.ts';
 import { installGlobals } from './globals.ts';
-import { decode, encode, encodeError } from './value.ts';
+import type { Network } from './network.ts';
+import type { Scenario } from './scenario.ts';
+import { decode, decodeStep, encode, encodeError } from './value.ts';
+
+/** What only some cases need is loaded for these alone. */
+declare const require: {
+  (id: './scenario.ts'): typeof import('./scenario.ts');
+  (id: './network.ts'): typeof import('./network.ts');
+};
 
 const { apply } = Reflect;
-const { stringify } = JSON;
+const { parse, stringify } = JSON;
 
+type Callee = (input: unknown) => unknown;
 type Factory = (exports: object, module: { exports: unknown }, require: (id: unknown) => never) => void;
 
 let clock: { advance(): boolean };
 let input: unknown;
 let charsMax = 0;
-let run: ((input: unknown) => unknown) | undefined;
-let receiver: unknown;
+let callName = 'run';
+let run: Callee | undefined;
+let scenario: Scenario | undefined;
+let network: Network | undefined;
 /** The observation as JSON text, once there is one. The first one stays. */
 let observation = '';
 
@@ -28,22 +40,55 @@ export function open(seed: number, inputText: string, outputCharsMax: number): v
   clock = installGlobals(seed);
 }
 
-/** Runs the candidate's module body and finds its `run`. */
+/** As `open`, for a case that is more than one call of `run` in the usual world. It is given as JSON text. */
+export function openRun(seed: number, runText: string, outputCharsMax: number): void {
+  const { calls, isScenario, fixtures = {} }: CaseRun = parse(runText);
+  const { http, atMs } = fixtures;
+  charsMax = outputCharsMax;
+  if (isScenario) {
+    const value = { decode, decodeStep, encode, encodeError };
+    scenario = new (require('./scenario.ts').Scenario)(calls, charsMax, value);
+  } else {
+    callName = calls[0].call;
+    input = decode(calls[0].input);
+  }
+  if (http !== undefined) {
+    // A candidate may swallow that its request failed; the case fails all the same.
+    const onUnlisted = (detail: string) => observe('output_rejected', detail);
+    network = new (require('./network.ts').Network)(http, onUnlisted);
+  }
+  clock = installGlobals(fixtures.seed ?? seed, { startMs: atMs, network });
+}
+
+/** Runs the candidate's module body and finds what will be called. */
 export function load(factory: Factory): void {
   try {
     const module: { exports: unknown } = { exports: {} };
     // As in CommonJS, `this` is the exports.
     apply(factory, module.exports, [module.exports, module, refuseRequire]);
-    findRun(module.exports);
-    if (run === undefined) observe('crashed', 'the module exports no function named run');
+    const find = (name: string) => findCallee(module.exports, name);
+    let missing: string | undefined;
+    if (scenario !== undefined) missing = scenario.prepare(find);
+    else {
+      run = find(callName);
+      if (run === undefined) missing = callName;
+    }
+    if (missing !== undefined) observe('crashed', `the module exports no function named ${missing}`);
   } catch (error) {
     observe('crashed', `the module threw while it loaded: ${textOf(error)}`);
   }
 }
 
-/** Calls `run(input)`; the answer may come in this turn or in later ones. */
+/** Calls `run(input)`, or what else is to be called; the answer may come in this turn or in later ones. */
 export function start(): void {
-  if (observation === '') void settle();
+  if (observation !== '') return;
+  if (scenario === undefined) void settle();
+  else void scenario.play({ onPlayed, onRejected: (detail) => observe('output_rejected', detail) });
+}
+
+function onPlayed(steps: string): void {
+  const value = `{"steps":${steps},"requests":${network?.counts ?? '[]'}}`;
+  if (observation === '') observation = `{"outcome":"returned","value":${value}}`;
 }
 
 /**
@@ -54,7 +99,11 @@ export function step(): string {
   if (observation !== '') return observation;
   try {
     if (clock.advance()) return '';
-    observe('timed_out', 'the promise that run returned can never settle');
+    const where = scenario === undefined ? '' : `${scenario.under}: `;
+    observe(
+      'timed_out',
+      `${where}the promise that ${scenario === undefined ? callName : 'it'} returned can never settle`,
+    );
   } catch (error) {
     observe('crashed', `a timer's callback threw: ${textOf(error)}`);
   }
@@ -65,14 +114,14 @@ function refuseRequire(id: unknown): never {
   throw new Error(`a candidate is one self-contained module and cannot import ${stringify(`${id}`)}`);
 }
 
-function findRun(exports: unknown): void {
-  for (const holder of [exports, memberOf(exports, 'default')]) {
-    const member = memberOf(holder, 'run');
-    if (typeof member !== 'function') continue;
-    receiver = holder;
-    run = (value) => apply(member, receiver, [value]);
-    return;
-  }
+/** The exported function of a name, or that of the default export. */
+function findCallee(exports: unknown, name: string): Callee | undefined {
+  return calleeOf(exports, name) ?? calleeOf(memberOf(exports, 'default'), name);
+}
+
+function calleeOf(holder: unknown, name: string): Callee | undefined {
+  const member = memberOf(holder, name);
+  return typeof member === 'function' ? (value) => apply(member, holder, [value]) : undefined;
 }
 
 function memberOf(holder: unknown, key: string): unknown {

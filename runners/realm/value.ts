@@ -48,6 +48,8 @@ const SetOf = Set;
 const ErrorOf = Error;
 const Uint8ArrayOf = Uint8Array;
 const mapForEach = Map.prototype.forEach;
+const mapGet: (this: Map<string, Untag>, key: string) => Untag | undefined = Map.prototype.get;
+const mapSet = Map.prototype.set;
 const setForEach = Set.prototype.forEach;
 const { toISOString, getTime } = Date.prototype;
 const { startsWith } = String.prototype;
@@ -345,8 +347,31 @@ export function decode(text: string): unknown {
   return revive(parse(text), 1);
 }
 
+/** What stands in place of `{"$output": …, "at": …}` while the input of a step is decoded. */
+type OutputOf = (output: unknown, at: unknown) => unknown;
+let outputOf: OutputOf | undefined;
+
+/**
+ * Decodes the input of a step, in which `{"$output": n}` stands for the output of an earlier one. That is done beside the candidate:
+ * what it has replaced by then can break its own input, and nothing else.
+ */
+export function decodeStep(text: string, resolve: OutputOf): unknown {
+  outputOf = resolve;
+  try {
+    return decode(text);
+  } finally {
+    outputOf = undefined;
+  }
+}
+
 function revive(node: unknown, depth: number): unknown {
   if (typeof node !== 'object' || node === null) return node;
+  if (outputOf !== undefined && hasOwn(node, '$output')) {
+    return outputOf(
+      getOwnPropertyDescriptor(node, '$output')?.value,
+      getOwnPropertyDescriptor(node, 'at')?.value,
+    );
+  }
   if (depth > depthMax + 50) throw new ErrorOf(`nested deeper than ${depthMax} levels`);
   if (isArray(node)) return reviveArray(node, depth);
   const keys = ownKeys(node);
@@ -354,7 +379,7 @@ function revive(node: unknown, depth: number): unknown {
   if (typeof only === 'string' && apply(startsWith, only, ['$'])) {
     const tagged: unknown = getOwnPropertyDescriptor(node, only)?.value;
     untags ??= makeUntags();
-    const untag = untags.get(only);
+    const untag = apply(mapGet, untags, [only]);
     if (untag !== undefined) return untag(tagged, depth);
   }
   return reviveEntries(node, depth);
@@ -457,7 +482,11 @@ function makeUntags(): Map<string, Untag> {
       '$map',
       (node, depth) => {
         if (!isArray(node)) throw wrongTag('$map', 'an array');
-        return new MapOf(node.map((pair) => pairOf(pair, depth)));
+        const map = new MapOf();
+        for (let index = 0; index < node.length; index++) {
+          apply(mapSet, map, pairOf(node[index], depth));
+        }
+        return map;
       },
     ],
     ['$set', (node, depth) => new SetOf(arrayOf('$set', node, depth))],
