@@ -39,15 +39,19 @@ export const exchangeSchema = z.strictObject({
 });
 export type AuthoredExchange = z.infer<typeof exchangeSchema>;
 
+/** What is said of a time that is none, and of a time zone that nobody knows. */
+export const wrongTime = 'is not a time with its offset';
+export const unknownZone = 'is not a time zone';
+
 /** The fields of a case that are fixtures. */
 export const fixtureFields = {
   at: z.iso
-    .datetime({ offset: true, error: 'is not a time with its offset' })
+    .datetime({ offset: true, error: wrongTime })
     .optional()
     .describe('Where the virtual clock starts: a time of RFC 3339, as 2026-03-29T01:30:00+01:00.'),
   zone: z
     .string()
-    .refine((zone) => canonicalZone(zone) !== undefined, 'is not a time zone')
+    .refine((zone) => canonicalZone(zone) !== undefined, unknownZone)
     .optional()
     .describe('The time zone, by its IANA name, as Europe/Berlin. UTC if left out.'),
   seed: z.int().min(0).max(0xffff_ffff).optional().describe('Seeds Math.random and crypto.'),

@@ -2,6 +2,9 @@
 import { z } from 'zod';
 import { carriedSchema, expectationSchema, sealedExpectationSchema } from './expectation.ts';
 
+/** What is said of an `at` that leads nowhere. */
+export const noPointer = 'is not a JSON Pointer';
+
 /** So many steps may one scenario have. */
 export const stepsMax = 100;
 
@@ -74,10 +77,11 @@ function faultOfReference(reference: object, step: number | undefined): string |
   const [stranger] = Object.keys(others);
   if (stranger !== undefined) return `a reference to an output has $output and at, not ${stranger}`;
   if (typeof output !== 'number' || !Number.isInteger(output) || output < 0 || output >= step) {
-    return `${JSON.stringify(output)} is not the number of an earlier step, of which the first is 0`;
+    const what = JSON.stringify(output)?.slice(0, 100) ?? 'that';
+    return `${what} is not the number of an earlier step; the first is 0`;
   }
   if (at === undefined || (typeof at === 'string' && isPointer(at))) return undefined;
-  return `${JSON.stringify(at)} is not a JSON Pointer, as /items/0`;
+  return `${JSON.stringify(at).slice(0, 100)} ${noPointer}`;
 }
 
 /** RFC 6901. */

@@ -1,8 +1,10 @@
 /** What an author probably meant: the known word next to the one that was written, and how to mend what is often forgotten. */
 import { limitsSchema } from '../../runners/protocol.ts';
-import { caseSchema } from '../case.ts';
+import { belongsToSteps, caseSchema, noStepExpects } from '../case.ts';
 import { expectationKinds, oneKind } from '../expectation.ts';
+import { exchangeSchema, unknownZone, wrongTime } from '../fixtures.ts';
 import { referenceSchema } from '../reference.ts';
+import { noPointer, stepSchema } from '../scenario.ts';
 
 /** So many letters may be wrong, missing, too many or swapped. */
 const mistakesMax = 2;
@@ -10,6 +12,7 @@ const mistakesMax = 2;
 const suiteKeys = ['name', 'cases', 'limits', 'references'];
 const referenceKeys = Object.keys(referenceSchema.shape);
 const caseKeys = Object.keys(caseSchema.shape);
+const stepKeys = Object.keys(stepSchema.shape);
 const limitKeys = Object.keys(limitsSchema.shape);
 
 /** Words of other tools, and of everyday, for what is called otherwise here. */
@@ -31,6 +34,15 @@ const synonyms: Record<string, string | undefined> = {
   title: 'name',
   description: 'name',
   labels: 'tags',
+  timezone: 'zone',
+  timeZone: 'zone',
+  now: 'at',
+  time: 'at',
+  fetch: 'http',
+  requests: 'http',
+  calls: 'steps',
+  function: 'call',
+  fn: 'call',
   tests: 'cases',
 };
 
@@ -41,6 +53,11 @@ export function suggestionFor(path: PropertyKey[], detail: string): string | und
   if (detail === 'is missing' && key === 'name') return 'give the case a name of its own';
   if (key === 'expect' && detail === 'is missing') return 'say what is required, as expect: { equals: … }';
   if (detail === oneKind) return 'write one, as expect: { equals: … }';
+  if (detail === belongsToSteps) return `write ${key} in a step`;
+  if (detail === noStepExpects) return 'give one of them an expect';
+  if (detail === unknownZone) return 'write its IANA name, as Europe/Berlin';
+  if (detail === wrongTime) return 'write it with its offset, as 2026-03-29T01:30:00+01:00';
+  if (detail.endsWith(noPointer)) return 'begin it with a slash, as /items/0';
   if (detail.startsWith('a revision has either cases')) return 'write cases: [ … ]';
   if (detail === 'a suite has at least one case') return 'write cases: [{ name: …, input: …, expect: … }]';
   if (detail.startsWith('its predicate accepts whatever'))
@@ -52,9 +69,23 @@ function keysAt(path: PropertyKey[]): readonly string[] {
   if (path.length === 0) return suiteKeys;
   if (path[0] === 'limits') return limitKeys;
   if (path[0] === 'references') return referenceKeys;
-  const [, , field, kind] = path;
+  const [, , field, ...rest] = path;
   if (field === undefined) return caseKeys;
-  if (field !== 'expect') return [];
+  if (field === 'http') return exchangeKeysAt(rest);
+  if (field === 'steps') {
+    const [, ofStep, kind] = rest;
+    return ofStep === undefined ? stepKeys : ofStep === 'expect' ? expectationKeysAt(kind) : [];
+  }
+  return field === 'expect' ? expectationKeysAt(rest[0]) : [];
+}
+
+function exchangeKeysAt([, part, ...deeper]: PropertyKey[]): readonly string[] {
+  if (part === undefined) return Object.keys(exchangeSchema.shape);
+  if (deeper.length > 0 || (part !== 'request' && part !== 'response')) return [];
+  return Object.keys(exchangeSchema.shape[part].shape);
+}
+
+function expectationKeysAt(kind: PropertyKey | undefined): readonly string[] {
   if (kind === undefined) return expectationKinds;
   if (kind === 'closeTo') return ['value', 'tolerance'];
   return kind === 'throws' ? ['name', 'message'] : [];
