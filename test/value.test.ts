@@ -749,7 +749,7 @@ describe('docs/values.md', async () => {
     const known = new Set(Array.from(code.matchAll(/'(\$[a-z]+)'/g), ([, tag]) => tag));
     // It is read in the inputs of steps alone.
     expect(known.delete('$output')).toBe(true);
-    expect(docs).toContain('`$output`');
+    expect(page).toContain('`$output`');
     const shown = new Set(carriedRows.flatMap(({ json }) => json.match(/\$[a-z]+/g) ?? []));
     expect(known.size).toBeGreaterThan(10);
     expect(shown).toEqual(known);
