@@ -18,6 +18,10 @@ export const commands: CommandEntry[] = [
   { words: 'alarms', load: async () => (await import('./commands/alarms.ts')).alarmsCommand },
   { words: 'suite check', load: async () => (await import('./commands/suite-check.ts')).suiteCheckCommand },
   { words: 'suite push', load: async () => (await import('./commands/suite-push.ts')).suitePushCommand },
+  {
+    words: 'suite preflight',
+    load: async () => (await import('./commands/suite-preflight.ts')).suitePreflightCommand,
+  },
   { words: 'suite seal', load: async () => (await ofSuite()).suiteSealCommand },
   { words: 'suite activate', load: async () => (await ofSuite()).suiteActivateCommand },
   { words: 'suite list', load: async () => (await ofSuite()).suiteListCommand },

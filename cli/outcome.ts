@@ -5,9 +5,10 @@
 import type { AuditRecord } from '../gate/audit-chain.ts';
 import type { GateExposure, RaisedAlarm, Verdict } from '../gate/disclosed.ts';
 import type { Gate } from '../gate/gate.ts';
+import type { Preflight } from '../gate/preflight-report.ts';
 import type { Changes } from '../suites/authoring/suite-check.ts';
 import type { IdentityState } from '../suites/sealing/identity-state.ts';
-import type { ReceivedRevision, Revision, Suite } from '../suites/suite.ts';
+import type { ActivatedRevision, ReceivedRevision, Suite } from '../suites/suite.ts';
 import type { AuditCheck } from './commands/audit.ts';
 import type { DemoReport } from './commands/demo.ts';
 import type { LeakReport } from './commands/leaks.ts';
@@ -22,7 +23,7 @@ import { textOfAudit, textOfRecord } from './texts/audit.ts';
 import { textOfExposure, textOfGate } from './texts/gate.ts';
 import { textOfLeaks, unsaidOf } from './texts/leaks.ts';
 import { exitCodeOf, textOfAlarm, textOfScore, textOfVerdict } from './texts/score.ts';
-import { noteOfChecks, textOfCheck, textOfPlan, textOfSuite } from './texts/suite.ts';
+import { noteOfChecks, textOfCheck, textOfPlan, textOfPreflight, textOfSuite } from './texts/suite.ts';
 import { states, textOfToken } from './texts/token.ts';
 import { counted, lines } from './texts/wording.ts';
 
@@ -35,7 +36,8 @@ export type Outcome =
   | { kind: 'suite_planned'; plan: SuitePlan }
   | { kind: 'leaks'; report: LeakReport }
   | { kind: 'suites_checked'; files: CheckedFile[] }
-  | { kind: 'revision'; revision: Revision | ReceivedRevision; changes?: Changes | null }
+  | { kind: 'revision'; revision: ActivatedRevision | ReceivedRevision; changes?: Changes | null }
+  | { kind: 'preflight'; preflight: Preflight }
   | { kind: 'sealed'; suite: string; recipient: string; sealed: string; output: string | undefined }
   | { kind: 'identity'; identity: IdentityState }
   | { kind: 'suites'; suites: Suite[] }
@@ -103,13 +105,29 @@ export function present(outcome: Outcome): Presentation {
     }
     case 'revision': {
       const { suite, revision, state } = outcome.revision;
-      const { cases, digest } = { cases: undefined, digest: undefined, ...outcome.revision };
+      const {
+        cases,
+        digest,
+        notes = [],
+      } = {
+        cases: undefined,
+        digest: undefined,
+        notes: undefined,
+        ...outcome.revision,
+      };
       const known = cases === undefined ? [state] : [counted(cases), state, digest];
       const text = printable(`suite ${suite}, revision ${revision}: ${known.join(', ')}`);
       const note =
-        state === 'draft' ? `no gate asks for it yet: holdback suite activate ${suite} ${revision}` : '';
+        state === 'draft'
+          ? `no gate asks for it yet: holdback suite activate ${suite} ${revision}`
+          : printable(notes.join('; '));
       const { changes } = outcome;
       return { ...done, text, note, json: { ...outcome.revision, ...(changes ? { changes } : {}) } };
+    }
+    case 'preflight': {
+      const { preflight } = outcome;
+      const exitCode = preflight.passed === true ? 0 : 1;
+      return { text: textOfPreflight(preflight), note: '', json: preflight, exitCode };
     }
     case 'sealed': {
       const { suite, recipient, sealed, output } = outcome;

@@ -13,9 +13,11 @@ import {
   requireNotRolledBack,
 } from '../suites/revisions.ts';
 import { GateError } from './errors.ts';
+import { type Preflights, referencesBehave } from './preflight.ts';
+import { unproven } from './preflight-report.ts';
 
-/** What conditions may ask: the database, and what is sealed. */
-export type ActivationParts = { database: Database; suites: OpenedSuites };
+/** What conditions may ask: the database, what is sealed, and how its references behave. */
+export type ActivationParts = { database: Database; suites: OpenedSuites; preflights: Preflights };
 
 export const refusalSchema = z.strictObject({
   code: z.string().describe('A word for programs.'),
@@ -25,11 +27,17 @@ export const refusalSchema = z.strictObject({
 /** What speaks against an activation, in words for the suite's author. */
 export type Refusal = z.infer<typeof refusalSchema>;
 
-/** Whether something speaks against activating a revision. It throws only when we fail, and then nothing is activated. */
-export type Condition = (parts: ActivationParts, name: RevisionName) => Promise<Refusal | undefined>;
+/**
+ * Whether something speaks against activating a revision, as `by` wants. It throws only when we fail, and then nothing is activated.
+ */
+export type Condition = (
+  parts: ActivationParts,
+  name: RevisionName,
+  by: string,
+) => Promise<Refusal | undefined>;
 
 /** Each is asked, in this order. */
-const conditions: Condition[] = [];
+const conditions: Condition[] = [referencesBehave];
 
 /** That a revision may not be activated as things are: every reason, and the draft that it stays. */
 export class ActivationRefused extends GateError {
@@ -50,26 +58,29 @@ export class ActivationRefused extends GateError {
 /**
  * Makes a revision the active one, if no condition speaks against it. As part of a push (`isPush`) one that is active already is left
  * as it is, and none that its author sealed goes back behind what was sealed later; who activates one by its number may go back.
- * Throws `revision_not_found`, `seal_rolled_back`, and ActivationRefused with all that speaks against it.
+ * Answers what its author should know all the same. Throws `revision_not_found`, `seal_rolled_back`, and ActivationRefused with all that
+ * speaks against it.
  */
 export async function activate(
   parts: ActivationParts,
   name: RevisionName,
   { by, isPush }: { by: string; isPush: boolean },
-): Promise<void> {
-  const { database } = parts;
+): Promise<string[]> {
+  const { database, suites } = parts;
   const { sealedAt } = await findSealed(database, name);
   const notBefore = isPush ? sealedAt : null;
   if (notBefore !== null) await requireNotRolledBack(database, name.suite, notBefore);
   if (isPush) {
     const [active] = await findActive(database, [name.suite]);
-    if (active?.revision === name.revision) return;
+    if (active?.revision === name.revision) return [];
   }
   const refusals: Refusal[] = [];
   for (const condition of conditions) {
-    const refusal = await condition(parts, name);
+    const refusal = await condition(parts, name, by);
     if (refusal !== undefined) refusals.push(refusal);
   }
   if (refusals.length > 0) throw new ActivationRefused(name, refusals);
   await appendActivation(database, name, { by, notBefore });
+  const { references } = await suites.open(name);
+  return references.length === 0 ? [unproven] : [];
 }

@@ -52,11 +52,14 @@ export const assuranceSchema = z.strictObject({
   failureRateAtMost: z.number(),
 });
 
-/** Why a candidate looks as if it had seen a suite. */
+/**
+ * What a person should know of: that a candidate looks as if it had seen a suite (`tripwire`, `fingerprints`), or that a suite's references
+ * do not behave, so that it judges nobody (`preflight`).
+ */
 export const alarmSchema = z.strictObject({
   suite: slugSchema,
   revision: z.int().positive(),
-  kind: z.enum(['tripwire', 'fingerprints']),
+  kind: z.enum(['tripwire', 'fingerprints', 'preflight']),
   cases: z.int().positive(),
 });
 export type Alarm = z.infer<typeof alarmSchema>;
@@ -102,7 +105,10 @@ export const finishedScoreSchema = attemptSchema.extend({
     .nullable()
     .optional()
     .describe('The score whose verdict this is: the candidate was the same.'),
-  alarms: z.array(alarmSchema).optional().describe('Why the candidate looks as if it had seen a suite.'),
+  alarms: z
+    .array(alarmSchema)
+    .optional()
+    .describe('Why the candidate looks as if it had seen a suite, or the suite judges nobody.'),
   assurance: z.array(assuranceSchema).optional().describe('What a green proves.'),
   override: overrideSchema.optional(),
 });

@@ -2,10 +2,12 @@
  * How a build is run on the cases of a suite, whosever it is: a candidate and a reference are run in the same way, so that what a
  * reference shows holds for a candidate. Of the suite, what is to be called with what is all that the runners are told.
  */
+import { createHash } from 'node:crypto';
 import type { HostPool } from '../runners/pool.ts';
 import type { ObservedCase } from '../runners/protocol.ts';
 import { runCandidate } from '../runners/run-candidate.ts';
 import type { Transformed } from '../runners/transformer.ts';
+import type { RevisionName } from '../suites/revisions.ts';
 import type { SuiteContents } from '../suites/suite.ts';
 import { runOfCase } from './run-of-case.ts';
 
@@ -32,4 +34,13 @@ export async function observe(
     limits,
     hosts: hostsPerScore,
   });
+}
+
+/**
+ * The same revision always has the same seed, so that trying again is no lottery. Of a preflight each round has its own; the first is
+ * the one that scores have.
+ */
+export function seedOf({ suite, revision }: RevisionName, round = 0): number {
+  const what = `${suite}@${revision}${round === 0 ? '' : `#${round}`}`;
+  return createHash('sha256').update(what).digest().readUInt32LE();
 }

@@ -2,17 +2,15 @@
  * The product in one function: a candidate is scored against the sealed suites that its gate requires, and a verdict is
  * appended. Read `scoreCandidate` from top to bottom.
  */
-import { createHash } from 'node:crypto';
 import type { Database } from '../migrations/open-database.ts';
 import type { HostPool } from '../runners/pool.ts';
 import type { ObservedCase } from '../runners/protocol.ts';
-import type { Transformed, Transformer } from '../runners/transformer.ts';
+import type { Transformer } from '../runners/transformer.ts';
 import { type InForce, inForce } from '../suites/expiry.ts';
 import { findLeaks } from '../suites/leaks/find-leaks.ts';
 import type { OpenedSuites } from '../suites/opened-suites.ts';
 import type { RevisionName } from '../suites/revisions.ts';
 import type { Seals } from '../suites/sealing/sealing.ts';
-import type { SuiteContents } from '../suites/suite.ts';
 import { findSprung } from '../suites/tripwire.ts';
 import type { CandidateScripts } from './candidate-scripts.ts';
 import { chargeOf } from './charge.ts';
@@ -24,9 +22,11 @@ import type { Disclosure, Gate } from './gate.ts';
 import type { Grader } from './grader.ts';
 import { appendVerdict, findSettled, type NewVerdict, type ScoreRecord } from './history.ts';
 import { findLapses } from './lapses.ts';
-import { observe } from './observe.ts';
+import { seedOf } from './observe.ts';
 import { activeRevisions, findDisclosure, findGate } from './policies.ts';
+import type { Preflights } from './preflight.ts';
 import { decidedWith, publishedAt, slotOf } from './publication.ts';
+import { scoreBuild } from './score-build.ts';
 
 /** What scoring stands on: the database, the opened suites, the runners and the grader. */
 export type Scoring = {
@@ -37,6 +37,7 @@ export type Scoring = {
   candidates: CandidateScripts;
   transformer: Transformer;
   grader: Grader;
+  preflights: Preflights;
   /** The most hosts that one score spreads over. */
   hostsPerScore: number;
   /** How long a time slot is, at whose end a verdict is published, in milliseconds. */
@@ -126,7 +127,7 @@ async function scoreOrBlock(scoring: Scoring, score: ScoreRecord): Promise<Outco
 }
 
 async function scoreOnce(scoring: Scoring, score: ScoreRecord): Promise<Outcome> {
-  const { database, suites, grader } = scoring;
+  const { database, suites } = scoring;
   const [gate, candidate] = await Promise.all([
     findGate(database, score.gate),
     scoring.candidates.get(score.candidate),
@@ -134,18 +135,18 @@ async function scoreOnce(scoring: Scoring, score: ScoreRecord): Promise<Outcome>
   const answer = await answerWithoutRunning(scoring, score, gate);
   if (answer !== undefined) return answer;
   const active = activeRevisions(gate);
+  const unfit = await findUnfit(scoring, active);
+  if (unfit.length > 0) return { ...blocked('indeterminate'), alarms: unfit };
   const scored: SuiteScore[] = [];
   const alarms: Alarm[] = [];
   for (const name of active) {
     const contents = await suites.open(name);
     const asked = inForce(contents, score.requestedAt);
     if (asked.proving === 0) return blocked('not_scored');
-    const [observed, { looked }] = await Promise.all([
-      observeInForce(scoring, candidate.script, contents, asked, seedOf(name)),
+    const [{ observed, results }, { looked }] = await Promise.all([
+      scoreBuild(scoring, candidate.script, contents, asked, seedOf(name)),
       findLeaks(suites, [name], candidate.text),
     ]);
-    const graded = await grader.grade(contents, observed);
-    const results = asked.positions.flatMap((position) => graded[position] ?? []);
     const sprung = findSprung(contents, [candidate.text, ...observed.map(textOf)]);
     for (const result of results) if (sprung.includes(result.position)) Object.assign(result, sprungResult);
     if (sprung.length > 0) alarms.push({ ...name, kind: 'tripwire', cases: sprung.length });
@@ -156,6 +157,21 @@ async function scoreOnce(scoring: Scoring, score: ScoreRecord): Promise<Outcome>
   const decision = decide(gate.suites, active, scored);
   const disclosure = await disclosureOf(database, gate, score);
   return { decision, scored, repeats: undefined, alarms, disclosure };
+}
+
+/**
+ * The revisions that cannot judge anybody: their references did not behave on what runs candidates now. That is the suite's failure, or
+ * ours, never the candidate's, which is not run.
+ */
+async function findUnfit({ suites, preflights }: Scoring, active: RevisionName[]): Promise<Alarm[]> {
+  const unfit: Alarm[] = [];
+  for (const name of active) {
+    const contents = await suites.open(name);
+    if (await preflights.mayScore(name, contents)) continue;
+    process.emitWarning(`suite ${name.suite}, revision ${name.revision}: its references do not behave`);
+    unfit.push({ ...name, kind: 'preflight', cases: contents.cases.length });
+  }
+  return unfit;
 }
 
 /** What is disclosed by the policy that the attempt was accepted under, which the gate's need not be any more. */
@@ -225,20 +241,6 @@ function countOf(asked: InForce[]): number {
   return asked.reduce((sum, { positions }) => sum + positions.length, 0);
 }
 
-/** What is observed of the cases in force, each at its position in the revision; of the others nothing is. */
-async function observeInForce(
-  scoring: Scoring,
-  script: Transformed,
-  contents: SuiteContents,
-  { positions }: InForce,
-  seed: number,
-): Promise<(ObservedCase | undefined)[]> {
-  const cases = positions.flatMap((position) => contents.cases[position] ?? []);
-  const observed = await observe(scoring, script, { ...contents, cases }, seed);
-  const byPosition: (ObservedCase | undefined)[] = contents.cases.map(() => undefined);
-  for (const [index, position] of positions.entries()) byPosition[position] = observed[index];
-  return byPosition;
-}
 /** What a tripwire says of a candidate that knows its answer. */
 const sprungResult = {
   passed: false,
@@ -251,11 +253,6 @@ function textOf(observed: ObservedCase | undefined): string {
   const { observation } = observed;
   if (observation.outcome === 'returned') return observation.value;
   return observation.outcome === 'threw' ? JSON.stringify(observation.error) : '';
-}
-
-/** The same revision always has the same seed, so that trying again is no lottery. */
-function seedOf({ suite, revision }: RevisionName): number {
-  return createHash('sha256').update(`${suite}@${revision}`).digest().readUInt32LE();
 }
 
 async function findFailures({ scored, repeats }: Outcome, seals: Seals): Promise<Failure[]> {

@@ -11,6 +11,7 @@ export const auditActions = [
   'revision.made',
   'revision.activated',
   'revision.read',
+  'revision.preflighted',
   'token.made',
   'token.revoked',
   'score.accepted',

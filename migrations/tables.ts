@@ -127,6 +127,23 @@ export const activations = pgTable(
   (table) => [index('activations_suite').on(table.suite, table.sequence)],
 );
 
+/** Every run of a revision's references, and whether they behaved. */
+export const preflights = pgTable(
+  'preflights',
+  {
+    sequence: sequence().primaryKey(),
+    suite: text('suite').notNull(),
+    revision: integer('revision').notNull(),
+    /** The version of what ran and graded them. */
+    runner: text('runner').notNull(),
+    rounds: integer('rounds').notNull(),
+    passed: boolean('passed').notNull(),
+    at: time('at').notNull().defaultNow(),
+    by: text('by').notNull(),
+  },
+  (table) => [index('preflights_revision').on(table.suite, table.revision, table.runner, table.sequence)],
+);
+
 /** Builds, named by the SHA-256 of their bytes. */
 export const candidates = pgTable('candidates', {
   digest: text('digest').primaryKey(),

@@ -2,7 +2,8 @@
  * Makes the code that hosts load: plain JavaScript, bundled once at start and small, in a folder of its own,
  * which is all that a host may read.
  */
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join } from 'node:path';
@@ -15,7 +16,12 @@ const here = dirname(fileURLToPath(import.meta.url));
 /** `.ts` in a clone, `.js` in the published package. */
 const extension = extname(import.meta.url);
 
-export type HostCode = { folder: string; remove(): Promise<void> };
+export type HostCode = {
+  folder: string;
+  /** Changes with whatever runs there: our code, what it is bundled with, isolated-vm and Node. */
+  version: string;
+  remove(): Promise<void>;
+};
 
 const plain: BuildOptions = {
   bundle: true,
@@ -23,6 +29,8 @@ const plain: BuildOptions = {
   target: 'node26',
   write: false,
   logLevel: 'silent',
+  // Paths in comments are written from here, so that the same code is the same text wherever the service is started.
+  absWorkingDir: here,
 };
 
 /** The texts of a host's files. */
@@ -53,7 +61,14 @@ export async function bundleHost(task: URL, realms: Record<string, URL>): Promis
     writeFile(join(folder, 'isolated-vm.cjs'), "module.exports = require('./isolated-vm.node').ivm;"),
     copyFile(addon, join(folder, 'isolated-vm.node')),
   ]);
-  return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
+  const version = createHash('sha256');
+  for (const part of [process.version, process.arch, main, worker, threadCode, await readFile(addon)])
+    version.update(part);
+  return {
+    folder,
+    version: version.digest('hex'),
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
 }
 
 async function bundle(task: URL, realms: Record<string, URL>): Promise<Bundles> {

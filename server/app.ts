@@ -11,6 +11,7 @@ import {
 } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { AuditLog } from '../gate/audit-log.ts';
+import type { Preflights } from '../gate/preflight.ts';
 import type { Submissions } from '../gate/submit.ts';
 import { hasMoreValuesThan } from '../suites/authoring/json-values.ts';
 import type { Authoring } from '../suites/authoring/make-revision.ts';
@@ -36,6 +37,7 @@ import { validatorCompiler } from './validation.ts';
 export type AppParts = {
   authoring: Authoring;
   suites: OpenedSuites;
+  preflights: Preflights;
   rotation: Rotation;
   submissions: Submissions;
   auditLog: AuditLog;
@@ -113,7 +115,10 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   limitTokens(app, parts.ratePerToken);
   requireRoles(app);
   await app.register(gateRoutes, { database });
-  await app.register(suiteRoutes, { authoring, activation: { database, suites: parts.suites } });
+  await app.register(suiteRoutes, {
+    authoring,
+    activation: { database, suites: parts.suites, preflights: parts.preflights },
+  });
   await app.register(scoreRoutes, {
     disclosing: { database, seals, slotMs: parts.slotMs },
     submissions,

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { roundsDefault, roundsMax } from '../gate/preflight-report.ts';
 import { isJwt } from './oidc.ts';
 import { isMistyped } from './token.ts';
 
@@ -57,6 +58,9 @@ const environmentSchema = z.object({
   HOLDBACK_CONCURRENCY: count(cores, 1_000).describe('How many scores run at once.'),
   HOLDBACK_HOSTS_PER_SCORE: count(cores, 64).describe('Over how many runner processes one score spreads.'),
   HOLDBACK_POOL: count(2 * cores, 256).describe('How many runner processes are kept ready.'),
+  HOLDBACK_PREFLIGHT_ROUNDS: count(roundsDefault, roundsMax).describe(
+    'How often every reference of a suite is run before a revision is activated.',
+  ),
   HOLDBACK_QUEUE: count(1_000, 100_000).describe(
     'How many scores may wait, to run or to be published; more are answered with 429.',
   ),
@@ -96,6 +100,7 @@ export type Config = Readonly<{
   pool: number;
   queue: number;
   slotMs: number;
+  preflightRounds: number;
   oidc: string | undefined;
   oidcFile: string | undefined;
   ratePerAddress: number;
@@ -128,6 +133,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     pool: settings.HOLDBACK_POOL,
     queue: settings.HOLDBACK_QUEUE,
     slotMs: settings.HOLDBACK_SLOT_MS,
+    preflightRounds: settings.HOLDBACK_PREFLIGHT_ROUNDS,
     oidc: settings.HOLDBACK_OIDC,
     oidcFile: settings.HOLDBACK_OIDC_FILE,
     ratePerAddress: settings.HOLDBACK_RATE_PER_ADDRESS,

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { AuditLog } from '../gate/audit-log.ts';
 import { CandidateScripts } from '../gate/candidate-scripts.ts';
 import { Grader } from '../gate/grader.ts';
+import { Preflights } from '../gate/preflight.ts';
 import { Submissions } from '../gate/submit.ts';
 import { type OpenDatabase, openDatabase } from '../migrations/open-database.ts';
 import { bundleHost, type HostCode } from '../runners/bundle.ts';
@@ -98,6 +99,16 @@ export async function startService(config: Config): Promise<Service> {
     ending.push(async () => transformer.close());
     const grader = new Grader(graders, transformer);
     const suites = new OpenedSuites({ database: database.database, seals, keys });
+    const preflights = new Preflights({
+      database: database.database,
+      suites,
+      runners,
+      transformer,
+      grader,
+      hostsPerScore: config.hostsPerScore,
+      runner: runnerVersion(hostCode, graderCode),
+      rounds: config.preflightRounds,
+    });
     const submissions = new Submissions(
       {
         database: database.database,
@@ -107,6 +118,7 @@ export async function startService(config: Config): Promise<Service> {
         candidates: new CandidateScripts(database.database, transformer),
         transformer,
         grader,
+        preflights,
         hostsPerScore: config.hostsPerScore,
         slotMs: config.slotMs,
       },
@@ -116,6 +128,7 @@ export async function startService(config: Config): Promise<Service> {
     const app = await buildApp({
       authoring: { database: database.database, seals, keys, reader: grader },
       suites,
+      preflights,
       rotation,
       submissions,
       auditLog,
@@ -149,6 +162,12 @@ export async function startService(config: Config): Promise<Service> {
     await close();
     throw error;
   }
+}
+
+/** What runs and grades builds, as a text that changes when any of it does. */
+function runnerVersion(hosts: HostCode, graders: HostCode): string {
+  const parts = [hosts, graders].map(({ version }) => version.slice(0, 12));
+  return `node ${process.versions.node}, hosts ${parts.join(', graders ')}`;
 }
 
 async function readVersion(): Promise<string> {

@@ -98,6 +98,15 @@ export const revisionSchema = z.strictObject({
 });
 export type Revision = z.infer<typeof revisionSchema>;
 
+/** A revision that was just activated, with what its author should know of it. */
+export const activatedRevisionSchema = revisionSchema.extend({
+  notes: z
+    .array(z.string())
+    .optional()
+    .describe('What its author should know, though nothing speaks against it.'),
+});
+export type ActivatedRevision = z.infer<typeof activatedRevisionSchema>;
+
 /** A revision as whoever pushed it sealed may see it: nothing of what is in it. */
 export const receivedRevisionSchema = revisionSchema.pick({ suite: true, revision: true, state: true });
 export type ReceivedRevision = z.infer<typeof receivedRevisionSchema>;

@@ -5,16 +5,20 @@
 import { realpath, rename, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { revisionSchema, slugSchema, suiteSchema } from '../../suites/suite.ts';
+import { activatedRevisionSchema, type Suite, slugSchema, suiteSchema } from '../../suites/suite.ts';
 import type { Arguments } from '../arguments.ts';
 import { type Client, connect, connectOpenly } from '../client.ts';
 import type { Command } from '../command.ts';
 import { usageError } from '../errors.ts';
+import { withProgress } from '../progress.ts';
 import { readSuiteSource, type SuiteSourceFile } from '../suite-source.ts';
 
 const name = { name: 'NAME', about: 'The suite.' };
 const file = { name: 'FILE', about: 'A .json or .yaml file, or a module in .ts, .js or .mjs.' };
-export const revisionAnswerSchema = revisionSchema.loose();
+export const revisionAnswerSchema = activatedRevisionSchema.loose();
+
+/** An activation runs the builds that a suite holds, and may take this much longer than other answers, in milliseconds. */
+export const roundsWaitMs = 170_000;
 
 export const suiteSealCommand: Command = {
   words: 'suite seal',
@@ -59,12 +63,12 @@ export const suiteActivateCommand: Command = {
   flags: {},
   async run(given) {
     const suite = readSuiteName(given, 'NAME', given.requiredPositional(0));
-    const revision = given.requiredPositional(1);
-    if (!/^[1-9]\d{0,8}$/.test(revision)) throw given.wrong(`REVISION is a number from 1, not ${revision}`);
+    const revision = readRevisionNumber(given, given.requiredPositional(1));
     const path = ['suites', suite, 'revisions', revision, 'activate'];
+    const asking = connect().ask({ method: 'POST', path, waitMs: roundsWaitMs }, revisionAnswerSchema);
     return {
       kind: 'revision',
-      revision: await connect().ask({ method: 'POST', path }, revisionAnswerSchema),
+      revision: await withProgress(`activating revision ${revision} of ${suite}`, asking),
     };
   },
 };
@@ -99,6 +103,7 @@ export function push<Answer>(
       path: ['suites', suite, 'revisions'],
       query: { activate: String(activate) },
       body: { type: 'application/json', content: text },
+      ...(activate ? { waitMs: roundsWaitMs } : {}),
     },
     schema,
   );
@@ -127,6 +132,17 @@ async function writeOutput(path: string, text: string): Promise<void> {
     const code = cause instanceof Error && 'code' in cause ? cause.code : cause;
     throw usageError(`${path} cannot be written (${code})`, { cause });
   }
+}
+
+/** A suite and its revisions. Throws CommandError. */
+export function readSuite(client: Client, suite: string): Promise<Suite> {
+  return client.ask({ method: 'GET', path: ['suites', suite] }, suiteSchema.loose());
+}
+
+/** The number of a revision as it was given. Throws a usage error. */
+export function readRevisionNumber(given: Arguments, text: string): string {
+  if (/^[1-9]\d{0,8}$/.test(text)) return text;
+  throw given.wrong(`REVISION is a number from 1, not ${text}`);
 }
 
 /** A name of a suite as it was given. Throws a usage error. */

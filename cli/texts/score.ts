@@ -75,8 +75,10 @@ function notesOnScore({ alarms = [], assurance = [], override, repeats }: Finish
   const approvals = override?.approvals ?? [];
   return [
     ...(repeats ? [`the same candidate was scored before: ${repeats}`] : []),
-    ...alarms.map(
-      ({ suite, kind, cases }) => `ALARM  ${suite}: ${kind} (${counted(cases)}): was the suite leaked?`,
+    ...alarms.map(({ suite, kind, cases }) =>
+      kind === 'preflight'
+        ? `ALARM  ${suite}: its references do not behave: holdback suite preflight ${suite}`
+        : `ALARM  ${suite}: ${kind} (${counted(cases)}): was the suite leaked?`,
     ),
     ...assurance.map(
       ({ suite, cases, bits, confidence, failureRateAtMost }) =>
@@ -109,10 +111,14 @@ export function textOfAlarm({
   cases,
   score,
 }: RaisedAlarm): string {
+  const about = `${raisedAt}  ${suite} revision ${revision}: `;
+  if (kind === 'preflight') {
+    return printable(
+      `${about}its references do not behave, so it judged nobody at gate ${gate}, score ${score}`,
+    );
+  }
   const what = kind === 'tripwire' ? 'gave the answer of a tripwire' : 'holds fingerprints';
-  return printable(
-    `${raisedAt}  ${suite} revision ${revision}: change ${change.id} at gate ${gate} ${what} (${counted(cases)}), score ${score}`,
-  );
+  return printable(`${about}change ${change.id} at gate ${gate} ${what} (${counted(cases)}), score ${score}`);
 }
 
 function textOfRevisions(revisions: Verdict['revisions']): string {

@@ -1,10 +1,13 @@
 /** Suites, checks of them, and plans for them as people read them. */
+import { type Preflight, tellPreflightFinding, unproven } from '../../gate/preflight-report.ts';
 import { casesMax, type Suite } from '../../suites/suite.ts';
 import type { CheckedFile } from '../commands/suite-check.ts';
 import type { SuitePlan } from '../commands/suite-plan.ts';
-import { printable } from '../printable.ts';
+import { clip, printable } from '../printable.ts';
 import { linesOf } from '../suite-refused.ts';
-import { counted, percent } from './wording.ts';
+import { counted, numbered, percent } from './wording.ts';
+
+const findingCharsMax = 500;
 
 export function textOfCheck({ file, form, caseCount, findings }: CheckedFile): string {
   if (findings.told.length > 0) return linesOf(findings).join('\n');
@@ -34,6 +37,21 @@ export function textOfPlan({ rate, attempts, bitsPerAttempt, confidence, cases, 
     '       cases   of which a green proves a failure rate of at most',
     ...rows,
   ].join('\n');
+}
+
+export function textOfPreflight(preflight: Preflight): string {
+  const { suite, revision, references, rounds, passed, findings, more, runner } = preflight;
+  const what = `suite ${suite}, revision ${revision}`;
+  if (references === 0) return printable(`${what}: ${unproven}`);
+  const how = `${numbered(references, 'reference')}, ${numbered(rounds, 'round')} each (${runner})`;
+  const told = findings.map((finding) => `  ${clip(tellPreflightFinding(finding), findingCharsMax)}`);
+  return [
+    `${what}: ${passed ? 'the references behave' : 'the references do not behave'}: ${how}`,
+    ...told,
+    ...(more > 0 ? [`  and ${more} more`] : []),
+  ]
+    .map(printable)
+    .join('\n');
 }
 
 export function textOfSuite({ suite, activeRevision, revisions }: Suite): string {

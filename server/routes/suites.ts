@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { type ActivationParts, activate } from '../../gate/activation.ts';
 import { isWithinLimits } from '../../gate/limits.ts';
+import { preflightSchema, roundsMax } from '../../gate/preflight-report.ts';
 import { checkSuite } from '../../suites/authoring/check-suite.ts';
 import {
   type Authoring,
@@ -15,9 +16,9 @@ import suiteFileSchema from '../../suites/authoring/suite.schema.json' with { ty
 import { suiteCheckSchema } from '../../suites/authoring/suite-check.ts';
 import { findSuite, listSuites } from '../../suites/revisions.ts';
 import {
+  activatedRevisionSchema,
   openedRevisionSchema,
   receivedRevisionSchema,
-  revisionSchema,
   type SuiteSource,
   slugSchema,
   suiteSchema,
@@ -39,7 +40,7 @@ export const suiteRoutes: FastifyPluginAsyncZod<{
   activation: ActivationParts;
 }> = async (app, { authoring, activation }) => {
   const { database } = authoring;
-  const pushedSchema = z.union([revisionSchema, receivedRevisionSchema]);
+  const pushedSchema = z.union([activatedRevisionSchema, receivedRevisionSchema]);
   const suiteParams = z.strictObject({ suite: slugSchema });
   const revisionParams = suiteParams.extend({ revision: z.coerce.number().int().min(1).max(revisionMax) });
 
@@ -69,11 +70,13 @@ export const suiteRoutes: FastifyPluginAsyncZod<{
       const pushed = isAuthor
         ? await push(authoring, suite, request.body, by)
         : await pushSealedBlindly(authoring, suite, requireDraft(request.body, isToBeActive), by);
-      if (isToBeActive) await activate(activation, pushed.name, { by, isPush: true });
+      const notes = isToBeActive ? await activate(activation, pushed.name, { by, isPush: true }) : [];
       reply.code(pushed.isNew ? 201 : 200);
       reply.header('location', `/suites/${suite}/revisions/${pushed.name.revision}`);
       const described = await describeRevision(database, pushed.name);
-      return isAuthor ? revisionSchema.parse(described) : receivedRevisionSchema.strip().parse(described);
+      return isAuthor
+        ? activatedRevisionSchema.parse({ ...described, ...notesOf(notes) })
+        : receivedRevisionSchema.strip().parse(described);
     },
   );
 
@@ -116,14 +119,44 @@ export const suiteRoutes: FastifyPluginAsyncZod<{
         description:
           'If something speaks against it, the problem `activation_refused` says all that does, and the revision stays as it is.',
         params: revisionParams,
-        response: withProblems({ 200: revisionSchema }),
+        response: withProblems({ 200: activatedRevisionSchema }),
       },
     },
     async (request) => {
       const reader = readerOf(request);
       requireSuite(reader, request.params.suite);
-      await activate(activation, request.params, { by: reader.tokenId, isPush: false });
-      return revisionSchema.parse(await describeRevision(database, request.params));
+      const notes = await activate(activation, request.params, { by: reader.tokenId, isPush: false });
+      const described = await describeRevision(database, request.params);
+      return activatedRevisionSchema.parse({ ...described, ...notesOf(notes) });
+    },
+  );
+
+  app.post(
+    '/suites/:suite/revisions/:revision/preflight',
+    {
+      config: { roles: ['author'] },
+      schema: {
+        tags: ['suites'],
+        summary: 'Run the builds that a revision holds, and say whether they behave; nothing is activated',
+        description:
+          'Builds that are right must pass every case in every round, builds that are wrong must be blocked in every round, and no case may go both ways. An activation does this by itself; what passed here needs not be run again.',
+        params: revisionParams,
+        querystring: z.strictObject({
+          rounds: z.coerce
+            .number()
+            .int()
+            .min(1)
+            .max(roundsMax)
+            .optional()
+            .describe('How often each is run, in other orders and with other chance.'),
+        }),
+        response: withProblems({ 200: preflightSchema }),
+      },
+    },
+    async (request) => {
+      const reader = readerOf(request);
+      requireSuite(reader, request.params.suite);
+      return activation.preflights.run(request.params, reader.tokenId, request.query.rounds);
     },
   );
 
@@ -180,6 +213,11 @@ export const suiteRoutes: FastifyPluginAsyncZod<{
     },
   );
 };
+
+/** What its author should know, where there is anything. */
+function notesOf(notes: string[]): { notes?: string[] } {
+  return notes.length === 0 ? {} : { notes };
+}
 
 /** What an author pushes, in whichever of its forms. */
 async function push(authoring: Authoring, suite: string, source: SuiteSource, by: string): Promise<Pushed> {
