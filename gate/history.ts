@@ -3,15 +3,15 @@ import { and, desc, eq, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-o
 import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { alarms, charges, gatePolicies, revisions, scores, verdicts } from '../migrations/tables.ts';
-import { findActive, type RevisionName } from '../suites/revisions.ts';
+import type { RevisionName } from '../suites/revisions.ts';
 import { sealForStorage } from '../suites/sealing/seal-for-storage.ts';
 import type { Seals } from '../suites/sealing/sealing.ts';
-import { block, type Decision, type SuiteScore } from './decide.ts';
+import { block, type CaseResult, type Decision, type SuiteScore } from './decide.ts';
 import { type Alarm, type Failure, revisionNamesSchema, type VerdictQuestion } from './disclosed.ts';
 import { GateError } from './errors.ts';
 import { textOfFailures } from './failures.ts';
 import type { Change } from './gate.ts';
-import { policyVersion } from './policies.ts';
+import { activeRevisions, findGateIfAny } from './policies.ts';
 import { marginMs } from './publication.ts';
 
 export type NewScore = {
@@ -114,36 +114,27 @@ export type NewVerdict = {
 
 /**
  * Appends the one verdict of a score with all its case results, charges and alarms, in one transaction. If meanwhile the policy
- * or an active revision has changed, the verdict becomes `stale`: what was scored is not what the gate asks for now.
+ * or an active revision has changed, the verdict becomes `stale`: what was scored is not what the gate asks for now. Answers the
+ * verdict as it was stored.
  */
 export async function appendVerdict(
   { database, seals }: { database: Database; seals: Seals },
   verdict: NewVerdict,
-): Promise<void> {
+): Promise<StoredVerdict> {
   const { scoreId, scored, repeats } = verdict;
   const names = repeats?.verdict?.revisions ?? scored.map(({ suite, revision }) => ({ suite, revision }));
-  const results = scored.flatMap(({ suite, revision, results: ofSuite }) =>
-    ofSuite.map(({ position, outcome, passed, durationMs }) => ({
-      suite,
-      revision,
-      position,
-      outcome,
-      passed,
-      duration_ms: durationMs,
-    })),
-  );
   const counts = repeats?.verdict ?? {
-    passed: results.filter((result) => result.passed).length,
+    passed: scored.reduce((sum, { results }) => sum + results.filter(({ passed }) => passed).length, 0),
     total: scored.reduce((sum, { positions }) => sum + positions.length, 0),
   };
-  await database.transaction(async (transaction) => {
+  return database.transaction(async (transaction) => {
     const current = await isCurrent(transaction, verdict.gate, verdict.policyVersion, names);
     const decision = verdict.decision.verdict === 'merge' && !current ? block('stale') : verdict.decision;
     const failures =
       verdict.failures.length === 0
         ? undefined
         : await sealForStorage(transaction, seals, textOfFailures(scoreId, verdict.failures));
-    await transaction.insert(verdicts).values({
+    const row = {
       scoreId,
       verdict: decision.verdict,
       reason: decision.reason,
@@ -155,14 +146,18 @@ export async function appendVerdict(
       sealedTo: failures?.recipient ?? null,
       repeats: repeats?.id ?? null,
       decidedAt: verdict.decidedAt,
-    });
-    if (results.length > 0) {
-      // One parameter however many rows there are.
+    };
+    await transaction.insert(verdicts).values(row);
+    for (const { suite, revision, results } of scored) {
+      // One array for each column, however many rows there are: it is read in half the time of as many JSON objects.
+      const column = (of: (result: CaseResult) => string | number | boolean) => `{${results.map(of).join()}}`;
       await transaction.execute(sql`
         INSERT INTO case_results (score_id, suite, revision, position, outcome, passed, duration_ms)
-        SELECT ${scoreId}::uuid, suite, revision, position, outcome, passed, duration_ms
-        FROM jsonb_to_recordset(${JSON.stringify(results)}::jsonb)
-          AS result (suite text, revision int, position int, outcome text, passed boolean, duration_ms double precision)`);
+        SELECT ${scoreId}::uuid, ${suite}, ${revision}::int, result.*
+        FROM unnest(
+          ${column(({ position }) => position)}::int[], ${column(({ outcome }) => outcome)}::text[],
+          ${column(({ passed }) => passed)}::boolean[], ${column(({ durationMs }) => durationMs)}::double precision[]
+        ) AS result`);
     }
     if (verdict.charges.length > 0) {
       await transaction.insert(charges).values(verdict.charges.map((charge) => ({ ...charge, scoreId })));
@@ -189,6 +184,7 @@ export async function appendVerdict(
         repeats: repeats?.id ?? null,
       },
     });
+    return toVerdict(row);
   });
 }
 
@@ -199,11 +195,11 @@ export async function isCurrent(
   version: number,
   scored: RevisionName[],
 ): Promise<boolean> {
-  if (scored.length === 0 || (await policyVersion(database, gate)) !== version) return false;
-  const active = await findActive(
-    database,
-    scored.map(({ suite }) => suite),
-  );
+  if (scored.length === 0) return false;
+  const inForce = await findGateIfAny(database, gate);
+  // The same version names the same suites, so that the gate's active revisions are those to compare with.
+  if (inForce?.version !== version) return false;
+  const active = activeRevisions(inForce);
   return scored.every(({ suite, revision }) =>
     active.some((name) => name.suite === suite && name.revision === revision),
   );

@@ -1,10 +1,11 @@
 /** One function for each question asked of the database about gates. A policy is never changed: a new version follows. */
 import { and, desc, eq, max, sql } from 'drizzle-orm';
+import { z } from 'zod';
 import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { gatePolicies } from '../migrations/tables.ts';
 import { SuiteError } from '../suites/errors.ts';
-import { findActive, findUnknownSuites, type RevisionName } from '../suites/revisions.ts';
+import { findUnknownSuites, type RevisionName } from '../suites/revisions.ts';
 import { GateError } from './errors.ts';
 import { type Gate, type GatePolicy, gatePolicySchema } from './gate.ts';
 
@@ -35,15 +36,6 @@ export async function setPolicy(
   return findGate(database, gate);
 }
 
-/** The version of the gate's policy that is in force, or 0 if there is no such gate. */
-export async function policyVersion(database: Database, gate: string): Promise<number> {
-  const [newest] = await database
-    .select({ version: max(gatePolicies.version) })
-    .from(gatePolicies)
-    .where(eq(gatePolicies.gate, gate));
-  return newest?.version ?? 0;
-}
-
 /** What a version of the gate's policy lets `ci` and `harness` learn. Throws `gate_not_found`. */
 export async function findDisclosure(
   database: Database,
@@ -60,14 +52,20 @@ export async function findDisclosure(
 
 /** A gate with the policy in force. Throws `gate_not_found`. */
 export async function findGate(database: Database, gate: string): Promise<Gate> {
+  const found = await findGateIfAny(database, gate);
+  if (found === undefined) throw new GateError('gate_not_found', `there is no gate ${gate}`);
+  return found;
+}
+
+/** A gate with the policy in force, or undefined if there is none of this name. */
+export async function findGateIfAny(database: Database, gate: string): Promise<Gate | undefined> {
   const [row] = await database
-    .select()
+    .select(withActive)
     .from(gatePolicies)
     .where(eq(gatePolicies.gate, gate))
     .orderBy(desc(gatePolicies.version))
     .limit(1);
-  if (row === undefined) throw new GateError('gate_not_found', `there is no gate ${gate}`);
-  return present(database, row);
+  return row && present(row);
 }
 
 /** The active revisions of a gate's suites; a suite that has none is missing from the answer. */
@@ -80,14 +78,29 @@ export function activeRevisions({ active }: Gate): RevisionName[] {
 /** Every gate by name. */
 export async function listGates(database: Database): Promise<Gate[]> {
   const rows = await database
-    .selectDistinctOn([gatePolicies.gate])
+    .selectDistinctOn([gatePolicies.gate], withActive)
     .from(gatePolicies)
     .orderBy(gatePolicies.gate, desc(gatePolicies.version));
-  return Promise.all(rows.map((row) => present(database, row)));
+  return rows.map(present);
 }
 
-async function present(database: Database, row: typeof gatePolicies.$inferSelect): Promise<Gate> {
-  const active = await findActive(database, row.suites);
+/** A policy and the active revisions of its suites in one statement: every score asks for both, several times. */
+const withActive = {
+  policy: gatePolicies,
+  active: sql`(
+    SELECT json_agg(newest) FROM (
+      SELECT DISTINCT ON (suite) suite, revision FROM activations
+      WHERE suite = ANY (${gatePolicies.suites}) ORDER BY suite, sequence DESC
+    ) AS newest
+  )`,
+};
+
+const activeSchema = z.array(z.object({ suite: z.string(), revision: z.number() })).nullable();
+
+type Row = { policy: typeof gatePolicies.$inferSelect; active: unknown };
+
+function present({ policy: row, active: found }: Row): Gate {
+  const active = activeSchema.parse(found) ?? [];
   const policy = gatePolicySchema.parse({
     suites: row.suites,
     disclosure: row.disclosure,

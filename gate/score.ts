@@ -20,7 +20,13 @@ import { countEarlierCandidates, countUndecided, findExposures } from './exposur
 import { failuresOf, openFailures } from './failures.ts';
 import type { Disclosure, Gate } from './gate.ts';
 import type { Grader } from './grader.ts';
-import { appendVerdict, findSettled, type NewVerdict, type ScoreRecord } from './history.ts';
+import {
+  appendVerdict,
+  findSettled,
+  type NewVerdict,
+  type ScoreRecord,
+  type StoredVerdict,
+} from './history.ts';
 import { findLapses } from './lapses.ts';
 import { seedOf } from './observe.ts';
 import { activeRevisions, findDisclosure, findGate } from './policies.ts';
@@ -57,10 +63,11 @@ type Outcome = Pick<NewVerdict, 'decision' | 'scored' | 'repeats' | 'alarms'> & 
  * Scores the candidate of an accepted attempt and appends its verdict. Throws only what keeps it from appending a
  * verdict at all; every other failure of ours ends as `indeterminate`.
  */
-export async function scoreCandidate(scoring: Scoring, score: ScoreRecord): Promise<void> {
+export async function scoreCandidate(scoring: Scoring, score: ScoreRecord): Promise<StoredVerdict> {
   const started = performance.now();
-  await appendOutcome(scoring, score, await scoreOrBlock(scoring, score), started);
+  const verdict = await appendOutcome(scoring, score, await scoreOrBlock(scoring, score), started);
   scoring.transformer.prepareSoon();
+  return verdict;
 }
 
 async function appendOutcome(
@@ -68,10 +75,10 @@ async function appendOutcome(
   score: ScoreRecord,
   outcome: Outcome,
   started: number,
-): Promise<void> {
+): Promise<StoredVerdict> {
   const decidedAt = decidedAtOf(score, outcome, scoring.slotMs);
   const slot = slotOf(score.requestedAt, decidedAt, scoring.slotMs);
-  await appendVerdict(scoring, {
+  return appendVerdict(scoring, {
     ...outcome,
     scoreId: score.id,
     gate: score.gate,
@@ -101,16 +108,17 @@ function decidedAtOf(score: ScoreRecord, { repeats, scored }: Outcome, slotMs: n
 }
 
 /**
- * Appends the verdict of an attempt that needs no run: a repetition, or one that a budget blocks. Answers whether it did; what fails
- * on the way is left to `scoreCandidate`.
+ * Appends the verdict of an attempt that needs no run: a repetition, or one that a budget blocks. Answers undefined where it has to
+ * be run; what fails on the way is left to `scoreCandidate`.
  */
-export async function scoreWithoutRunning(scoring: Scoring, score: ScoreRecord): Promise<boolean> {
+export async function scoreWithoutRunning(
+  scoring: Scoring,
+  score: ScoreRecord,
+): Promise<StoredVerdict | undefined> {
   const started = performance.now();
   const gate = await findGate(scoring.database, score.gate).catch(() => undefined);
   const outcome = gate && (await answerWithoutRunning(scoring, score, gate).catch(() => undefined));
-  if (outcome === undefined) return false;
-  await appendOutcome(scoring, score, outcome, started);
-  return true;
+  return outcome && appendOutcome(scoring, score, outcome, started);
 }
 
 async function scoreOrBlock(scoring: Scoring, score: ScoreRecord): Promise<Outcome> {
@@ -128,12 +136,13 @@ async function scoreOrBlock(scoring: Scoring, score: ScoreRecord): Promise<Outco
 
 async function scoreOnce(scoring: Scoring, score: ScoreRecord): Promise<Outcome> {
   const { database, suites } = scoring;
-  const [gate, candidate] = await Promise.all([
-    findGate(database, score.gate),
-    scoring.candidates.get(score.candidate),
-  ]);
+  // Read by another process, and waited for only where it has to run.
+  const reading = scoring.candidates.get(score.candidate);
+  reading.catch(() => {});
+  const gate = await findGate(database, score.gate);
   const answer = await answerWithoutRunning(scoring, score, gate);
   if (answer !== undefined) return answer;
+  const candidate = await reading;
   const active = activeRevisions(gate);
   const unfit = await findUnfit(scoring, active);
   if (unfit.length > 0) return { ...blocked('indeterminate'), alarms: unfit };

@@ -11,7 +11,14 @@ import { block } from './decide.ts';
 import { type Hearer, knownFrom } from './disclosure.ts';
 import { GateError } from './errors.ts';
 import type { Gate, ScoreRequest } from './gate.ts';
-import { appendScore, appendVerdict, findScore, listUndecided, type ScoreRecord } from './history.ts';
+import {
+  appendScore,
+  appendVerdict,
+  findScore,
+  listUndecided,
+  type ScoreRecord,
+  type StoredVerdict,
+} from './history.ts';
 import { findGate } from './policies.ts';
 import { publishedAt } from './publication.ts';
 import { type Scoring, scoreCandidate, scoreWithoutRunning } from './score.ts';
@@ -28,9 +35,10 @@ export class Submissions {
   readonly #scoring: Scoring;
   readonly #turns: LimitFunction;
   readonly #placesMax: number;
-  readonly #running = new Map<string, Promise<void>>();
+  /** Those under way, each with what becomes of it. */
+  readonly #running = new Map<string, Promise<ScoreRecord>>();
   /** The newest attempt for each candidate at each gate: the same again waits for it, and gets the same verdict. */
-  readonly #newest = new Map<string, Promise<void>>();
+  readonly #newest = new Map<string, Promise<unknown>>();
   /** How many are being written down, and will wait in a moment. */
   #accepting = 0;
   /** How many were accepted of which agents have not heard yet: that a place is free tells nobody that a verdict was decided. */
@@ -84,13 +92,15 @@ export class Submissions {
     const until = performance.now() + waitMs;
     for (;;) {
       const running = this.#running.get(id);
-      if (running !== undefined) await withinMs(running, until - performance.now());
-      const record = await findScore(this.#scoring.database, id);
+      // What was just appended need not be read back.
+      const finished = running && (await withinMs(running, until - performance.now()));
+      const record = finished?.verdict ? finished : await findScore(this.#scoring.database, id);
       const leftMs = until - performance.now();
       const knownAt = knownFrom(record, reader, this.#scoring.slotMs);
       if (knownAt !== undefined) {
         // Published on the boundary, however early before it the verdict was decided.
-        await sleep(Math.max(0, Math.min(knownAt.getTime() - Date.now(), leftMs)));
+        const earlyMs = Math.min(knownAt.getTime() - Date.now(), leftMs);
+        if (earlyMs > 0) await sleep(earlyMs);
         return record;
       }
       if (leftMs <= 0) return record;
@@ -116,16 +126,19 @@ export class Submissions {
     const running = earlier
       .then(() => this.#score(record))
       .catch(() => appendIndeterminate(this.#scoring, record))
+      .then((verdict): ScoreRecord => ({ ...record, verdict }))
       .catch((error: unknown) => {
         // The database is lost: without a verdict nothing merges, and after the deadline it reads as indeterminate.
         process.emitWarning(
           `score ${record.id} has no verdict: ${error instanceof Error ? error.name : 'lost'}`,
         );
+        return record;
       })
-      .finally(() => {
+      .then((finished) => {
         this.#running.delete(record.id);
         if (this.#newest.get(what) === running) this.#newest.delete(what);
-        void this.#leaveWhenPublished(record.id);
+        void this.#leaveWhenPublished(finished);
+        return finished;
       });
     this.#places++;
     this.#running.set(record.id, running);
@@ -133,17 +146,14 @@ export class Submissions {
   }
 
   /** Only what has to run waits for a turn, so that nobody who need not run can tell by waiting how long others do. */
-  async #score(record: ScoreRecord): Promise<void> {
+  async #score(record: ScoreRecord): Promise<StoredVerdict> {
     const isBusy = this.#turns.activeCount >= this.#turns.concurrency;
-    if (isBusy && (await scoreWithoutRunning(this.#scoring, record))) return;
-    await this.#turns(() => scoreCandidate(this.#scoring, record));
+    const verdict = isBusy ? await scoreWithoutRunning(this.#scoring, record) : undefined;
+    return verdict ?? this.#turns(() => scoreCandidate(this.#scoring, record));
   }
 
-  async #leaveWhenPublished(id: string): Promise<void> {
-    const { database, slotMs } = this.#scoring;
-    const record = await findScore(database, id).catch(() => undefined);
-    const decidedAt = record?.verdict?.decidedAt ?? new Date();
-    const from = record === undefined ? decidedAt : publishedAt(record.requestedAt, decidedAt, slotMs);
+  async #leaveWhenPublished({ requestedAt, verdict }: ScoreRecord): Promise<void> {
+    const from = publishedAt(requestedAt, verdict?.decidedAt ?? new Date(), this.#scoring.slotMs);
     await sleep(Math.max(0, from.getTime() - Date.now()), undefined, { ref: false });
     this.#places--;
   }
@@ -161,21 +171,22 @@ export class Submissions {
   }
 }
 
-/** Waits for a promise, or until the time is over. */
-async function withinMs(promise: Promise<void>, ms: number): Promise<void> {
+/** Waits for a promise, or until the time is over, and then gives undefined. */
+async function withinMs<Value>(promise: Promise<Value>, ms: number): Promise<Value | undefined> {
   const timeout = new AbortController();
-  await Promise.race([
+  const value = await Promise.race([
     promise,
-    sleep(Math.max(0, ms), undefined, { signal: timeout.signal }).catch(() => {}),
+    sleep(Math.max(0, ms), undefined, { signal: timeout.signal }).catch(() => undefined),
   ]);
   timeout.abort();
+  return value;
 }
 
 async function appendIndeterminate(
   scoring: Scoring,
   { id, gate, policyVersion }: ScoreRecord,
-): Promise<void> {
-  await appendVerdict(scoring, {
+): Promise<StoredVerdict> {
+  return appendVerdict(scoring, {
     scoreId: id,
     gate,
     policyVersion,
