@@ -563,14 +563,18 @@ describe('docs/writing-cases.md', () => {
       expect(ended, ended.err).toMatchObject({ code: 0 });
     }
     await world.admin('PUT', '/gates/prices', { suites: ['prices'] });
-    const verdicts = async (change: string) => {
-      const scored = ['price.js', 'wrong.js'].map(async (file) => {
+    const carts = await holdback(['suite', 'push', 'carts.suite.ts', '--activate']);
+    expect(carts, carts.err).toMatchObject({ code: 0 });
+    await world.admin('PUT', '/gates/carts', { suites: ['carts'] });
+    const verdicts = async (change: string, gate = 'prices', files = ['price.js', 'wrong.js']) => {
+      const scored = files.map(async (file) => {
         const text = await readFile(join(folder, file), 'utf8');
-        const { json } = await author('POST', '/score', scoreRequest('prices', text, `${change} ${file}`));
+        const { json } = await author('POST', '/score', scoreRequest(gate, text, `${change} ${file}`));
         return Reflect.get(Object(json), 'verdict');
       });
       return Promise.all(scored);
     };
+    expect(await verdicts('carts', 'carts', ['cart.js', 'cart-wrong.js'])).toEqual(['merge', 'block']);
     expect(await verdicts('code')).toEqual(['merge', 'block']);
     for (const file of ['prices.suite.yaml', 'prices.suite.json']) {
       const pushed = await holdback(['suite', 'push', file, '--activate', '--yes']);

@@ -36,16 +36,72 @@ export type Limits = {
   outputBytes?: number;
 };
 
-/** One case: what `run` is called with, and what is required of what comes of it. The input may be left out where it may be undefined. */
-export type Case<Input = unknown, Output = unknown> = {
-  name: string;
+/** One case: a single call, or a scenario of several. */
+export type Case<Input = unknown, Output = unknown> = Common & (SingleCall<Input, Output> | Scenario);
+
+/** What is called with what, and what is required of what comes of it. The input may be left out where it may be undefined. */
+export type SingleCall<Input = unknown, Output = unknown> = {
+  /** Which export is called; `run` if left out. */
+  call?: string;
   expect: Expectation<Input, Output> | Predicate<Input, Output>;
+  steps?: undefined;
+} & (undefined extends Input ? { input?: Input } : { input: Input });
+
+/** Calls one after the other in one realm. */
+export type Scenario = { steps: readonly Step[]; call?: undefined; input?: undefined; expect?: undefined };
+
+/** One call of a scenario. Without `expect` it is set-up: it must not throw, and what it returns need not be carriable. */
+export type Step = {
+  name?: string;
+  /** Which export is called; `run` if left out. */
+  call?: string;
+  /** In it, `outputOf(0)` stands for the output of the first step. */
+  input?: unknown;
+  expect?: Expectation | StepPredicate;
+};
+
+/** As a predicate, but its parameters may be of any types: what a step returns, the author knows alone. */
+export type StepPredicate = { accepts(output: unknown, input: unknown): boolean }['accepts'];
+
+/** What every case may have: a name, and what it pretends of the world. */
+export type Common = {
+  name: string;
+  /** Where the virtual clock starts: a time with its offset, as `2026-03-29T01:30:00+01:00`. */
+  at?: string;
+  /** The IANA name of the time zone, as `Europe/Berlin`. UTC if left out. */
+  zone?: string;
+  /** Seeds Math.random and crypto. */
+  seed?: number;
+  /** What `fetch` receives. A request that is not listed fails the case. */
+  http?: readonly Exchange[];
   tags?: readonly string[];
   /** Whose it is. */
   owner?: string;
   /** From then on it is not asked any more: a day as `2027-01-31`, which begins at midnight UTC, or an instant. */
   expires?: string | Date;
-} & (undefined extends Input ? { input?: Input } : { input: Input });
+};
+
+/** A request that the candidate may make, and what it receives. */
+export type Exchange = {
+  request: {
+    /** GET if left out. */
+    method?: string;
+    url: string;
+    /** Headers that the request must have; it may have others. */
+    headers?: { [name: string]: string };
+    /** The body that it must have: a text, or a value whose JSON it is. Left out, it may have any. */
+    body?: unknown;
+  };
+  response: {
+    /** 200 if left out. */
+    status?: number;
+    headers?: { [name: string]: string };
+    /** A text, or a value that is sent as JSON. */
+    body?: unknown;
+  };
+  /** How often exactly the request must be made. Left out, any number of times. */
+  times?: number;
+};
 
 /** Answers `true` for a right output, `false` for a wrong one. Anything else fails the case. */
 export type Predicate<Input = unknown, Output = unknown> = (output: Output, input: Input) => boolean;
@@ -99,4 +155,13 @@ export function defineSuite<Input = unknown, Output = unknown>(
   suite: NoInfer<Suite<Input, Output>>,
 ): Suite<Input, Output> {
   return suite;
+}
+
+/**
+ * Stands, in a step's input, for the output of the step of that number, of which the first is 0; with a JSON Pointer such as
+ * `/items/0`, for a part of it. It is the live value: an instance keeps its class, and a function can be called.
+ */
+export function outputOf<Value = never>(step: number, at?: string): Value;
+export function outputOf(step: number, at?: string): unknown {
+  return at === undefined ? { $output: step } : { $output: step, at };
 }

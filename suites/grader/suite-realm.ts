@@ -107,7 +107,7 @@ function listCase(testCase: unknown, position: number, problems: Problem[]): unk
   return {
     name: memberOf(testCase, 'name'),
     call: memberOf(testCase, 'call'),
-    ...(givesInput ? { input: attempt(['input'], () => carried(memberOf(testCase, 'input'))) } : {}),
+    ...(givesInput ? { input: attempt(['input'], () => listInput(testCase)) } : {}),
     expect: listExpectation(memberOf(testCase, 'expect'), ['expect'], attempt),
     steps: Array.isArray(steps) ? Array.from(steps, (step, index) => listStep(step, index, attempt)) : steps,
     at: memberOf(testCase, 'at'),
@@ -131,13 +131,17 @@ function listStep(step: unknown, index: number, attempt: Attempt): unknown {
   return {
     name: memberOf(step, 'name'),
     call: memberOf(step, 'call'),
-    input: attempt([...path, 'input'], () => withReferences(carried(memberOf(step, 'input')))),
+    input: attempt([...path, 'input'], () => listInput(step)),
     expect: listExpectation(memberOf(step, 'expect'), [...path, 'expect'], attempt),
     ...Object.fromEntries(unknown.map((key) => [key, null])),
   };
 }
 
-/** In a step's input `{ $output: 0 }` is no data that looks like a tag: it stands for an output. */
+function listInput(holder: object): unknown {
+  return withReferences(carried(memberOf(holder, 'input')));
+}
+
+/** In an input `{ $output: 0 }` is no data that looks like a tag: it stands for an output. */
 function withReferences(node: unknown): unknown {
   if (typeof node !== 'object' || node === null) return node;
   if (Array.isArray(node)) return node.map(withReferences);

@@ -14,7 +14,7 @@
  * that differs from a case in a number or two. It does share the data.
  */
 
-import { expectationsOf, type SealedCase, stepsOf } from '../case.ts';
+import { type SealedCase, stepsOf } from '../case.ts';
 import type { SealedExpectation } from '../expectation.ts';
 import type { SuiteContents } from '../suite.ts';
 import { endOf } from './in-steps.ts';
@@ -61,7 +61,7 @@ export type Fingerprints = {
 /** A stretch of a case that is looked for: the slots `from` to `to` (exclusive), over a length in units. */
 export type Passage = { case: number; from: number; to: number; units: number };
 
-/** A part of a case without its spelling, what it is called with or what is expected: its shingles, and the chosen of them. */
+/** A part of a case without its spelling, an input, an answer or what is expected: its shingles, and the chosen of them. */
 type Part = { units: Uint16Array; hashes: Int32Array; chosen: number[] };
 /** A shingle of a case that is its own: its number, and where it begins. */
 type Own = { shingle: number; place: number };
@@ -75,7 +75,9 @@ export function fingerprintSuite(contents: SuiteContents): Fingerprints {
 
 /** The fingerprints of a revision in steps, between which something else can be done. */
 export function* fingerprintInSteps({ cases }: SuiteContents): Generator<void, Fingerprints> {
-  const unitsMax = Math.min(partUnitsMax, Math.floor(suiteUnitsMax / (2 * cases.length)));
+  const partsOf = (each: SealedCase) => 2 * stepsOf(each).length + (each.http?.length ?? 0);
+  const partsMax = cases.reduce((sum, each) => sum + partsOf(each), 0);
+  const unitsMax = Math.min(partUnitsMax, Math.floor(suiteUnitsMax / partsMax));
   let units = 0;
   const isStep = (parts: Part[]) => {
     for (const part of parts) units += part.units.length;
@@ -121,14 +123,13 @@ export function* fingerprintInSteps({ cases }: SuiteContents): Generator<void, F
   return { cases: cases.length, tooShort, shingles: own, passages, ...indexed(slots, own.size) };
 }
 
-/** The inputs, with what the outside world answers, and the values that the expectations name. */
+/** Of each call the input, and the values that its expectation names; and what the outside world answers. */
 function textsOf(testCase: SealedCase): string[] {
   const { http = [] } = testCase;
-  const answers = http.flatMap(({ response: { body } }) => (body === undefined ? [] : [textOf(body)]));
-  return [
-    [...stepsOf(testCase).map(({ input }) => input), ...answers].join(' '),
-    expectationsOf(testCase).flatMap(valuesOf).map(textOf).join(' '),
-  ];
+  const calls = stepsOf(testCase).flatMap(({ input, expect }) =>
+    expect === undefined ? [input] : [input, valuesOf(expect).map(textOf).join(' ')],
+  );
+  return [...calls, ...http.flatMap(({ response: { body } }) => (body === undefined ? [] : [textOf(body)]))];
 }
 
 function textOf(value: unknown): string {
