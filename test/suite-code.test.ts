@@ -328,6 +328,7 @@ describe('what a push would change', () => {
       unchanged: 2,
       readAsBefore: 1,
       limits: false,
+      references: false,
     });
     expect(await reads(suite)).toBe(1);
     const same = await check(suite, { module: before, limits: { caseMs: 500 } });
