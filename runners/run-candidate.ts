@@ -154,7 +154,8 @@ async function runOnHost(
 const returnedFrame = '{"outcome":"returned","value":';
 const threwFrame = '{"outcome":"threw","error":';
 
-function parseObservation(text: string, outputBytes: number): Observation {
+/** Reads what a host answered about one run. The value of what returned stays text. */
+export function parseObservation(text: string, outputBytes: number): Observation {
   const frame = [returnedFrame, threwFrame].find((words) => text.startsWith(words) && text.endsWith('}'));
   // What we put around the candidate's own words is not counted.
   const bytes = frame === undefined ? 0 : Buffer.byteLength(text) - frame.length - '}'.length;
@@ -172,7 +173,8 @@ function parseObservation(text: string, outputBytes: number): Observation {
   return { outcome: 'crashed', detail: 'the host answered with something that is no observation' };
 }
 
-function stoppedObservation(why: Extract<JobEnd, { end: 'stopped' }>['why']): Observation {
+/** What is observed of a case in which its host was stopped. */
+export function stoppedObservation(why: Extract<JobEnd, { end: 'stopped' }>['why']): Observation {
   switch (why) {
     case 'case_time':
       return { outcome: 'timed_out', detail: 'it did not finish within the time of a case' };

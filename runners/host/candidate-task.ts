@@ -13,11 +13,11 @@ declare const REALM_SOURCE: string;
 
 const warmCases = 8;
 
-type Equipped = { isolate: ivm.Isolate; isolateMb: number; prelude: ivm.Script; entry: string };
+export type Equipped = { isolate: ivm.Isolate; isolateMb: number; prelude: ivm.Script; entry: string };
 
 let equipped: Equipped | undefined;
 
-function equip(isolateMb: number): Equipped {
+export function equip(isolateMb: number): Equipped {
   const isolate = new ivm.Isolate({ memoryLimit: isolateMb });
   // A lexical name that the candidate cannot list: what it cannot find it does not call.
   const entry = `holdback_${Math.random().toString(36).slice(2)}`;
@@ -56,9 +56,13 @@ export function run(job: CandidateJob, outbox: Outbox): void {
   }
 }
 
-type LoadedCandidate = Equipped & { script: ivm.Script | undefined; start: ivm.Script; step: ivm.Script };
+export type LoadedCandidate = Equipped & {
+  script: ivm.Script | undefined;
+  start: ivm.Script;
+  step: ivm.Script;
+};
 
-function load(fresh: Equipped, script: string): LoadedCandidate {
+export function load(fresh: Equipped, script: string): LoadedCandidate {
   const { isolate, entry } = fresh;
   return {
     ...fresh,
@@ -76,10 +80,22 @@ function compileCandidate(isolate: ivm.Isolate, entry: string, script: string): 
   }
 }
 
-function observeCase(
+/** What happens in a realm besides the case itself, and how long one turn in it may take by the wall, in milliseconds. */
+export type Around = {
+  /** The globals are there, and the candidate is about to load. */
+  opened(context: ivm.Context): void;
+  /** Whether another turn may follow. */
+  mayGoOn(): boolean;
+  /** The candidate has answered. */
+  ended(context: ivm.Context): void;
+  timeout?: number;
+};
+
+export function observeCase(
   candidate: LoadedCandidate,
   job: Pick<CandidateJob, 'seed' | 'outputBytes'>,
   run: CaseRun,
+  around?: Around,
 ): string {
   const { isolate, prelude, entry, script, start, step } = candidate;
   if (script === undefined) return crashed('the engine could not compile the candidate');
@@ -87,10 +103,13 @@ function observeCase(
     const context = isolate.createContextSync();
     prelude.runSync(context);
     context.evalSync(`${entry}.${opening(job, run)}`);
-    script.runSync(context);
-    start.runSync(context);
+    const turn = around?.timeout === undefined ? {} : { timeout: around.timeout };
+    around?.opened(context);
+    script.runSync(context, turn);
+    start.runSync(context, turn);
     let observation: unknown = '';
-    while (observation === '') observation = step.runSync(context);
+    while (observation === '' && around?.mayGoOn() !== false) observation = step.runSync(context, turn);
+    around?.ended(context);
     context.release();
     return typeof observation === 'string' ? observation : crashed('the realm answered with no text');
   } catch {
