@@ -15,6 +15,7 @@ import {
 import { GateError } from './errors.ts';
 import { type Preflights, referencesBehave } from './preflight.ts';
 import { unproven } from './preflight-report.ts';
+import { requireStrength } from './strength/require-strength.ts';
 
 /** What conditions may ask: the database, what is sealed, and how its references behave. */
 export type ActivationParts = { database: Database; suites: OpenedSuites; preflights: Preflights };
@@ -37,7 +38,7 @@ export type Condition = (
 ) => Promise<Refusal | undefined>;
 
 /** Each is asked, in this order. */
-const conditions: Condition[] = [referencesBehave];
+const conditions: Condition[] = [referencesBehave, requireStrength];
 
 /** That a revision may not be activated as things are: every reason, and the draft that it stays. */
 export class ActivationRefused extends GateError {

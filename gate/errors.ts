@@ -12,7 +12,15 @@ export type GateErrorCode =
   /** As many scores are waiting as the service accepts. */
   | 'queue_full'
   /** A revision may not become the active one as things are; it stays a draft. */
-  | 'activation_refused';
+  | 'activation_refused'
+  /** There is no such measurement of a strength, or nothing to measure it on. */
+  | 'strength_not_found'
+  | 'reference_not_found'
+  /** No mutants can be made of a build, or it does not pass itself, so that they say nothing. */
+  | 'build_not_mutable'
+  | 'build_not_good'
+  /** As many measurements are waiting as the service accepts. */
+  | 'strength_queue_full';
 
 export class GateError extends Error {
   override readonly name = 'GateError';

@@ -50,6 +50,14 @@ export const gatePolicySchema = z.strictObject({
     .union([z.literal(1), z.literal(2)])
     .default(1)
     .describe('How many people must agree to let a blocked commit merge.'),
+  minimumStrength: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe(
+      'The share of the mutants of a good reference that a revision must kill before it is activated; without it, any.',
+    ),
 });
 export type GatePolicy = z.infer<typeof gatePolicySchema>;
 /** A policy as it is asked for: what is left out is as usual. */

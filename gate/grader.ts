@@ -53,19 +53,35 @@ export class Grader implements SuiteReader {
   }
 
   /** One result for each case of the suite, in its order; one of which nothing was observed did not pass. Throws RunnerErrors. */
-  async grade(contents: SuiteContents, observed: (ObservedCase | undefined)[]): Promise<CaseResult[]> {
-    const results = contents.cases.map((testCase, position) =>
-      ungraded(testCase, observed[position], position),
+  grade(contents: SuiteContents, observed: (ObservedCase | undefined)[]): Promise<CaseResult[]> {
+    return this.gradeEach(
+      contents,
+      contents.cases.map((_, position) => ({ position, observed: observed[position] })),
     );
-    const gradable = results.flatMap(({ position }) => {
-      const item = gradeItem(contents.cases[position], observed[position], position);
-      return item === undefined ? [] : [item];
+  }
+
+  /** One result for each observation, whichever case it is of. Throws RunnerErrors. */
+  async gradeEach(
+    contents: SuiteContents,
+    observations: { position: number; observed: ObservedCase | undefined }[],
+  ): Promise<CaseResult[]> {
+    const results = observations.map(({ position, observed }) => {
+      const testCase = contents.cases[position];
+      if (testCase === undefined) throw new RangeError(`the suite has no case at ${position}`);
+      return ungraded(testCase, observed, position);
+    });
+    const gradable = observations.flatMap(({ position, observed }, index) => {
+      const item = gradeItem(contents.cases[position], observed, position);
+      return item === undefined ? [] : [{ index, item }];
     });
     const script = contents.script ?? null;
-    const answers = await this.#askSeveral(gradable, (items) => ({ task: 'grade', script, items }));
-    for (const [index, { position }] of gradable.entries()) {
-      const result = results[position];
-      const answer = answers[index];
+    const answers = await this.#askSeveral(
+      gradable.map(({ item }) => item),
+      (items) => ({ task: 'grade', script, items }),
+    );
+    for (const [at, { index }] of gradable.entries()) {
+      const result = results[index];
+      const answer = answers[at];
       if (result === undefined || answer === undefined) continue;
       Object.assign(result, 'text' in answer ? readGrade(answer.text) : mishapGrade(answer.mishap));
     }

@@ -12,6 +12,7 @@ export const auditActions = [
   'revision.activated',
   'revision.read',
   'revision.preflighted',
+  'strength.measured',
   'token.made',
   'token.revoked',
   'score.accepted',

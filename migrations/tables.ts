@@ -68,6 +68,8 @@ export const gatePolicies = pgTable(
     disclosure: text('disclosure').notNull(),
     /** How many people must agree that a block be overridden. */
     overrideApprovals: integer('override_approvals').notNull().default(1),
+    /** The share of mutants that a revision must kill before it is activated; null for any. */
+    minimumStrength: doublePrecision('minimum_strength'),
     createdAt: time('created_at').notNull().defaultNow(),
     createdBy: text('created_by').notNull(),
   },
@@ -142,6 +144,36 @@ export const preflights = pgTable(
     by: text('by').notNull(),
   },
   (table) => [index('preflights_revision').on(table.suite, table.revision, table.runner, table.sequence)],
+);
+
+/** Every measurement of how many mutants of a good build a revision kills. */
+export const strengths = pgTable(
+  'strengths',
+  {
+    sequence: sequence().primaryKey(),
+    id: uuid('id').notNull(),
+    suite: text('suite').notNull(),
+    revision: integer('revision').notNull(),
+    /** The reference of the revision whose mutants these are; null for a build that somebody sent. */
+    reference: text('reference'),
+    /** The digest of the build. */
+    build: text('build').notNull(),
+    isFull: boolean('is_full').notNull(),
+    mutants: integer('mutants').notNull(),
+    killed: integer('killed').notNull(),
+    score: doublePrecision('score').notNull(),
+    /** Whether a gate's minimum strength looks at it. */
+    counts: boolean('counts').notNull(),
+    /** The report for the suite's author, sealed like a suite. */
+    sealed: bytea('sealed').notNull(),
+    recipient: text('recipient').notNull(),
+    measuredAt: time('measured_at').notNull().defaultNow(),
+    measuredBy: text('measured_by').notNull(),
+  },
+  (table) => [
+    uniqueIndex('strengths_id').on(table.id),
+    index('strengths_revision').on(table.suite, table.revision, table.sequence),
+  ],
 );
 
 /** Builds, named by the SHA-256 of their bytes. */

@@ -12,6 +12,7 @@ import {
 import { z } from 'zod';
 import type { AuditLog } from '../gate/audit-log.ts';
 import type { Preflights } from '../gate/preflight.ts';
+import type { Measurements } from '../gate/strength/measurements.ts';
 import type { Submissions } from '../gate/submit.ts';
 import { hasMoreValuesThan } from '../suites/authoring/json-values.ts';
 import type { Authoring } from '../suites/authoring/make-revision.ts';
@@ -30,6 +31,7 @@ import { healthRoutes } from './routes/health.ts';
 import { identityRoutes } from './routes/identity.ts';
 import { leakRoutes } from './routes/leaks.ts';
 import { scoreRoutes } from './routes/scores.ts';
+import { strengthRoutes } from './routes/strength.ts';
 import { suiteRoutes } from './routes/suites.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { validatorCompiler } from './validation.ts';
@@ -40,6 +42,7 @@ export type AppParts = {
   preflights: Preflights;
   rotation: Rotation;
   submissions: Submissions;
+  measurements: Measurements;
   auditLog: AuditLog;
   runnersReady: () => boolean;
   /** How long a time slot of verdicts is, in milliseconds. */
@@ -119,6 +122,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     authoring,
     activation: { database, suites: parts.suites, preflights: parts.preflights },
   });
+  await app.register(strengthRoutes, { database, measurements: parts.measurements });
   await app.register(scoreRoutes, {
     disclosing: { database, seals, slotMs: parts.slotMs },
     submissions,

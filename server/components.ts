@@ -15,6 +15,13 @@ import {
   verdictSchema,
 } from '../gate/disclosed.ts';
 import { changeSchema, gatePolicySchema, gateSchema, scoreRequestSchema } from '../gate/gate.ts';
+import {
+  measurementSchema,
+  strengthReportSchema,
+  strengthRequestSchema,
+  strengthSchema,
+  survivorSchema,
+} from '../gate/strength/strength.ts';
 import { limitsSchema } from '../runners/protocol.ts';
 import { caseSchema } from '../suites/case.ts';
 import { expectationSchema } from '../suites/expectation.ts';
@@ -47,6 +54,11 @@ const nouns: Record<string, ZodType> = {
   Revision: revisionSchema,
   OpenedRevision: openedRevisionSchema,
   Leaks: leaksSchema,
+  Strength: strengthSchema,
+  StrengthRequest: strengthRequestSchema,
+  StrengthReport: strengthReportSchema,
+  Measurement: measurementSchema,
+  Survivor: survivorSchema,
   ReceivedRevision: receivedRevisionSchema,
   IdentityState: identityStateSchema,
   Limits: limitsSchema,

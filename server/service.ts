@@ -5,6 +5,7 @@ import { AuditLog } from '../gate/audit-log.ts';
 import { CandidateScripts } from '../gate/candidate-scripts.ts';
 import { Grader } from '../gate/grader.ts';
 import { Preflights } from '../gate/preflight.ts';
+import { Measurements } from '../gate/strength/measurements.ts';
 import { Submissions } from '../gate/submit.ts';
 import { type OpenDatabase, openDatabase } from '../migrations/open-database.ts';
 import { bundleHost, type HostCode } from '../runners/bundle.ts';
@@ -124,6 +125,15 @@ export async function startService(config: Config): Promise<Service> {
       },
       { concurrency: config.concurrency, waitingMax: config.queue },
     );
+    const measurements = new Measurements({
+      database: database.database,
+      seals,
+      suites,
+      transformer,
+      grader,
+      hosts: config.hostsPerScore,
+      startMutantHosts: () => startMutantHosts(isolateMb),
+    });
     if (database.kind === 'pglite') await submissions.settleAbandoned();
     const app = await buildApp({
       authoring: { database: database.database, seals, keys, reader: grader },
@@ -131,6 +141,7 @@ export async function startService(config: Config): Promise<Service> {
       preflights,
       rotation,
       submissions,
+      measurements,
       auditLog,
       runnersReady: () => !runners.closed && runners.canStart,
       slotMs: config.slotMs,
@@ -143,7 +154,7 @@ export async function startService(config: Config): Promise<Service> {
     });
     ending.push(async () => {
       // Those who wait are answered before the server closes: their scores end as indeterminate.
-      await Promise.all([runners.close(), graders.close()]);
+      await Promise.all([runners.close(), graders.close(), measurements.close()]);
       await submissions.drain();
       // A connection on which nothing was ever asked counts as busy, and would be waited for.
       const force = setTimeout(() => app.server.closeAllConnections(), closeMs);
@@ -168,6 +179,19 @@ export async function startService(config: Config): Promise<Service> {
 function runnerVersion(hosts: HostCode, graders: HostCode): string {
   const parts = [hosts, graders].map(({ version }) => version.slice(0, 12));
   return `node ${process.versions.node}, hosts ${parts.join(', graders ')}`;
+}
+
+/** Hosts for mutants: none is kept ready, because nobody waits for the first of them. */
+async function startMutantHosts(isolateMb: number) {
+  const code = await bundleHost(moduleAt('../runners/host/mutant-task'), {
+    REALM_SOURCE: moduleAt('../runners/realm/main'),
+  });
+  const pool = new HostPool({ code, size: 0, isolateMb });
+  const close = async () => {
+    await pool.close();
+    await code.remove();
+  };
+  return { pool, close };
 }
 
 async function readVersion(): Promise<string> {

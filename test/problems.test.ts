@@ -22,6 +22,10 @@ const rolesOf: Record<string, Role[] | 'anybody'> = {
   'POST /suites/{suite}/revisions': ['ci', 'author'],
   'POST /suites/{suite}/check': ['author'],
   'POST /suites/{suite}/revisions/{revision}/activate': ['author'],
+  'POST /suites/{suite}/revisions/{revision}/preflight': ['author'],
+  'POST /suites/{suite}/revisions/{revision}/strength': ['author'],
+  'GET /suites/{suite}/revisions/{revision}/strength': ['author'],
+  'GET /suites/{suite}/revisions/{revision}/strength/{measurement}': ['author'],
   'GET /suites': ['author', 'lead'],
   'GET /suites/{suite}': ['author', 'lead'],
   'GET /suites/{suite}/revisions/{revision}': ['author', 'lead'],
@@ -108,6 +112,7 @@ function fill(path: string): string {
     .replace('{suite}', 'sealed')
     .replace('{revision}', '1')
     .replace('{change}', 'c?gate=sealed')
+    .replace('{measurement}', randomUUID())
     .replace('{id}', randomUUID());
 }
 
@@ -217,7 +222,7 @@ describe('bodies', () => {
     },
   );
 
-  const needBodies = withBodies.filter(({ id }) => !/\/(?:activate|rotate)$/.test(id));
+  const needBodies = withBodies.filter(({ id }) => !/\/(?:activate|preflight|rotate)$/.test(id));
   test.each(needBodies)('$id says that the body is missing', async ({ id, method, path }) => {
     const kind = raw.includes(id) ? 'application/octet-stream' : 'application/json';
     for (const headers of [undefined, { 'content-type': kind }]) {

@@ -21,6 +21,11 @@ export const gateSetCommand: Command = {
     'attempts-per-change': { value: 'N', about: 'How many candidates of a change may be scored (20).' },
     'exposure-budget-bits': { value: 'N', about: 'How much the verdicts may teach about a case.' },
     disclosure: { value: 'WHAT', about: `What ci and harness may learn: ${disclosures.join(', ')}.` },
+    'minimum-strength': {
+      value: 'SHARE',
+      about:
+        "What share of a good reference's mutants a revision must kill before it is activated, as 80% or 0.8.",
+    },
     'override-approvals': { value: 'N', about: 'How many people must agree to override a block: 1 or 2.' },
   },
   async run(given) {
@@ -32,6 +37,7 @@ export const gateSetCommand: Command = {
       attemptsPerChange: given.number('attempts-per-change', { ...budget, min: 1, whole: true }),
       exposureBudgetBits: given.number('exposure-budget-bits', { ...budget, whole: false }),
       disclosure: given.text('disclosure'),
+      minimumStrength: given.share('minimum-strength', { min: 0, max: 1 }),
       overrideApprovals: given.number('override-approvals', { min: 1, max: 2, whole: true }),
     });
     if (policy.success) return { kind: 'gate', gate: await setGate(connect(), gate.data, policy.data) };

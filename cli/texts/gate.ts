@@ -10,6 +10,7 @@ export function textOfGate({
   exposureBudgetBits,
   disclosure,
   overrideApprovals,
+  minimumStrength,
 }: Gate): string {
   const suites = active.map(({ suite, activeRevision }) => {
     return activeRevision === null
@@ -22,6 +23,9 @@ export function textOfGate({
     `at most ${attemptsPerChange} attempts per change`,
     ...exposure,
     ...(disclosure === 'verdict' ? [] : [`discloses ${disclosure}`]),
+    ...(minimumStrength === undefined
+      ? []
+      : [`activates no revision of a strength below ${minimumStrength}`]),
     ...(overrideApprovals === 1 ? [] : [`${overrideApprovals} people to override a block`]),
   ].join('; ');
 }

@@ -2,7 +2,7 @@
  * Runs the mutants of a build through its runs, on several hosts at once, and answers which run kills which mutant. What a run
  * does not reach it cannot kill, so first the build itself is run, and only the pairs that it shows to be possible are made.
  */
-import type { CaseRun } from '../case-run.ts';
+import { type CaseRun, frameBytesMax } from '../case-run.ts';
 import type { HostPool } from '../pool.ts';
 import type { Limits, ObservedCase } from '../protocol.ts';
 import { parseObservation } from '../run-candidate.ts';
@@ -21,6 +21,8 @@ const runsAtFirst = 12;
 /** How much is asked of a host at once. What was learned meanwhile decides in which order the next are made. */
 const mutantsPerJob = 16;
 const runsPerJob = 2_000;
+/** Fewer runs than this are not worth a host of their own. */
+const runsPerHostMin = 50;
 /** A mutant that had to be stopped this often is not run any further: each time costs as much as thousands of runs. */
 const stopsMax = 3;
 /** Of this many observations it is remembered what the grader said. */
@@ -78,32 +80,41 @@ export async function coverRuns(pool: HostPool, build: MutationBuild): Promise<C
   const digests = build.runs.map(() => '');
   const hits: Coverage['hits'] = new Map(build.ids.map((id) => [id, []]));
   const waiting = build.runs.map((_, run) => run);
-  await inParallel(pool, build, coveringScript(build.script), async (host) => {
-    while (waiting.length > 0) {
-      const cover = waiting.splice(0, Math.max(1, Math.ceil(waiting.length / (2 * build.hosts))));
-      const { limits } = build;
-      const stopped = await host.ask({
-        job: { task: 'cover', cover, ids: build.ids },
-        count: cover.length,
-        caseMs: limits.caseMs,
-        onAnswer: (index, durationMs, text) => {
-          const run = cover[index] ?? 0;
-          const end = text.indexOf(' ');
-          const observation = text.slice(end + 1);
-          digests[run] = digestOfObservation(observation);
-          observed[run] = { observation: parseObservation(observation, limits.outputBytes), durationMs };
-          for (const [, id = '', times] of text.slice(0, end).matchAll(/(\d+):(\d+)/g)) {
-            hits.get(id)?.push({ run, hits: Number(times) });
-          }
-        },
-      });
-      if (stopped === undefined) continue;
-      const run = cover[stopped.at];
-      if (run !== undefined) observed[run] = { observation: stopped.observation, durationMs: limits.caseMs };
-      // A build that ends its host is no good one: nothing more need be known of it.
-      waiting.length = 0;
-    }
-  });
+  await inParallel(
+    pool,
+    build,
+    { script: coveringScript(build.script), runs: build.runs.length },
+    async (host) => {
+      while (waiting.length > 0) {
+        const cover = waiting.splice(0, Math.max(1, Math.ceil(waiting.length / (2 * build.hosts))));
+        const { limits } = build;
+        const stopped = await host.ask({
+          job: { task: 'cover', cover, ids: build.ids },
+          count: cover.length,
+          caseMs: limits.caseMs,
+          onAnswer: (index, durationMs, text) => {
+            const run = cover[index] ?? 0;
+            const end = text.indexOf(' ');
+            const observation = text.slice(end + 1);
+            digests[run] = digestOfObservation(observation);
+            observed[run] = {
+              observation: parseObservation(observation, outputBytesOf(build, run)),
+              durationMs,
+            };
+            for (const [, id = '', times] of text.slice(0, end).matchAll(/(\d+):(\d+)/g)) {
+              hits.get(id)?.push({ run, hits: Number(times) });
+            }
+          },
+        });
+        if (stopped === undefined) continue;
+        const run = cover[stopped.at];
+        if (run !== undefined)
+          observed[run] = { observation: stopped.observation, durationMs: limits.caseMs };
+        // A build that ends its host is no good one: nothing more need be known of it.
+        waiting.length = 0;
+      }
+    },
+  );
   return { observed, digests, hits };
 }
 
@@ -121,29 +132,37 @@ export async function runMutants(
   const done = () => options.onProgress(mutants.filter(isSettled).length);
   const isSettled = ({ pending }: Waiting) => pending.length === 0;
   done();
-  await inParallel(pool, build, mutatingScript(build.script), async (host) => {
-    for (;;) {
-      const batch = nextBatch(queue, kills, build.hosts, options);
-      if (batch.length === 0) return;
-      const seen = await runBatch(host, batch, build, coverage, options);
-      const failed = await failuresAmong(seen, grades, options);
-      for (const { mutant, run, wasStopped } of failed) {
-        mutant.result.killedBy.push(run);
-        kills[run] = (kills[run] ?? 0) + 1;
-        if (wasStopped) mutant.result.stops++;
-      }
-      for (const { mutant } of batch) {
-        const { killedBy, stops } = mutant.result;
-        const isEnough = killedBy.length > 0 && (!options.isFull || stops >= stopsMax);
-        if (isEnough && mutant.pending.length > 0) {
-          mutant.pending = [];
-          mutant.result.isComplete = false;
+  await inParallel(
+    pool,
+    build,
+    {
+      script: mutatingScript(build.script),
+      runs: queue.reduce((sum, { pending }) => sum + pending.length, 0),
+    },
+    async (host) => {
+      for (;;) {
+        const batch = nextBatch(queue, kills, build.hosts, options);
+        if (batch.length === 0) return;
+        const seen = await runBatch(host, batch, build, coverage, options);
+        const failed = await failuresAmong(seen, grades, options);
+        for (const { mutant, run, wasStopped } of failed) {
+          mutant.result.killedBy.push(run);
+          kills[run] = (kills[run] ?? 0) + 1;
+          if (wasStopped) mutant.result.stops++;
         }
-        if (mutant.pending.length > 0) queue.unshift(mutant);
+        for (const { mutant } of batch) {
+          const { killedBy, stops } = mutant.result;
+          const isEnough = killedBy.length > 0 && (!options.isFull || stops >= stopsMax);
+          if (isEnough && mutant.pending.length > 0) {
+            mutant.pending = [];
+            mutant.result.isComplete = false;
+          }
+          if (mutant.pending.length > 0) queue.unshift(mutant);
+        }
+        done();
       }
-      done();
-    }
-  });
+    },
+  );
   return mutants.map(({ result }) => result);
 }
 
@@ -190,7 +209,7 @@ type Seen = { mutant: Waiting; run: number; observed: ObservedCase; text: string
 async function runBatch(
   host: MutantHostUse,
   batch: Planned[],
-  { limits }: MutationBuild,
+  build: MutationBuild,
   { digests }: Coverage,
   { isFull }: MutationOptions,
 ): Promise<Seen[]> {
@@ -213,7 +232,7 @@ async function runBatch(
       if (pair === undefined || text === skippedAnswer) return;
       made.add(pair.planned);
       if (text === sameAnswer) return;
-      const observation = parseObservation(text, limits.outputBytes);
+      const observation = parseObservation(text, outputBytesOf(build, pair.planned.run));
       const wasStopped = observation.outcome === 'timed_out' || observation.outcome === 'out_of_memory';
       const { mutant, planned } = pair;
       seen.push({ mutant, run: planned.run, observed: { observation, durationMs }, text, wasStopped });
@@ -227,6 +246,12 @@ async function runBatch(
   }
   for (const { mutant } of batch) mutant.pending = mutant.pending.filter((planned) => !made.has(planned));
   return seen;
+}
+
+/** How long what is observed of a run may be. */
+function outputBytesOf({ limits, runs }: MutationBuild, run: number): number {
+  const of = runs[run];
+  return limits.outputBytes + (of === undefined ? 0 : frameBytesMax(of));
 }
 
 function deadlineMs(planned: PlannedRun[]): number {
@@ -256,12 +281,13 @@ async function failuresAmong(
 async function inParallel(
   pool: HostPool,
   build: MutationBuild,
-  script: string,
+  { script, runs }: { script: string; runs: number },
   work: (host: MutantHostUse) => Promise<void>,
 ): Promise<void> {
+  const hosts = Math.max(1, Math.min(build.hosts, Math.ceil(runs / runsPerHostMin)));
   const failure = new AbortController();
   const stop = AbortSignal.any([build.stop, failure.signal]);
-  const works = Array.from({ length: Math.max(1, build.hosts) }, () =>
+  const works = Array.from({ length: hosts }, () =>
     onMutantHost(pool, { ...build, script, stop }, work).catch((error: unknown) => {
       failure.abort();
       throw error;

@@ -35,14 +35,17 @@ const suiteBytesMax = 64 << 20;
 /** PostgreSQL's largest integer. */
 const revisionMax = 2_147_483_647;
 
+const suiteParams = z.strictObject({ suite: slugSchema });
+export const revisionParams = suiteParams.extend({
+  revision: z.coerce.number().int().min(1).max(revisionMax),
+});
+
 export const suiteRoutes: FastifyPluginAsyncZod<{
   authoring: Authoring;
   activation: ActivationParts;
 }> = async (app, { authoring, activation }) => {
   const { database } = authoring;
   const pushedSchema = z.union([activatedRevisionSchema, receivedRevisionSchema]);
-  const suiteParams = z.strictObject({ suite: slugSchema });
-  const revisionParams = suiteParams.extend({ revision: z.coerce.number().int().min(1).max(revisionMax) });
 
   app.post(
     '/suites/:suite/revisions',

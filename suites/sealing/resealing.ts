@@ -1,12 +1,12 @@
 /**
- * All revisions and failures that are stored sealed, and how they are sealed anew when the identity has changed; the service's own
+ * All revisions, failures and reports of strength that are stored sealed, and how they are sealed anew when the identity has changed; the service's own
  * secret was sealed anew when that was put in force. What has been sealed anew can be
  * opened with the new identity, what has not with the old one, so that a crash between any two steps loses nothing.
  */
 import { and, asc, eq, gt, isNotNull, sql } from 'drizzle-orm';
 import type { AnyPgColumn } from 'drizzle-orm/pg-core';
 import type { Database } from '../../migrations/open-database.ts';
-import { revisions, verdicts } from '../../migrations/tables.ts';
+import { revisions, strengths, verdicts } from '../../migrations/tables.ts';
 import { holdIdentity, rotatedElsewhere } from './seal-for-storage.ts';
 import type { Sealed, Seals } from './sealing.ts';
 
@@ -77,6 +77,26 @@ const failureShelf: Shelf<string> = {
       .where(and(eq(verdicts.scoreId, key), sql`${verdicts.sealedTo} IS NOT DISTINCT FROM ${from}`)),
 };
 
+const strengthShelf: Shelf<number> = {
+  next: async (database, recipient, after) =>
+    database
+      .select({ key: strengths.sequence, sealed: strengths.sealed, recipient: strengths.recipient })
+      .from(strengths)
+      .where(
+        and(
+          notSealedTo(recipient, strengths.recipient),
+          after === undefined ? undefined : gt(strengths.sequence, after),
+        ),
+      )
+      .orderBy(asc(strengths.sequence))
+      .limit(batchMax),
+  replace: (transaction, { key, recipient }, sealed) =>
+    transaction
+      .update(strengths)
+      .set(sealed)
+      .where(and(eq(strengths.sequence, key), eq(strengths.recipient, recipient ?? ''))),
+};
+
 /** What came of sealing anew: how much was, and how much opens with none of the identities. */
 export type Resealed = { resealed: number; unreadable: number };
 
@@ -92,6 +112,7 @@ export async function resealAll(
   const all = [
     await resealShelf(database, seals, revisionShelf, isStopped),
     await resealShelf(database, seals, failureShelf, isStopped),
+    await resealShelf(database, seals, strengthShelf, isStopped),
   ];
   return {
     resealed: all.reduce((sum, { resealed }) => sum + resealed, 0),
