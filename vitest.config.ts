@@ -1,5 +1,6 @@
 /** Tests run against real parts: processes, isolates, databases. A few processes share the files. */
 import { defineConfig } from 'vitest/config';
+import LongestFirst from './test/longest-first.ts';
 
 export default defineConfig({
   test: {
@@ -10,6 +11,7 @@ export default defineConfig({
     isolate: false,
     // Much of the time is spent waiting: for deadlines, for processes to start and to end.
     maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     execArgv: [
       // isolated-vm, in the test of the realm alone, requires it.
       '--no-node-snapshot',
@@ -17,7 +19,9 @@ export default defineConfig({
     ],
     // As in the realms, so that what a realm answers can be compared.
     env: { TZ: 'UTC' },
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // No promise: however busy the machine is, what has not ended by then has hung.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 60_000 } },
   },
 });

@@ -12,11 +12,13 @@ const stopping = new Promise<void>((resolve) => {
 
 // Loaded only now, because the program may just have begun once more.
 const { readConfig } = await import('./config.ts');
-const { startService } = await import('./service.ts');
 const { withoutStatement } = await import('../migrations/errors.ts');
 
 try {
-  const service = await startService(readConfig(process.env));
+  const config = readConfig(process.env);
+  // The rest of the code, and so whoever has set something wrong hears of it at once.
+  const { startService } = await import('./service.ts');
+  const service = await startService(config);
   console.log(`Holdback listens on ${service.address}`);
   if (service.newAdminToken !== undefined) {
     console.log(`Its first admin token, shown this once: ${service.newAdminToken}`);

@@ -1,7 +1,7 @@
 /** Everything that counts is recorded with who and when, and no record can be changed, left out or moved without being found out. */
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { once } from 'node:events';
-import { cp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { generateX25519Identity } from 'age-encryption';
@@ -27,6 +27,7 @@ import { appendAudit } from '../migrations/append-audit.ts';
 import { type Database, openDatabase } from '../migrations/open-database.ts';
 import { audit, auditHeads } from '../migrations/tables.ts';
 import { type Ended, runCommand } from './command.ts';
+import { copyTemplate } from './template-database.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { adminToken, type Client, sealSuite, startPostgres, startWorld, type World } from './world.ts';
 
@@ -770,7 +771,8 @@ describe('the database', () => {
 
   test('what is recorded last is signed when the service ends, and goes on when it starts again', async () => {
     const dataDir = join(home, 'ended');
-    await cp(`${process.env.HOLDBACK_TEST_TEMPLATE}`, join(dataDir, 'database'), { recursive: true });
+    await mkdir(dataDir);
+    await copyTemplate(dataDir);
     const first = await startWorld({ ...small, HOLDBACK_DATA_DIR: dataDir });
     await first.admin('POST', '/suites/kept/revisions?activate=true', { cases });
     await first.close();

@@ -373,6 +373,7 @@ describe('a predicate', () => {
   test('is asked only about what was returned', async () => {
     const suite = await sealed({
       module: `export default [{ name: 'almost always', input: 1, expect: (output) => output !== undefined }]`,
+      limits: { caseMs: 500 },
     });
     expect(await score(suite, identity)).toMatchObject({ verdict: 'merge' });
     for (const source of [

@@ -219,7 +219,7 @@ describe('only a value that the candidate threw satisfies `throws`', () => {
     ],
     ['an output that cannot be carried', 'export const run = () => () => {}', 'output_rejected'],
   ])('%s does not', async (_what, source, outcome) => {
-    const scored = await score(source, throwsAnything, { caseMs: 1_500, isolateMb: 32 });
+    const scored = await score(source, throwsAnything, { caseMs: 1_000, isolateMb: 32 });
     expect(scored).toMatchObject({
       verdict: 'block',
       failures: [

@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { openedRevisionSchema } from '../suites/suite.ts';
+import { copyTemplate } from './template-database.ts';
 
 const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 const adminToken = 'hb_cliTestAdminToken0123456789';
@@ -555,6 +556,8 @@ describe('holdback token', () => {
 describe('holdback serve', () => {
   it('stops the service when it is told to stop, and ends with 0', async () => {
     const data = join(folder, 'second');
+    await mkdir(data);
+    await copyTemplate(data);
     const child = start(['serve', '--port', '0', '--data-dir', data], {}, folder);
     child.stdout?.on('data', (text: Buffer) => {
       if (text.includes('hb_')) child.kill('SIGTERM');

@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { bundleHost, type HostCode } from '../runners/bundle.ts';
 import { plainRun } from '../runners/case-run.ts';
@@ -12,8 +11,10 @@ import { runCandidate } from '../runners/run-candidate.ts';
 import { type JobEnd, supervise } from '../runners/supervise.ts';
 import { Transformer } from '../runners/transformer.ts';
 import { hostsOf, processesWith } from './processes.ts';
+import { startProcess } from './service-process.ts';
+import { copyTemplate } from './template-database.ts';
 import { temporaryFolder } from './temporary-folder.ts';
-import { adminToken, openWorld, scoreRequest, sealSuite } from './world.ts';
+import { adminToken, clientOf, openWorld, scoreRequest, sealSuite } from './world.ts';
 
 const limits = limitsSchema.parse({});
 
@@ -162,6 +163,7 @@ describe('a run', () => {
   });
 
   test('on a machine that is far too busy does not become red', async () => {
+    const pool = await poolOf(code);
     const burners = Array.from({ length: 12 }, () =>
       // In sessions of their own, because a kernel may share out the cores by session.
       spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore', detached: true }),
@@ -169,15 +171,14 @@ describe('a run', () => {
     onTestFinished(() => {
       for (const burner of burners) burner.kill('SIGKILL');
     });
-    const pool = await poolOf(code);
     // Less than half of the limit on an idle machine, and far over it by the wall on this one.
     const source =
       'export function run(n) { let x = 0; for (let i = 0; i < n; i++) x = (x + i * 7) % 1000003; return x; }';
     const [observed] = await runCandidate(pool, {
       script: await scriptOf(source),
-      runs: [plainRun('100000000')],
+      runs: [plainRun('40000000')],
       seed: 1,
-      limits: { ...limits, caseMs: 1_500 },
+      limits: { ...limits, caseMs: 600 },
       hosts: 1,
     });
     expect(observed?.observation).toMatchObject({ outcome: 'returned' });
@@ -189,7 +190,7 @@ describe('the service', () => {
     const world = await openWorld();
     await sealSuite(world, 'keyed', {
       cases: [{ name: 'NAME-zq81', input: 'INPUT-zq81', expect: { equals: 'EXPECTED-zq81' } }],
-      limits: { caseMs: 5_000 },
+      limits: { caseMs: 3_000 },
     });
     const scoring = world.admin(
       'POST',
@@ -222,41 +223,21 @@ describe('the service', () => {
   test('leaves no process behind when it is killed while a candidate spins', async () => {
     const dataDir = await temporaryFolder();
     onTestFinished(() => rm(dataDir, { recursive: true, force: true }));
-    const server = spawn(process.execPath, ['server/main.ts'], {
-      env: {
-        PATH: process.env.PATH,
-        HOLDBACK_PORT: '0',
-        HOLDBACK_DATA_DIR: dataDir,
-        HOLDBACK_ADMIN_TOKEN: adminToken,
-      },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    onTestFinished(() => {
-      server.kill('SIGKILL');
-    });
-    let address = '';
-    for await (const line of createInterface({ input: server.stdout })) {
-      address = /http:\S+/.exec(line)?.[0] ?? '';
-      if (address !== '') break;
-    }
-    const ask = (method: string, path: string, body: unknown) =>
-      fetch(`${address}${path}`, {
-        method,
-        headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-      });
+    await copyTemplate(dataDir);
+    const server = startProcess({ HOLDBACK_DATA_DIR: dataDir, HOLDBACK_ADMIN_TOKEN: adminToken });
+    onTestFinished(() => server.end('SIGKILL'));
+    const ask = clientOf(await server.listening, adminToken);
+    const { pid: service = 0 } = server.child;
     await ask('POST', '/suites/spin/revisions?activate=true', {
       cases: [{ name: 'one', input: 1, expect: { equals: 1 } }],
       limits: { caseMs: 60_000 },
     });
     await ask('PUT', '/gates/spin', { suites: ['spin'] });
     ask('POST', '/score', scoreRequest('spin', 'export function run() { for (;;); }')).catch(() => {});
-    const before = hostsOf(server.pid ?? 0).map(({ pid }) => pid);
+    const before = hostsOf(service).map(({ pid }) => pid);
     expect(before.length).toBeGreaterThan(0);
-    await expect
-      .poll(() => hostsOf(server.pid ?? 0).some(({ pid }) => isBusy(pid)), { timeout: 20_000 })
-      .toBe(true);
-    server.kill('SIGKILL');
+    await expect.poll(() => hostsOf(service).some(({ pid }) => isBusy(pid)), { timeout: 20_000 }).toBe(true);
+    await server.end('SIGKILL');
     await expect
       .poll(() => processesWith('holdback-host-').filter(({ pid }) => before.includes(pid)), {
         timeout: 20_000,

@@ -3,6 +3,7 @@
  * its index says, through the real service, with right candidates scored beside them all the while.
  */
 import { readFile } from 'node:fs/promises';
+import pLimit from 'p-limit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { hostsOf } from './processes.ts';
@@ -47,8 +48,11 @@ describe.each(['hostile', 'cheats'] as const)('the corpus of %s candidates', (ki
   test('every program gets its verdict, right builds beside it are never misjudged, and nothing is left running', {
     timeout: 180_000,
   }, async () => {
+    // As many as the service remembers how to load: beyond that, each is read twice.
+    const turns = pLimit(32);
     const score = async (source: string, change: string) => {
-      const reply = await ci('POST', '/score', scoreRequest(kind, source, change), { prefer: 'wait=170' });
+      const request = scoreRequest(kind, source, change);
+      const reply = await turns(() => ci('POST', '/score', request, { prefer: 'wait=170' }));
       return {
         change,
         verdict: Reflect.get(Object(reply.json), 'verdict'),

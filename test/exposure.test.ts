@@ -1,6 +1,7 @@
 /** The exposure ledger: what disclosed verdicts may have taught is counted on cases and changes, and nothing resets it but fresh cases. */
 import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { copyTemplate } from './template-database.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { type Client, startWorld, type World } from './world.ts';
 
@@ -25,6 +26,7 @@ let world: World;
 let turn = 0;
 beforeAll(async () => {
   dataDir = await temporaryFolder();
+  await copyTemplate(dataDir);
   world = await startWorld({ ...settings, HOLDBACK_DATA_DIR: dataDir });
 });
 afterAll(async () => {
