@@ -67,8 +67,8 @@ export const zonesMax = 16;
 
 /** A time zone as the engine itself calls it, or undefined where there is none of this name. */
 export function canonicalZone(zone: string): string | undefined {
-  // The engine knows offsets as well, as +01:00, but no process can be put into one.
-  if (!/^[A-Za-z]/.test(zone)) return undefined;
+  // The engine knows offsets as well, as +01:00, and zones of long gone systems, but no process can be put into one.
+  if (!/^[A-Za-z]/.test(zone) || /^SystemV/i.test(zone)) return undefined;
   try {
     return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone;
   } catch {

@@ -47,6 +47,7 @@ export type ReferenceFault = { path: (string | number)[]; detail: string };
 
 /** What is wrong with the references to outputs in the input of a step; undefined stands for a case without steps. */
 export function findWrongReferences(input: unknown, step: number | undefined): ReferenceFault[] {
+  if (!mentionsOutput(input)) return [];
   const faults: ReferenceFault[] = [];
   const pending: { node: unknown; path: (string | number)[] }[] = [{ node: input, path: [] }];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
@@ -69,6 +70,20 @@ export function findWrongReferences(input: unknown, step: number | undefined): R
     }
   }
   return faults;
+}
+
+/** Whether there is anything that could be a reference. Most inputs have none, and are not walked with all their paths. */
+function mentionsOutput(input: unknown): boolean {
+  const pending = [input];
+  while (pending.length > 0) {
+    const node = pending.pop();
+    if (typeof node !== 'object' || node === null) continue;
+    if (Object.hasOwn(node, '$output')) return true;
+    for (const member of Object.values(node)) {
+      if (typeof member === 'object' && member !== null) pending.push(member);
+    }
+  }
+  return false;
 }
 
 function faultOfReference(reference: object, step: number | undefined): string | undefined {
