@@ -8,6 +8,10 @@ import type { PreflightFinding } from './preflight-report.ts';
 
 const detailCharsMax = 300;
 
+/** What is said of a reference whose output depends on chance. */
+export const unsteady =
+  'what it makes of this case depends on chance or on the order of cases: nobody can be compared with it (give the case a seed)';
+
 /** What is wrong, if anything. `rounds` are the scores of one reference, one for each round. */
 export function judgeRounds(
   { name: reference, verdict }: Pick<Reference, 'name' | 'verdict'>,

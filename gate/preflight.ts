@@ -8,16 +8,22 @@ import type { Database } from '../migrations/open-database.ts';
 import type { Transformed, Transformer } from '../runners/transformer.ts';
 import { type InForce, inForce } from '../suites/expiry.ts';
 import type { OpenedSuites } from '../suites/opened-suites.ts';
+import type { Reference } from '../suites/reference.ts';
 import type { RevisionName } from '../suites/revisions.ts';
 import type { SuiteContents } from '../suites/suite.ts';
 import type { Condition } from './activation.ts';
 import type { SuiteScore } from './decide.ts';
 import { GateError } from './errors.ts';
-import { judgeRounds } from './judge-rounds.ts';
+import { judgeRounds, unsteady } from './judge-rounds.ts';
 import { seedOf } from './observe.ts';
 import { appendPreflight, findPreflight } from './preflight-history.ts';
-import { type Preflight, preflightFindingsMax, tellPreflightFinding } from './preflight-report.ts';
-import { type BuildScoring, scoreBuild } from './score-build.ts';
+import {
+  type Preflight,
+  type PreflightFinding,
+  preflightFindingsMax,
+  tellPreflightFinding,
+} from './preflight-report.ts';
+import { type BuildScore, type BuildScoring, scoreBuild } from './score-build.ts';
 
 /** So many may wait for their turn: each may take minutes. */
 const waitingMax = 20;
@@ -124,7 +130,12 @@ async function runPreflight(
     const scores = Array.from({ length: rounds }, (_, round) =>
       turns(() => scoreRound(parts, name, contents, asked, build, round)),
     );
-    return judgeRounds(reference, await Promise.all(scores));
+    const rounded = await Promise.all(scores);
+    const found = judgeRounds(
+      reference,
+      rounded.map(({ score }) => score),
+    );
+    return found.length > 0 ? found : findUnsteady(reference, contents, rounded);
   });
   const findings = (await Promise.all(tries)).flat();
   const preflight = { runner: parts.runner, rounds, passed: findings.length === 0, at: new Date() };
@@ -139,6 +150,9 @@ async function runPreflight(
   };
 }
 
+/** One round of one reference. */
+type Rounded = { score: SuiteScore; observed: BuildScore['observed'] };
+
 async function scoreRound(
   parts: PreflightParts,
   name: RevisionName,
@@ -146,8 +160,21 @@ async function scoreRound(
   asked: InForce,
   build: Transformed,
   round: number,
-): Promise<SuiteScore> {
+): Promise<Rounded> {
   const scoring = { ...parts, hostsPerScore: 1 };
-  const { results } = await scoreBuild(scoring, build, contents, asked, seedOf(name, round));
-  return { ...name, ...asked, results };
+  const { results, observed } = await scoreBuild(scoring, build, contents, asked, seedOf(name, round));
+  return { score: { ...name, ...asked, results }, observed };
+}
+
+/** Others are compared with what a reference makes of a case, so that must be the same whatever chance there is. */
+function findUnsteady(
+  { name: reference }: Reference,
+  { cases }: SuiteContents,
+  rounds: Rounded[],
+): PreflightFinding[] {
+  return cases.flatMap(({ name, sameAs }, position) => {
+    if (sameAs !== reference) return [];
+    const seen = new Set(rounds.map(({ observed }) => JSON.stringify(observed[position]?.observation)));
+    return seen.size > 1 ? [{ reference, case: name, kind: 'flaky', detail: unsteady }] : [];
+  });
 }

@@ -16,6 +16,7 @@ export function runOfCase(testCase: SealedCase): CaseRun {
   return {
     calls: [first, ...rest],
     isScenario: isScenario(testCase),
+    ...(testCase.within === undefined ? {} : { isTimed: true as const }),
     ...(Object.keys(fixtures).length === 0 ? {} : { fixtures }),
   };
 }

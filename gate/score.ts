@@ -152,10 +152,12 @@ async function scoreOnce(scoring: Scoring, score: ScoreRecord): Promise<Outcome>
     const contents = await suites.open(name);
     const asked = inForce(contents, score.requestedAt);
     if (asked.proving === 0) return blocked('not_scored');
-    const [{ observed, results }, { looked }] = await Promise.all([
+    const [{ observed, results, unfit }, { looked }] = await Promise.all([
       scoreBuild(scoring, candidate.script, contents, asked, seedOf(name)),
       findLeaks(suites, [name], candidate.text),
     ]);
+    if (unfit > 0)
+      return { ...blocked('indeterminate'), alarms: [{ ...name, kind: 'preflight', cases: unfit }] };
     const sprung = findSprung(contents, [candidate.text, ...observed.map(textOf)]);
     for (const result of results) if (sprung.includes(result.position)) Object.assign(result, sprungResult);
     if (sprung.length > 0) alarms.push({ ...name, kind: 'tripwire', cases: sprung.length });

@@ -45,6 +45,8 @@ export type CaseRun = {
    * the only call.
    */
   isScenario: boolean;
+  /** Whether its processor time is measured. */
+  isTimed?: true;
   fixtures?: Fixtures;
 };
 

@@ -51,8 +51,8 @@ export const outcomes = [
   'not_run',
 ] as const satisfies Observation['outcome'][];
 
-/** An observation and how long it took, in milliseconds. */
-export type ObservedCase = { observation: Observation; durationMs: number };
+/** An observation and how long it took, in milliseconds; of a case that is timed, the processor time as well. */
+export type ObservedCase = { observation: Observation; durationMs: number; cpuMs?: number };
 
 /** What a host that runs a candidate is told: the build, the runs, and what bounds them. */
 export type CandidateJob = {

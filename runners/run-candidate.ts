@@ -26,6 +26,12 @@ const outputCharsMax = 64 << 20;
 /** Fewer cases than this are not worth a host of their own. */
 const casesPerHostMin = 4;
 
+/**
+ * A case that is timed runs this often, and its least time counts: the first run in an isolate compiles, and any may have to collect
+ * garbage that is not its own.
+ */
+const timedRuns = 3;
+
 export type CandidateRun = {
   /** The candidate as the body of a CommonJS function (see `transform.ts`). */
   script: string;
@@ -73,8 +79,14 @@ function sharesOf({ runs, seed, hosts }: CandidateRun): number[][] {
   }
   return [...zones.values()].flatMap((positions) => {
     const count = Math.max(1, Math.min(hosts, Math.floor(positions.length / casesPerHostMin)));
-    return Array.from({ length: count }, (_, share) => positions.filter((_, turn) => turn % count === share));
+    const share = (of: number) => positions.filter((_, turn) => turn % count === of);
+    return Array.from({ length: count }, (_, of) => share(of).flatMap((position) => timesOf(runs, position)));
   });
+}
+
+/** A position as often as its run is run, one time after the other. */
+function timesOf(runs: CaseRun[], position: number): number[] {
+  return Array.from({ length: runs[position]?.isTimed === true ? timedRuns : 1 }, () => position);
 }
 
 async function runShare(
@@ -101,7 +113,8 @@ async function runShare(
     if (position !== undefined) {
       observed[position] = { observation: stoppedObservation(end.why), durationMs: run.limits.caseMs };
     }
-    rest = rest.slice(end.at + 1);
+    // What came to grief once is not run again.
+    rest = rest.slice(end.at + 1).filter((each) => each !== position);
     if (end.why === 'score_time' || allowance.continuations === 0) return;
     allowance.continuations--;
   }
@@ -135,7 +148,7 @@ async function runOnHost(
       // Every character may take four bytes, and the observation around it some more.
       answerBytesMax: limits.outputBytes * 4 + frameBytesMost + 4_096,
       limits,
-      onAnswer: (index, durationMs, text) => {
+      onAnswer: (index, durationMs, text, cpuMs) => {
         const position = positions[index];
         if (position === undefined) return;
         allowance.outputChars -= text.length;
@@ -143,12 +156,26 @@ async function runOnHost(
           allowance.outputChars < 0
             ? { outcome: 'output_rejected', detail: 'the outputs of all cases together are too long' }
             : parseObservation(text, limits.outputBytes + (frameBytes[index] ?? 0));
-        observed[position] = { observation, durationMs };
+        const one = { observation, durationMs, ...(cpuMs === undefined ? {} : { cpuMs }) };
+        observed[position] = together(observed[position], one);
       },
     });
   } finally {
     pool.end(host);
   }
+}
+
+/** What several runs of one case come to: what came of the first, unless a later one came to grief, and the least time. */
+function together(earlier: ObservedCase | undefined, next: ObservedCase): ObservedCase {
+  if (earlier === undefined || earlier.observation.outcome === 'not_run') return next;
+  if (!hasEnded(earlier)) return earlier;
+  if (!hasEnded(next)) return next;
+  const cpuMs = Math.min(earlier.cpuMs ?? Number.NaN, next.cpuMs ?? Number.NaN);
+  return { ...earlier, cpuMs };
+}
+
+function hasEnded({ observation: { outcome } }: ObservedCase): boolean {
+  return outcome === 'returned' || outcome === 'threw';
 }
 
 const returnedFrame = '{"outcome":"returned","value":';

@@ -22,7 +22,8 @@ export type Job = {
   /** The largest answer, in bytes. */
   answerBytesMax: number;
   limits: Pick<Limits, 'caseMs' | 'scoreMs' | 'hostMb'>;
-  onAnswer(index: number, durationMs: number, text: string): void;
+  /** `cpuMs` is there where the host measured it. */
+  onAnswer(index: number, durationMs: number, text: string, cpuMs?: number): void;
 };
 
 /**
@@ -84,7 +85,7 @@ export function supervise(host: Host, job: Job): Promise<JobEnd> {
         } else {
           const answer = readAnswer(line);
           if (answer === undefined || at >= job.count || answer.index !== at) return stop('protocol');
-          job.onAnswer(at, answer.microseconds / 1000, answer.text);
+          job.onAnswer(at, answer.microseconds / 1000, answer.text, answer.cpuMs);
           at++;
         }
         watcher.restart();
@@ -94,10 +95,16 @@ export function supervise(host: Host, job: Job): Promise<JobEnd> {
   });
 }
 
-/** An answer is `index microseconds text`. */
-function readAnswer(line: string): { index: number; microseconds: number; text: string } | undefined {
-  const [, index, microseconds] = /^(\d{1,9}) (\d{1,15}) /.exec(line) ?? [];
-  if (index === undefined || microseconds === undefined) return undefined;
-  const text = line.slice(index.length + microseconds.length + 2);
-  return { index: Number(index), microseconds: Number(microseconds), text };
+type Answer = { index: number; microseconds: number; text: string; cpuMs?: number };
+
+/** An answer is `index microseconds text`, or `index microseconds/microseconds text` with the processor time besides. */
+function readAnswer(line: string): Answer | undefined {
+  const [head, index, microseconds, cpu] = /^(\d{1,9}) (\d{1,15})(?:\/(\d{1,15}))? /.exec(line) ?? [];
+  if (head === undefined || index === undefined || microseconds === undefined) return undefined;
+  return {
+    index: Number(index),
+    microseconds: Number(microseconds),
+    text: line.slice(head.length),
+    ...(cpu === undefined ? {} : { cpuMs: Number(cpu) / 1000 }),
+  };
 }

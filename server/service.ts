@@ -7,6 +7,7 @@ import { Grader } from '../gate/grader.ts';
 import { Preflights } from '../gate/preflight.ts';
 import { Measurements } from '../gate/strength/measurements.ts';
 import { Submissions } from '../gate/submit.ts';
+import { buildTrier } from '../gate/try-build.ts';
 import { type OpenDatabase, openDatabase } from '../migrations/open-database.ts';
 import { bundleHost, type HostCode } from '../runners/bundle.ts';
 import { HostPool } from '../runners/pool.ts';
@@ -136,7 +137,13 @@ export async function startService(config: Config): Promise<Service> {
     });
     if (database.kind === 'pglite') await submissions.settleAbandoned();
     const app = await buildApp({
-      authoring: { database: database.database, seals, keys, reader: grader },
+      authoring: {
+        database: database.database,
+        seals,
+        keys,
+        reader: grader,
+        tryBuild: buildTrier({ runners, transformer, hostsPerScore: 1 }),
+      },
       suites,
       preflights,
       rotation,

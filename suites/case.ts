@@ -8,6 +8,7 @@ import {
 } from './expectation.ts';
 import { expiresSchema } from './expiry.ts';
 import { fixtureFields } from './fixtures.ts';
+import { referenceNameSchema } from './reference.ts';
 import {
   callSchema,
   findWrongReferences,
@@ -29,6 +30,22 @@ export const lifeFields = {
     .describe('From then on it is not asked any more: a day, which begins at midnight UTC, or an instant.'),
 };
 
+/** What of a case is required in comparison with a build that the suite holds. */
+const comparisonFields = {
+  sameAs: referenceNameSchema
+    .optional()
+    .describe('A reference that is right: the output must equal its, on the same input.'),
+  // Of less than this chance would decide.
+  within: z
+    .number()
+    .min(2)
+    .max(1_000)
+    .optional()
+    .describe(
+      'So many times the processor time of the reference are allowed: that of sameAs, or else the first that is right.',
+    ),
+};
+
 /** The fields of a case as it is authored in JSON. Which of them go together, `contradictionsOf` says. */
 export const caseFields = {
   name: caseNameSchema,
@@ -41,6 +58,7 @@ export const caseFields = {
     .max(stepsMax)
     .optional()
     .describe('Calls one after the other in one realm, instead of call, input and expect.'),
+  ...comparisonFields,
   ...fixtureFields,
   tags: tagsSchema.optional(),
   ...lifeFields,
@@ -54,13 +72,14 @@ export const caseSchema = z
       context.addIssue({ code: 'custom', path, message: detail });
     }
   })
-  .meta({ anyOf: [{ required: ['expect'] }, { required: ['steps'] }] });
+  .meta({ anyOf: [{ required: ['expect'] }, { required: ['sameAs'] }, { required: ['steps'] }] });
 export type Case = z.infer<typeof caseSchema>;
 
 /** What is said of a scenario that requires nothing. */
 export const noStepExpects = 'no step says what is required of it';
 /** What is said of a field that only a case without steps may have. */
 export const belongsToSteps = 'is for a case without steps';
+const belongsToPlain = 'is for a case without http';
 
 /** What of a case does not go together, though each field may be right by itself. Anything may be asked about. */
 export function contradictionsOf(testCase: unknown): { path: (string | number)[]; detail: string }[] {
@@ -72,10 +91,15 @@ export function contradictionsOf(testCase: unknown): { path: (string | number)[]
     const wrong = findWrongReferences(of(testCase, 'input'), undefined);
     return [
       ...wrong.map(({ path, detail }) => ({ path: ['input', ...path], detail })),
-      ...(of(testCase, 'expect') === undefined ? [{ path: ['expect'], detail: 'is missing' }] : []),
+      ...(of(testCase, 'expect') === undefined && of(testCase, 'sameAs') === undefined
+        ? [{ path: ['expect'], detail: 'is missing' }]
+        : []),
+      ...(of(testCase, 'sameAs') !== undefined && of(testCase, 'http') !== undefined
+        ? [{ path: ['sameAs'], detail: belongsToPlain }]
+        : []),
     ];
   }
-  const strays = ['call', 'input', 'expect'].filter((field) => of(testCase, field) !== undefined);
+  const strays = ['call', 'input', 'expect', 'sameAs'].filter((field) => of(testCase, field) !== undefined);
   const listed: unknown[] = Array.isArray(steps) ? steps : [];
   const requires = listed.some((step) => of(step, 'expect') !== undefined);
   return [
@@ -97,6 +121,7 @@ export const sealedCaseSchema = z.strictObject({
   input: z.string().optional(),
   expect: sealedExpectationSchema.optional(),
   steps: z.array(sealedStepSchema).min(1).max(stepsMax).optional(),
+  ...comparisonFields,
   ...fixtureFields,
   tags: tagsSchema,
   ...lifeFields,

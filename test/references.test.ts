@@ -76,6 +76,37 @@ describe('references of a suite', () => {
     expect(reply.text).toContain(told);
   });
 
+  test.each([
+    ['does not compile', { build: 'export const run = (' }, {}, 'references.0.build: it does not compile'],
+    ['exports nothing', { build: 'export const go = 1;' }, {}, 'exports no function named run'],
+    ['lacks what a case calls', {}, { call: 'add' }, 'exports no function named add'],
+    ['throws while it loads', { build: 'throw new Error("at once");' }, {}, 'threw while it loaded'],
+  ])(
+    'are tried when the suite is checked: one that %s is found',
+    async (_what, reference, testCase, told) => {
+      const source = { cases: [{ ...cases[0], ...testCase }], references: [{ ...held[0], ...reference }] };
+      const reply = await world.admin('POST', '/suites/tried/revisions', source);
+      expect(reply.status).toBe(422);
+      expect(reply.text).toContain(told);
+    },
+  );
+
+  test.each([
+    ['an unknown name', { sameAs: 'rihgt' }, held, 'there is no reference \\"rihgt\\" (did you mean right?)'],
+    ['one that is wrong', { sameAs: 'wrong' }, held, 'reference \\"wrong\\" is not known to be right'],
+    ['a time without a reference', { within: 3 }, [held[1]], 'there is no reference whose time'],
+    ['a budget that chance would decide', { within: 1.1 }, held, 'must be at least 2'],
+    ['nothing that is required', { expect: undefined, within: 3 }, held, 'expect: is missing'],
+    ['http, where outputs are compared', { sameAs: 'right', http: [] }, held, 'is for a case without http'],
+  ])('are what cases are compared with: %s is refused', async (_what, testCase, references, told) => {
+    const reply = await world.admin('POST', '/suites/uncompared/revisions', {
+      cases: [{ ...cases[0], ...testCase }],
+      references,
+    });
+    expect([400, 422]).toContain(reply.status);
+    expect(reply.text).toContain(told);
+  });
+
   test('may be held by a module, and a change of them is shown before a push', async () => {
     const text = (references: unknown) =>
       `export default { references: ${JSON.stringify(references)}, cases: ${JSON.stringify(cases)} }`;

@@ -66,7 +66,7 @@ export function run(job: MutantJob, outbox: Outbox): void {
 /** Which mutants a run reaches and how often, as `id:times,…`, and what was observed of the build itself. */
 function coverRun(job: MutantJob, position: number, asked: Set<string>): string {
   let covered = '';
-  const observation = observeCase(candidateOf(job), job, runAt(job, position), {
+  const { observation } = observeCase(candidateOf(job), job, runAt(job, position), {
     opened: (context) => context.evalSync(openCovering),
     mayGoOn: () => true,
     ended: (context) => {
@@ -89,7 +89,7 @@ function mutateRun(job: MutantJob, id: string, planned: PlannedRun): string {
     const timeout = patience && Math.ceil(planned.msMax * patience);
     const isOver = () => timeout !== undefined && performance.now() - startedMs >= timeout;
     let isLooping = false;
-    const observation = observeCase(candidate, job, runAt(job, planned.run), {
+    const { observation } = observeCase(candidate, job, runAt(job, planned.run), {
       opened: (context) => context.evalSync(openMutating(id, planned.hitsMax)),
       mayGoOn: () => !isOver(),
       ended: (context) => {

@@ -22,7 +22,7 @@ export async function checkSuite(
   const { database, seals, keys, reader } = authoring;
   const authored =
     source.sealed === undefined ? source : (await openSealedFile(seals, suite, source.sealed)).source;
-  const { contents, findings, name, cases } = await readSuite(reader, keys.tripwire, suite, authored);
+  const { contents, findings, name, cases } = await readSuite(authoring, keys.tripwire, suite, authored);
   const [active] = await findActive(database, [suite]);
   const answer: SuiteCheck = {
     name,

@@ -26,6 +26,7 @@ export function compareContents(key: Uint8Array, before: Comparable, after: Comp
     const known = earlier.get(testCase.name);
     if (known === undefined) changes.added.push(testCase.name);
     else if (!isSame(key, known.testCase, testCase)) changes.changed.push(testCase.name);
+    else if (!isComparedAlike(testCase, before.contents, after.contents)) changes.changed.push(testCase.name);
     else if (!hasPredicate(testCase) || sameModule) changes.unchanged++;
     else if (readsAlike(before.predicates?.[known.at], after.predicates?.[at])) changes.readAsBefore++;
     else changes.changed.push(testCase.name);
@@ -38,9 +39,18 @@ function isSame(key: Uint8Array, before: SealedCase, after: SealedCase): boolean
   return asksTheSame && isDeepStrictEqual(aboutIt(before), aboutIt(after));
 }
 
+/** Whether the build that a case is compared with is the one that it was before. */
+function isComparedAlike({ sameAs }: SealedCase, before: SuiteContents, after: SuiteContents): boolean {
+  if (sameAs === undefined) return true;
+  const [one, other] = [before, after].map(({ references }) =>
+    references.find(({ name }) => name === sameAs),
+  );
+  return one?.build === other?.build;
+}
+
 /** What is known of a case besides what it asks. */
-function aboutIt({ tags, owner, expires }: SealedCase): unknown {
-  return { tags, owner, expires };
+function aboutIt({ sameAs, within, tags, owner, expires }: SealedCase): unknown {
+  return { sameAs, within, tags, owner, expires };
 }
 
 function readsAlike(before: string | null | undefined, after: string | null | undefined): boolean {

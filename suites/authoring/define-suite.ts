@@ -43,12 +43,27 @@ export type Case<Input = unknown, Output = unknown> = Common & (SingleCall<Input
 export type SingleCall<Input = unknown, Output = unknown> = {
   /** Which export is called; `run` if left out. */
   call?: string;
-  expect: Expectation<Input, Output> | Predicate<Input, Output>;
   steps?: undefined;
-} & (undefined extends Input ? { input?: Input } : { input: Input });
+} & Requirement<Input, Output> &
+  (undefined extends Input ? { input?: Input } : { input: Input });
+
+/** What is required of an output, or that it is as a reference's on the same input, or both. */
+export type Requirement<Input = unknown, Output = unknown> =
+  | {
+      expect: Expectation<Input, Output> | Predicate<Input, Output>;
+      /** The name of a reference that is right. */
+      sameAs?: string;
+    }
+  | { expect?: undefined; sameAs: string };
 
 /** Calls one after the other in one realm. */
-export type Scenario = { steps: readonly Step[]; call?: undefined; input?: undefined; expect?: undefined };
+export type Scenario = {
+  steps: readonly Step[];
+  call?: undefined;
+  input?: undefined;
+  expect?: undefined;
+  sameAs?: undefined;
+};
 
 /** One call of a scenario. Without `expect` it is set-up: it must not throw, and what it returns need not be carriable. */
 export type Step = {
@@ -74,6 +89,8 @@ export type Common = {
   seed?: number;
   /** What `fetch` receives. A request that is not listed fails the case. */
   http?: readonly Exchange[];
+  /** So many times the processor time of the reference are allowed: that of `sameAs`, or else the first that is right. */
+  within?: number;
   tags?: readonly string[];
   /** Whose it is. */
   owner?: string;

@@ -22,21 +22,27 @@ import {
 } from '../suite.ts';
 import { disarmTripwire, isTripwire } from '../tripwire.ts';
 import { type Finding, tellFinding } from './finding.ts';
-import { readSuite, type SuiteReader } from './read-suite.ts';
+import { readSuite, type SuiteReader, type TryBuild } from './read-suite.ts';
 
-export type Authoring = { database: Database; seals: Seals; keys: Keys; reader: SuiteReader };
+export type Authoring = {
+  database: Database;
+  seals: Seals;
+  keys: Keys;
+  reader: SuiteReader;
+  tryBuild: TryBuild;
+};
 
 /**
  * Seals what an author wrote as the suite's next revision, a draft; `file` is the sealed file that it came in, if it did. Throws
  * `suite_invalid` with words that say what to mend, and `seal_rolled_back`.
  */
 export async function makeRevision(
-  { database, seals, keys, reader }: Authoring,
+  { database, seals, keys, reader, tryBuild }: Authoring,
   suite: string,
   source: AuthoredSuite,
   options: { by: string; file?: SealedFile },
 ): Promise<RevisionName> {
-  const { contents, findings } = await readSuite(reader, keys.tripwire, suite, source);
+  const { contents, findings } = await readSuite({ reader, tryBuild }, keys.tripwire, suite, source);
   if (contents === undefined) throw invalid(findings);
   // JSON.stringify writes lone surrogates as escapes, so that any text survives as UTF-8.
   const text = JSON.stringify(contents);

@@ -17,9 +17,11 @@ import { SuiteError } from '../errors.ts';
 import type { SealedExpectation } from '../expectation.ts';
 import { canonicalZone, zonesMax } from '../fixtures.ts';
 import { type Listing, listedCaseSchema } from '../grader/protocol.ts';
+import type { Reference } from '../reference.ts';
 import { type AuthoredSuite, casesMax, type SuiteContents, slugSchema } from '../suite.ts';
 import { armTripwire, isTripwire } from '../tripwire.ts';
 import { quoted, readBy } from './faults.ts';
+import { findUncompared } from './find-uncompared.ts';
 import { caseFinding, type Finding, faultFindings, findCount, findTwins, suiteFinding } from './finding.ts';
 import { readReferences } from './read-references.ts';
 
@@ -32,6 +34,9 @@ export type SuiteReader = {
   /** The texts of a script's predicates, by the positions of their cases; undefined where they cannot be had. */
   predicates(script: string): Promise<(string | null)[] | undefined>;
 };
+
+/** What keeps a build from being run by cases, or `''`. It is run where it can do no harm. */
+export type TryBuild = (build: string, contents: Pick<SuiteContents, 'cases' | 'limits'>) => Promise<string>;
 
 /** A call of the case at a position. */
 export type PlacedCall = CaseStep & { position: number };
@@ -49,7 +54,7 @@ export type ReadSuite = {
 
 /** Reads what an author wrote to be pushed as a suite of this name. Throws no error for anything that the author can mend. */
 export async function readSuite(
-  reader: SuiteReader,
+  { reader, tryBuild }: { reader: SuiteReader; tryBuild: TryBuild },
   tripwireKey: Buffer,
   suite: string,
   source: AuthoredSuite,
@@ -93,6 +98,7 @@ export async function readSuite(
     ...read.flatMap((each) => ('testCase' in each ? [] : each)),
     ...wrong,
     ...findZones(placed),
+    ...findUncompared(placed, held.references),
     ...findTwins(named),
   ];
   const tripwires = placed.filter(({ testCase }) => isTripwire(testCase)).length;
@@ -104,6 +110,10 @@ export async function readSuite(
     ...ofCases.toSorted((a, b) => (a.position ?? -1) - (b.position ?? -1)),
   ];
   const name = names.find((each) => each.name !== null)?.name ?? null;
+  if (findings.length === 0 && limits.ok) {
+    const asked = { cases: placed.map(({ testCase }) => testCase), limits: limits.value };
+    findings.push(...(await tryReferences(tryBuild, held.references, asked)));
+  }
   if (findings.length > 0 || !limits.ok)
     return { name, cases: authored.length, findings, contents: undefined };
   const cases = placed.map(({ testCase }) => testCase);
@@ -198,6 +208,20 @@ function carriedText(isGiven: boolean, input: unknown): string {
 /** Nothing in a schema or a tolerance is a carried value that a tag could stand for, or needs one. */
 function sealedExpectation(expect: SealedExpectation): unknown {
   return 'schema' in expect || 'closeTo' in expect ? expect : JSON.parse(JSON.stringify(expect, tagNumbers));
+}
+
+/** Of each build that the cases cannot be run on, why. */
+async function tryReferences(
+  tryBuild: TryBuild,
+  references: Reference[],
+  asked: Pick<SuiteContents, 'cases' | 'limits'>,
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const [position, { build }] of references.entries()) {
+    const problem = await tryBuild(build, asked);
+    if (problem !== '') findings.push(suiteFinding(['references', position, 'build'], problem));
+  }
+  return findings;
 }
 
 /** That the cases are in too many time zones: the first case too many is told. */
