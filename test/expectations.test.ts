@@ -9,6 +9,7 @@ import { realmBundle } from '../runners/realm/globals/bundle.ts';
 import { CarriedInstance, decode, depthMax, encode } from '../runners/realm/value.ts';
 import { type Expectation, expectationSchema } from '../suites/expectation.ts';
 import { grade, problemOf } from '../suites/grader/expectations.ts';
+import { isSameText } from '../suites/grader/same-text.ts';
 
 /** The carried form of a value, as JSON data. */
 function carried(value: unknown): unknown {
@@ -209,6 +210,19 @@ describe.each(kinds)('%s', (kind) => {
         // toStrictEqual compares what an object says its constructor is, which data may say otherwise.
         fc.pre(kind !== 'strictEquals' || !JSON.stringify(carried(value)).includes('"constructor"'));
         expect(says(value, value)).toBe(true);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test('is never passed by the shortcut for the same text where comparing would not pass it', () => {
+    fc.assert(
+      fc.property(pairsOf(valuesOf(leaf, true)), ([actual, wanted]) => {
+        const expectation = JSON.stringify({ [kind]: carried(wanted) });
+        const same = (value: unknown) => isSameText(expectation, JSON.stringify(returned(value)));
+        expect(same(wanted)).toBe(kind === 'equals');
+        if (same(actual)) expect(says(actual, wanted)).toBe(true);
+        expect(isSameText(expectation, JSON.stringify(threw('Error', 'told')))).toBe(false);
       }),
       { numRuns: 1_000 },
     );
