@@ -1,4 +1,5 @@
 /** Runs the service until it is told to stop: SIGTERM and SIGINT end it cleanly. */
+import { keepCompiledCode } from './compiled-code.ts';
 import { forbidCoreDumps } from './core-dumps.ts';
 import './drizzle-is-esm.ts';
 
@@ -16,6 +17,7 @@ const { withoutStatement } = await import('../migrations/errors.ts');
 
 try {
   const config = readConfig(process.env);
+  keepCompiledCode(config.dataDir);
   // The rest of the code, and so whoever has set something wrong hears of it at once.
   const { startService } = await import('./service.ts');
   const service = await startService(config);
