@@ -459,6 +459,21 @@ describe('fetch', () => {
     expect(value).toBe(requests[0] * 200);
   });
 
+  test('heeds a signal: what is aborted before it is made is not made', async () => {
+    const observed = await requested(
+      `const controller = new AbortController();
+       const signal = AbortSignal.timeout(50);
+       const made = (await fetch('https://api.test/rate', { signal: controller.signal })).status;
+       controller.abort();
+       const refused = await fetch('https://api.test/rate', { signal: controller.signal }).catch((error) => error.name);
+       await new Promise((done) => setTimeout(done, 100));
+       const late = await fetch(new Request('https://api.test/rate', { signal })).catch((error) => error.name);
+       return [made, refused, late];`,
+      [exchange({})],
+    );
+    expect(observed).toEqual({ steps: [returned([200, 'AbortError', 'TimeoutError'])], requests: [1] });
+  });
+
   test('is given hostile things, and makes no request of them', async () => {
     const observed = await requested(
       `const errors = [];

@@ -143,25 +143,6 @@ export function installGlobals(seed: number, world?: RealmWorld): RealmClock {
   lazily('TextEncoder', () => require('./globals/encoding.ts').TextEncoder);
   lazily('TextDecoder', () => require('./globals/encoding.ts').TextDecoder);
 
-  if (world?.network !== undefined) {
-    const { createFetch, Headers } = load(() => require('./globals/fetch.ts'));
-    const { fetch, Request, Response } = createFetch(world.network, {
-      encode: (text) => {
-        const { TextEncoder } = load(() => require('./globals/encoding.ts'));
-        return new TextEncoder().encode(text);
-      },
-      decode: (bytes) => {
-        const { TextDecoder } = load(() => require('./globals/encoding.ts'));
-        return new TextDecoder().decode(bytes);
-      },
-      normalise: (url) => normalUrl(load(require('./globals/web.ts').URL), url),
-    });
-    for (const [name, value] of Object.entries({ fetch, Headers, Request, Response })) {
-      defineProperty(value, 'name', { value: name, configurable: true });
-      become(name, value);
-    }
-  }
-
   // Enumerable, as in Node. One by one, because Object.assign takes twice the time.
   realm.global = realm;
   realm.self = realm;
@@ -205,6 +186,25 @@ export function installGlobals(seed: number, world?: RealmWorld): RealmClock {
   realm.clearImmediate = function clearImmediate(timer: Parameters<Clock['clearImmediate']>[0]) {
     timers?.clearImmediate(timer);
   };
+
+  if (world?.network !== undefined) {
+    const { createFetch, ...classes } = load(() => require('./globals/fetch.ts'));
+    const { fetch, Request, Response } = createFetch(world.network, {
+      encode: (text) => {
+        const { TextEncoder } = load(() => require('./globals/encoding.ts'));
+        return new TextEncoder().encode(text);
+      },
+      decode: (bytes) => {
+        const { TextDecoder } = load(() => require('./globals/encoding.ts'));
+        return new TextDecoder().decode(bytes);
+      },
+      normalise: (url) => normalUrl(load(require('./globals/web.ts').URL), url),
+    });
+    for (const [name, value] of Object.entries({ ...classes, fetch, Request, Response })) {
+      defineProperty(value, 'name', { value: name, configurable: true });
+      become(name, value);
+    }
+  }
 
   return {
     advance() {

@@ -8,6 +8,13 @@ import type { Network } from '../network.ts';
 
 export { Headers };
 
+/** It comes without types; these classes are only ever handed on to the realm. */
+declare const require: (id: 'abortcontroller-polyfill/dist/cjs-ponyfill.js') => {
+  AbortController: object;
+  AbortSignal: object;
+};
+export const { AbortController, AbortSignal } = require('abortcontroller-polyfill/dist/cjs-ponyfill.js');
+
 type HeadersInit = ConstructorParameters<typeof Headers>[0];
 type Bytes = Uint8Array<ArrayBuffer>;
 type Content = string | Bytes | null;
@@ -20,7 +27,7 @@ export type FetchParts = {
   normalise(url: string): string;
 };
 
-type RequestInit = { method?: unknown; headers?: HeadersInit; body?: unknown };
+type RequestInit = { method?: unknown; headers?: HeadersInit; body?: unknown; signal?: unknown };
 type ResponseInit = { status?: number; statusText?: string; headers?: HeadersInit };
 
 /** The classes and the function, as one realm has them. */
@@ -78,6 +85,7 @@ export function createFetch(network: Network, parts: FetchParts) {
     readonly url: string;
     readonly method: string;
     readonly headers: Headers;
+    readonly signal: unknown;
 
     constructor(input: unknown, init: RequestInit = {}) {
       const base = input instanceof Request ? input : undefined;
@@ -89,6 +97,7 @@ export function createFetch(network: Network, parts: FetchParts) {
       super(given);
       this.url = parts.normalise(base?.url ?? String(input));
       this.method = method;
+      this.signal = init.signal ?? base?.signal;
       this.headers = new Headers(init.headers ?? base?.headers);
       if (!this.headers.has('content-type')) {
         const type = typeOf(init.body);
@@ -150,6 +159,7 @@ export function createFetch(network: Network, parts: FetchParts) {
   function fetch(input: unknown, init?: RequestInit): Promise<Response> {
     try {
       const request = new Request(input, init);
+      refuseAborted(request.signal);
       const content = Body.copyOf(request);
       const answer = network.answer({
         method: request.method,
@@ -169,6 +179,12 @@ export function createFetch(network: Network, parts: FetchParts) {
   }
 
   return { fetch, Request, Response };
+}
+
+/** What is aborted before it is made is not made. Later is too late, because the answer comes at once. */
+function refuseAborted(signal: unknown): void {
+  if (typeof signal !== 'object' || signal === null) return;
+  if (Reflect.get(signal, 'aborted') === true) throw Reflect.get(signal, 'reason');
 }
 
 /** The usual methods are known in any case; others are taken as they are. */
