@@ -51,8 +51,8 @@ export class Host {
     channel.once('close', () => this.#end('ended'));
   }
 
-  /** Starts a host and waits until it is ready for a job. Throws `host_unavailable`. */
-  static async start(code: HostCode, isolateMb: number): Promise<Host> {
+  /** Starts a host and waits until it is ready for a job. Throws `host_unavailable`, also when it is called off before. */
+  static async start(code: HostCode, isolateMb: number, calledOff: AbortSignal): Promise<Host> {
     const child = spawn('/bin/sh', ['-c', limitsScript, 'sh', process.execPath, ...flags(code, isolateMb)], {
       stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
       // A process group of its own, so that one signal reaches all of it.
@@ -66,7 +66,13 @@ export class Host {
       throw new RunnerError('host_unavailable', 'a runner host could not be started');
     }
     const host = new Host(child, child.pid, input, channel);
-    await host.#ready();
+    try {
+      await host.#ready(calledOff);
+    } catch (error) {
+      // Whoever hears that it failed may count on its being gone.
+      await host.exited;
+      throw error;
+    }
     return host;
   }
 
@@ -104,20 +110,27 @@ export class Host {
     }
   }
 
-  #ready(): Promise<void> {
+  #ready(calledOff: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const fail = (why: string) => {
+      const settle = () => {
         clearTimeout(timer);
+        calledOff.removeEventListener('abort', noLonger);
+      };
+      const fail = (why: string) => {
+        settle();
         this.kill();
         reject(new RunnerError('host_unavailable', `a runner host did not become ready: ${why}`));
       };
+      const noLonger = () => fail('it is no longer needed');
       const timer = setTimeout(() => fail('it took too long'), readyMsMax);
+      if (calledOff.aborted) return noLonger();
+      calledOff.addEventListener('abort', noLonger);
       this.#child.once('error', () => fail('it could not be executed'));
       this.read({
         bytesMax: 64,
         onLine: (line) => {
           if (line !== 'ready') return fail('it answered something else');
-          clearTimeout(timer);
+          settle();
           resolve();
         },
         onEnd: () => fail('it ended'),

@@ -25,7 +25,7 @@ export class HostPool {
   #refill: NodeJS.Timeout | undefined;
   #waiting = 0;
   #canStart = true;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -57,16 +57,16 @@ export class HostPool {
 
   /** Waits until so many hosts are ready, or all that are kept; the others follow. Throws `host_unavailable`. */
   async warm(count = this.#options.size): Promise<void> {
-    while (this.#ready.length < count && !this.#closed) {
+    while (this.#ready.length < count && !this.closed) {
       this.#startMissing(count);
-      await Promise.all(this.#starting);
+      await Promise.all(this.#starting).catch(this.#unlessClosed);
     }
     this.#refillSoon();
   }
 
   /** A ready host, for the caller alone. It must be given back with `end` or `giveBack`. Throws `host_unavailable`. */
   async lease(): Promise<Host> {
-    if (this.#closed) throw closed();
+    if (this.closed) throw closed();
     const host = await this.#take();
     this.#leased.add(host);
     return host;
@@ -87,9 +87,9 @@ export class HostPool {
     this.#keep(host);
   }
 
-  /** Ends every host. Leases under way end as if their hosts had died, and callers hear `runners_closed`. */
+  /** Ends every host, also one that is still starting. Leases under way end as if their hosts had died, and callers hear `runners_closed`. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     clearTimeout(this.#refill);
     await Promise.allSettled(this.#starting);
     const hosts = [...this.#ready, ...this.#leased];
@@ -98,7 +98,7 @@ export class HostPool {
   }
 
   get closed(): boolean {
-    return this.#closed;
+    return this.#closing.signal.aborted;
   }
 
   async #take(): Promise<Host> {
@@ -109,8 +109,8 @@ export class HostPool {
         if (host !== undefined) return host;
         // One is started for each caller that waits; whichever is ready first will do.
         if (this.#starting.size < this.#waiting) this.#startOne();
-        await Promise.race(this.#starting);
-        if (this.#closed) throw closed();
+        await Promise.race(this.#starting).catch(this.#unlessClosed);
+        if (this.closed) throw closed();
       }
     } finally {
       this.#waiting--;
@@ -119,7 +119,7 @@ export class HostPool {
 
   #startOne(): void {
     const { code, isolateMb } = this.#options;
-    const starting: Promise<void> = Host.start(code, isolateMb)
+    const starting: Promise<void> = Host.start(code, isolateMb, this.#closing.signal)
       .then((host) => {
         this.#canStart = true;
         this.#keep(host);
@@ -133,12 +133,17 @@ export class HostPool {
     });
   }
 
+  /** A host that was called off because the pool closes is nobody's failure. */
+  readonly #unlessClosed = (error: unknown): void => {
+    if (!this.closed) throw error;
+  };
+
   #startMissing(count: number): void {
     while (this.#ready.length + this.#starting.size < count) this.#startOne();
   }
 
   #keep(host: Host): void {
-    if (this.#closed) host.kill();
+    if (this.closed) host.kill();
     else if (!host.hasEnded) this.#ready.push(host);
   }
 
@@ -158,7 +163,7 @@ export class HostPool {
   }
 
   #refillNow(): void {
-    if (this.#leased.size > 0 || this.#closed || this.#ready.length >= this.#options.size) return;
+    if (this.#leased.size > 0 || this.closed || this.#ready.length >= this.#options.size) return;
     this.#startMissing(Math.min(this.#ready.length + 1, this.#options.size));
     Promise.all(this.#starting).then(
       () => this.#refillNow(),

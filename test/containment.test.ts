@@ -107,6 +107,17 @@ describe('a run', () => {
   });
   afterAll(() => code.remove());
 
+  test('whose host is still starting when the pool closes is called off, and the host is gone', async () => {
+    const pool = new HostPool({ code, size: 1, isolateMb: 128 });
+    const leasing = pool.lease();
+    await Promise.all([
+      expect(leasing).rejects.toMatchObject({ code: 'runners_closed' }),
+      // It has been spawned by now, and has not had the time to become ready.
+      pool.close(),
+    ]);
+    expect(processesWith(code.folder)).toEqual([]);
+  });
+
   test('whose host is killed after any answer is not done', async () => {
     const pool = await poolOf(code);
     const job: CandidateJob = {

@@ -234,7 +234,7 @@ describe('time slots', () => {
     const published: { slow: boolean; ms: number }[] = [];
     for (let turn = 0; turn < 8; turn++) {
       const slow = turn % 2 === 1;
-      const spin = slow ? 'for (let i = 0; i < 6e8; i++);' : '';
+      const spin = slow ? 'for (let i = 0; i < 2e8; i++);' : '';
       const source = `exports.run = (input) => { ${spin} return input; }; // ${turn}`;
       const change = { id: 'p', commit: 'c' };
       const scored = await world.admin('POST', '/score', { gate: 's', change, candidate: { source } });
