@@ -152,7 +152,8 @@ async function showExample(
   const source = await readSuiteSource(join(root, 'examples', file));
   const sealed = await withProgress('sealing the suite', pushSuite(clients.author, suite, source, true));
   await setGate(clients.admin, gate, { suites: [suite], disclosure: 'verdict' });
-  const what = `sealed examples/${file}: ${sealed.cases} cases; gate ${gate} requires them`;
+  const tried = sealed.notes === undefined ? ', tried on builds that are known' : '';
+  const what = `sealed examples/${file}: ${sealed.cases} cases${tried}; gate ${gate} requires them`;
   say(step(what, since(startedAt)));
   const verdicts: DemoVerdict[] = [];
   for (const { file: path, expected } of builds) {

@@ -4,6 +4,8 @@
  * name), and that the module stands alone: it is sent to the service as one text and evaluated in an
  * isolate.
  */
+import overfitted from 'build:./overfitted.ts';
+import right from 'build:./right.ts';
 import { defineSuite } from '../../suites/authoring/define-suite.ts';
 import type { Campaign, Item, Order, Receipt } from './types.ts';
 
@@ -117,6 +119,10 @@ const receiptSchema = {
 
 export default defineSuite<Order, Receipt | number>({
   name: 'discounts',
+  references: [
+    { name: 'right', build: right, verdict: 'merge' },
+    { name: 'overfitted', build: overfitted, verdict: 'block' },
+  ],
   cases: [
     {
       name: 'rule 8: an exact half of a cent is rounded up',
