@@ -3,6 +3,7 @@
  * else happens is a CommandError that says whose fault it is, and the token goes nowhere but to the service.
  */
 import { z } from 'zod';
+import { ActivationRefused } from './activation-refused.ts';
 import { CommandError, usageError } from './errors.ts';
 
 const urlDefault = 'http://127.0.0.1:8787';
@@ -18,6 +19,8 @@ const problemSchema = z.object({
   code: z.string(),
   detail: z.string().optional(),
   errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
+  revision: z.int().positive().optional(),
+  refusals: z.array(z.object({ code: z.string(), message: z.string(), advice: z.string() })).optional(),
 });
 
 export type Ask = {
@@ -149,7 +152,10 @@ function refusalOf(status: number, text: string): CommandError {
       `what answers there answered ${status}: check HOLDBACK_URL`,
     );
   }
-  const { code, title, detail, errors = [] } = problem;
+  const { code, title, detail, errors = [], revision, refusals: against } = problem;
+  if (revision !== undefined && against !== undefined) {
+    return new ActivationRefused(`${title}: ${detail ?? ''}`, revision, against);
+  }
   const places = errors.map((error) => `${error.pointer}: ${error.detail}`);
   const what = places.length > 0 ? places.join('; ') : detail;
   const hint = status === 401 ? ' (set HOLDBACK_TOKEN to a token of this service)' : '';

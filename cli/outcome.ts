@@ -9,6 +9,7 @@ import type { Preflight } from '../gate/preflight-report.ts';
 import type { Changes } from '../suites/authoring/suite-check.ts';
 import type { IdentityState } from '../suites/sealing/identity-state.ts';
 import type { ActivatedRevision, ReceivedRevision, Suite } from '../suites/suite.ts';
+import { ActivationRefused } from './activation-refused.ts';
 import type { AuditCheck } from './commands/audit.ts';
 import type { DemoReport } from './commands/demo.ts';
 import type { LeakReport } from './commands/leaks.ts';
@@ -198,6 +199,10 @@ export function present(outcome: Outcome): Presentation {
       const { fault, code, message } = outcome.error;
       const exitCode = fault === 'usage' ? 2 : 3;
       const json = { error: { code, message } };
+      if (outcome.error instanceof ActivationRefused) {
+        const { revision, refusals, lines: told } = outcome.error;
+        return { text: '', note: told.join('\n'), json: { ...json, revision, refusals }, exitCode };
+      }
       if (!(outcome.error instanceof SuiteRefused))
         return { text: '', note: printable(message), json, exitCode };
       const { findings } = outcome.error;

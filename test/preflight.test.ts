@@ -148,7 +148,14 @@ describe('an activation is refused, and the draft stays,', () => {
     const run = (...flags: string[]) => runCommand(flags, environment);
     const activated = await run('suite', 'activate', 'mistaken', '1');
     expect(activated.code).toBe(2);
+    expect(activated.err).toContain('revision 1 was not activated, and stays as it is:');
     expect(activated.err).toContain('a mistake');
+    const asJson = await run('suite', 'activate', 'mistaken', '1', '--json');
+    expect(JSON.parse(asJson.out)).toMatchObject({
+      error: { code: 'activation_refused' },
+      revision: 1,
+      refusals: [{ code: 'preflight_failed' }],
+    });
     const told = await run('suite', 'preflight', 'mistaken', '--json');
     expect(told.code).toBe(1);
     expect(JSON.parse(told.out)).toMatchObject({ passed: false, findings: [{ case: 'a mistake' }] });
