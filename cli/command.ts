@@ -67,6 +67,7 @@ export function helpOfAll(commands: Command[]): string {
     '',
     'Exit codes of score and verdict: 0 merge, 1 block, 2 usage, 3 no verdict could be had.',
     'Exit codes of audit verify: 0 it holds, 1 it does not, 2 usage, 3 the service could not be had.',
+    'Of suite strength: 0 measured, 1 less than --at-least, 2 usage, 3 the service could not be had.',
     'Of suite preflight: 0 the builds behave, 1 they do not, 2 usage, 3 the service could not be had.',
     'Of leaks: 0 nothing found, 1 something found, 2 usage, 3 not everything could be looked at.',
     'Of the others: 0 done, 2 usage or refused, 3 the service could not be had.',

@@ -19,6 +19,10 @@ export const commands: CommandEntry[] = [
   { words: 'suite check', load: async () => (await import('./commands/suite-check.ts')).suiteCheckCommand },
   { words: 'suite push', load: async () => (await import('./commands/suite-push.ts')).suitePushCommand },
   {
+    words: 'suite strength',
+    load: async () => (await import('./commands/suite-strength.ts')).suiteStrengthCommand,
+  },
+  {
     words: 'suite preflight',
     load: async () => (await import('./commands/suite-preflight.ts')).suitePreflightCommand,
   },

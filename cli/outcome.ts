@@ -6,6 +6,7 @@ import type { AuditRecord } from '../gate/audit-chain.ts';
 import type { GateExposure, RaisedAlarm, Verdict } from '../gate/disclosed.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Preflight } from '../gate/preflight-report.ts';
+import type { StrengthReport } from '../gate/strength/strength.ts';
 import type { Changes } from '../suites/authoring/suite-check.ts';
 import type { IdentityState } from '../suites/sealing/identity-state.ts';
 import type { ActivatedRevision, ReceivedRevision, Suite } from '../suites/suite.ts';
@@ -24,6 +25,7 @@ import { textOfAudit, textOfRecord } from './texts/audit.ts';
 import { textOfExposure, textOfGate } from './texts/gate.ts';
 import { textOfLeaks, unsaidOf } from './texts/leaks.ts';
 import { exitCodeOf, textOfAlarm, textOfScore, textOfVerdict } from './texts/score.ts';
+import { textOfStrength } from './texts/strength.ts';
 import { noteOfChecks, textOfCheck, textOfPlan, textOfPreflight, textOfSuite } from './texts/suite.ts';
 import { states, textOfToken } from './texts/token.ts';
 import { counted, lines } from './texts/wording.ts';
@@ -39,6 +41,7 @@ export type Outcome =
   | { kind: 'suites_checked'; files: CheckedFile[] }
   | { kind: 'revision'; revision: ActivatedRevision | ReceivedRevision; changes?: Changes | null }
   | { kind: 'preflight'; preflight: Preflight }
+  | { kind: 'strength'; report: StrengthReport; atLeast: number | undefined }
   | { kind: 'sealed'; suite: string; recipient: string; sealed: string; output: string | undefined }
   | { kind: 'identity'; identity: IdentityState }
   | { kind: 'suites'; suites: Suite[] }
@@ -124,6 +127,14 @@ export function present(outcome: Outcome): Presentation {
           : printable(notes.join('; '));
       const { changes } = outcome;
       return { ...done, text, note, json: { ...outcome.revision, ...(changes ? { changes } : {}) } };
+    }
+    case 'strength': {
+      const { report, atLeast } = outcome;
+      const isEnough = atLeast === undefined || report.score >= atLeast;
+      const note = isEnough
+        ? ''
+        : `the strength is ${report.score.toFixed(3)}, which is less than ${atLeast}`;
+      return { text: textOfStrength(report), note, json: report, exitCode: isEnough ? 0 : 1 };
     }
     case 'preflight': {
       const { preflight } = outcome;

@@ -49,7 +49,7 @@ const mayImport: Record<string, RegExp[]> = {
     /^suites\/leaks\/leaks\.ts$/,
     // What an author's module imports from the package is bundled from here.
     /^suites\/authoring\/define-suite\.ts$/,
-    /^gate\/(?:assurance|audit-chain|disclosed|gate|preflight-report)\.ts$/,
+    /^gate\/(?:assurance|audit-chain|disclosed|gate|preflight-report|strength\/strength)\.ts$/,
     /^runners\/protocol\.ts$/,
     /^server\/token\.ts$/,
   ],

@@ -2,15 +2,27 @@
  * How many mutants of a good build a suite kills: on builds so small that their mutants can be counted by hand, against a real
  * service with real hosts.
  */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import {
   type Measurement,
   measurementSchema,
   type StrengthReport,
   strengthSchema,
 } from '../gate/strength/strength.ts';
+import { runCommand } from './command.ts';
 import { hostsOf, processesWith } from './processes.ts';
-import { type Client, type Reply, scoreRequest, sealSuite, startWorld, type World } from './world.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+import {
+  adminToken,
+  type Client,
+  type Reply,
+  scoreRequest,
+  sealSuite,
+  startWorld,
+  type World,
+} from './world.ts';
 
 /** One condition, one number, two texts: 50.00 is shipped for nothing. */
 const shipping = `// src/shipping.ts
@@ -210,6 +222,31 @@ test('a build that fails itself, or is none, is told by words; without a build n
   expect((await author('GET', `/suites/refused/revisions/1/strength/${crypto.randomUUID()}`)).status).toBe(
     404,
   );
+});
+
+test('the command bundles a build, tells what survives, and ends with 1 below --at-least', async () => {
+  await push('commanded', { cases: [more, nothing] });
+  const folder = await temporaryFolder();
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  await writeFile(join(folder, 'limit.ts'), 'export const limit: number = 5_000;\n');
+  await writeFile(
+    join(folder, 'shipping.ts'),
+    "import { limit } from './limit';\nexport const run = (cents: number) => (cents >= limit ? 'free' : 'paid');\n",
+  );
+  const environment = { HOLDBACK_URL: world.service.address, HOLDBACK_TOKEN: adminToken };
+  const flags = ['suite', 'strength', 'commanded', '--build', 'shipping.ts', '--at-least', '90%'];
+  const { code, out, err } = await runCommand(flags, environment, { cwd: folder });
+  expect(out).toContain(
+    'suite commanded, revision 1: 4 of 7 mutants of the build killed, a strength of 57.1%',
+  );
+  expect(out).toMatch(
+    /survives: EqualityOperator in shipping\.ts, line \d+ of the bundle, reached by 2 cases/,
+  );
+  expect(out).toContain('  +var run = (cents) => cents > limit ? "free" : "paid";');
+  expect(out).toContain('1 case of 2 kill as much as all');
+  expect(out).toContain('This does not count for a gate');
+  expect(err).toBe('holdback: the strength is 0.571, which is less than 0.9\n');
+  expect(code).toBe(1);
 });
 
 test('scores go on meanwhile, and when the service ends no process is left', async () => {

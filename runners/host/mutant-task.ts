@@ -12,10 +12,10 @@ import type { Outbox } from './outbox.ts';
 export { warm };
 
 /**
- * A run is interrupted when it has taken so many times what it may by the wall, and made again if it has only waited for a core. The
- * last time it is not interrupted here: the parent's fair clock decides.
+ * A run that was interrupted while it waited for a core is made again, this often, with as much patience as it seems to need. After
+ * that it is not interrupted here: the parent's fair clock decides.
  */
-const patiences = [1.25, 10, undefined];
+const attemptsMax = 6;
 
 type Loaded = { script: string; equipped: Equipped; candidate: LoadedCandidate };
 
@@ -34,14 +34,16 @@ export function run(job: MutantJob, outbox: Outbox): void {
   outbox.put('loading');
   outbox.send();
   let index = 0;
-  const answer = (startedMs: number, text: string) => {
-    outbox.put(`${index++} ${Math.round((performance.now() - startedMs) * 1_000)} ${text}`);
+  const answer = (tookMs: number, text: string) => {
+    outbox.put(`${index++} ${Math.round(tookMs * 1_000)} ${text}`);
   };
   if (job.task === 'cover') {
     const asked = new Set(job.ids);
     for (const position of job.cover) {
-      const startedMs = performance.now();
-      answer(startedMs, coverRun(job, position, asked));
+      // Told is processor time: how long a mutant may take must not depend on how busy the machine is now.
+      const startedCpuMs = threadCpuMs();
+      const text = coverRun(job, position, asked);
+      answer(threadCpuMs() - startedCpuMs, text);
     }
     return;
   }
@@ -49,16 +51,16 @@ export function run(job: MutantJob, outbox: Outbox): void {
     let differs = false;
     let stops = 0;
     for (const planned of runs) {
-      const startedMs = performance.now();
       if ((differs && job.stopsAtDifference) || stops >= job.stopsMax) {
-        answer(startedMs, skippedAnswer);
+        answer(0, skippedAnswer);
         continue;
       }
+      const startedMs = performance.now();
       const observation = mutateRun(job, id, planned);
       const isSame = job.baseline[planned.run] === digestOfObservation(observation);
       if (!isSame) differs = true;
       if (observation.startsWith('{"outcome":"timed_out"')) stops++;
-      answer(startedMs, isSame ? sameAnswer : observation);
+      answer(performance.now() - startedMs, isSame ? sameAnswer : observation);
     }
   }
 }
@@ -82,11 +84,12 @@ function coverRun(job: MutantJob, position: number, asked: Set<string>): string 
  * patience; what uses the processor's time up is stopped for good.
  */
 function mutateRun(job: MutantJob, id: string, planned: PlannedRun): string {
-  for (const patience of patiences) {
+  let wallMs = Math.ceil(planned.msMax * 1.25);
+  for (let attempt = 1; ; attempt++) {
     const candidate = candidateOf(job);
     const { isolate } = candidate;
     const [startedMs, startedCpuMs] = [performance.now(), threadCpuMs()];
-    const timeout = patience && Math.ceil(planned.msMax * patience);
+    const timeout = attempt > attemptsMax ? undefined : wallMs;
     const isOver = () => timeout !== undefined && performance.now() - startedMs >= timeout;
     let isLooping = false;
     const { observation } = observeCase(candidate, job, runAt(job, planned.run), {
@@ -103,9 +106,9 @@ function mutateRun(job: MutantJob, id: string, planned: PlannedRun): string {
     const usedMs = threadCpuMs() - startedCpuMs;
     // An isolate that was interrupted is not used again.
     if (!isolate.isDisposed) isolate.dispose();
-    if (usedMs >= planned.msMax) break;
+    if (usedMs >= planned.msMax) return timedOut('it takes too long');
+    wallMs = Math.ceil(wallMs * Math.min(50, (1.5 * planned.msMax) / Math.max(1, usedMs)));
   }
-  return timedOut('it takes too long');
 }
 
 /** Processor time of this thread. An isolate's own `cpuTime` counts waiting for a core as well. */
