@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { type BenchCase, makeCases } from './cases.ts';
+import { bundleReadably, timeStrength } from './strength.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const token = 'hb_bench_admin_token_0123456789';
@@ -39,6 +40,8 @@ async function startService(dataDir: string): Promise<Service> {
       HOLDBACK_DATA_DIR: dataDir,
       HOLDBACK_ADMIN_TOKEN: token,
       HOLDBACK_POOL: `${cores}`,
+      HOLDBACK_RATE_PER_ADDRESS: '0',
+      HOLDBACK_RATE_PER_TOKEN: '0',
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -55,11 +58,14 @@ async function startService(dataDir: string): Promise<Service> {
   throw new Error('the service did not start');
 }
 
-async function ask(service: Service, method: string, path: string, body: unknown): Promise<unknown> {
+async function ask(service: Service, method: string, path: string, body?: unknown): Promise<unknown> {
   const response = await fetch(`${service.address}${path}`, {
     method,
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify(body),
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
   return response.json();
@@ -165,6 +171,37 @@ function compare(
   };
 }
 
+const strengthRoundsMax = 3;
+const mutants = 500;
+
+/** Measurements of strength, and the bare loop over as many realms as they needed, in milliseconds. */
+async function timeStrengths(service: Service, script: string, rounds: number): Promise<Row[]> {
+  const cases = makeCases(100);
+  await ask(service, 'POST', '/suites/strength/revisions', { cases });
+  const build = await bundleReadably(root);
+  const rows: Row[] = [];
+  for (const full of [true, false]) {
+    const times = { ours: [] as number[], bare: [] as number[] };
+    let what = '';
+    for (let turn = 0; turn < Math.min(rounds, strengthRoundsMax); turn++) {
+      await sleep(settleMs);
+      const asking = (method: string, path: string, body?: unknown) => ask(service, method, path, body);
+      const { tookMs, report } = await timeStrength(asking, 'strength', { build, mutants, full });
+      const realms = Array.from({ length: report.runs }, (_, index) => cases[index % cases.length]);
+      times.ours.push(tookMs);
+      times.bare.push(
+        await timeBareLoop(
+          script,
+          realms.filter((one) => one !== undefined),
+        ),
+      );
+      what = `${mutants} mutants × ${cases.length} cases${full ? ', full' : ''}: ${report.runs} realms, ${report.killed} killed`;
+    }
+    rows.push(compare(what, times.ours, times.bare, { most: 3 }));
+  }
+  return rows;
+}
+
 const dataDir = await mkdtemp(join(tmpdir(), 'holdback-bench-'));
 const service = await startService(dataDir);
 try {
@@ -201,10 +238,12 @@ try {
     times.smallBare.push(measured.smallBare);
     if (!Number.isNaN(measured.vitest)) times.vitest.push(measured.vitest);
   }
+  const strengths = await timeStrengths(service, script, rounds);
   console.table([
     compare('1,000 cases, against the bare loop', times.large, times.largeBare, { most: 1.25 }),
     compare('20 cases, against the bare loop', times.small, times.smallBare, { most: 3 }),
     compare('20 cases, against vitest run', times.small, times.vitest, { least: 10 }),
+    ...strengths,
   ]);
 } finally {
   await service.stop();

@@ -202,6 +202,7 @@ function reportOf(
     mutants: chosen.length,
     killed: killed.length,
     score: killed.length / chosen.length,
+    runs: runs.reduce((sum, { made }) => sum + made, 0),
     timedOut: killed.filter(({ stops }) => stops > 0).length,
     notReached: survived.filter(({ reachedBy }) => reachedBy === 0).length,
     survivors,

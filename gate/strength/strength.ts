@@ -92,6 +92,7 @@ export const strengthReportSchema = z.strictObject({
     .positive()
     .describe('How many mutants the build has; of more than were asked for, evenly chosen ones are run.'),
   cases: z.int().positive().describe('How many cases were asked: those that have not expired.'),
+  runs: z.int().nonnegative().describe('How often a case was run on a mutant.'),
   timedOut: z.int().nonnegative().describe('How many of the killed loop without end, or take far too long.'),
   notReached: z.int().nonnegative().describe('How many of the survivors no case reaches.'),
   survivors: z.array(survivorSchema),

@@ -57,6 +57,8 @@ export type MutantRuns = {
   killedBy: number[];
   /** The runs that reach it. */
   covered: number[];
+  /** How many runs of it were made. */
+  made: number;
   /** How many runs of it had to be stopped. */
   stops: number;
   /** Whether every run that reaches it was made. */
@@ -177,7 +179,7 @@ function waitingMutant(id: string, { hits, observed }: Coverage, { caseMs }: Lim
     msMax: Math.min(caseMs, Math.ceil(msBesides + (observed[run]?.durationMs ?? 0) * msFactor)),
   }));
   const covered = reached.map(({ run }) => run);
-  return { result: { id, killedBy: [], covered, stops: 0, isComplete: true }, pending, visits: 0 };
+  return { result: { id, killedBy: [], covered, made: 0, stops: 0, isComplete: true }, pending, visits: 0 };
 }
 
 type Planned = { mutant: Waiting; runs: PlannedRun[] };
@@ -244,7 +246,11 @@ async function runBatch(
     const observed = { observation: stopped.observation, durationMs: 0 };
     seen.push({ mutant: pair.mutant, run: pair.planned.run, observed, text: '', wasStopped: true });
   }
-  for (const { mutant } of batch) mutant.pending = mutant.pending.filter((planned) => !made.has(planned));
+  for (const { mutant } of batch) {
+    const left = mutant.pending.filter((planned) => !made.has(planned));
+    mutant.result.made += mutant.pending.length - left.length;
+    mutant.pending = left;
+  }
   return seen;
 }
 
