@@ -130,6 +130,7 @@ export async function startService(config: Config): Promise<Service> {
       database: database.database,
       seals,
       suites,
+      runners,
       transformer,
       grader,
       hosts: config.hostsPerScore,

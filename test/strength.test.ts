@@ -202,6 +202,22 @@ test('a gate may demand a strength; only mutants of a held reference can show it
   }
 });
 
+test('cases of every kind kill: compared with a reference, in steps, in a time zone', async () => {
+  const build = `${shipping}export const hour = () => new Date(0).getHours() + 0;\n`;
+  await push('kinds', {
+    references: [{ name: 'right', build, verdict: 'merge' }],
+    cases: [
+      { name: 'as the reference', input: 5000, sameAs: 'right' },
+      { name: 'in Berlin', call: 'hour', zone: 'Europe/Berlin', expect: { equals: 1 } },
+      { name: 'in steps', steps: [{ input: 4999, expect: { equals: 'paid' } }, { input: 9000 }] },
+    ],
+  });
+  const report = await measure('kinds', { full: true });
+  // Of the function of Berlin the one, and not that its hour is + 0.
+  expect(report).toMatchObject({ mutants: 9, killed: 8, idle: [], notReached: 0, counts: true });
+  expect(report.survivors).toMatchObject([{ mutator: 'ArithmeticOperator', reachedBy: 1 }]);
+});
+
 test('a build that fails itself, or is none, is told by words; without a build nothing begins', async () => {
   await push('refused', { cases: [exactly] });
   const wrong = 'export const run = (cents) => (cents > 5000 ? "free" : "paid")';

@@ -13,16 +13,14 @@ import {
   runMutants,
 } from '../../runners/mutants/run-mutants.ts';
 import type { HostPool } from '../../runners/pool.ts';
-import type { ObservedCase } from '../../runners/protocol.ts';
-import type { Transformer } from '../../runners/transformer.ts';
 import { inForce } from '../../suites/expiry.ts';
 import type { OpenedSuites } from '../../suites/opened-suites.ts';
 import type { RevisionName } from '../../suites/revisions.ts';
 import { digestOf } from '../../suites/sealing/sealing.ts';
 import type { SuiteContents } from '../../suites/suite.ts';
 import { GateError } from '../errors.ts';
-import type { Grader } from '../grader.ts';
 import { runOfCase } from '../run-of-case.ts';
+import { type GradingParts, gradingOf } from './grading.ts';
 import { worthOfCases } from './kills.ts';
 import { mutantDiff } from './mutant-diff.ts';
 import {
@@ -42,13 +40,10 @@ const failuresNamedMax = 5;
 /** Every realm's chance is the same, in the build and in its mutants. */
 const seed = 1;
 
-export type Measuring = {
+export type Measuring = GradingParts & {
   suites: OpenedSuites;
-  transformer: Transformer;
-  grader: Grader;
   /** The hosts that mutants run in, and how many of them at once. */
   mutantHosts: HostPool;
-  hosts: number;
 };
 
 export type Progress = Omit<Measurement & { state: 'running' }, 'state' | 'id'>;
@@ -61,12 +56,13 @@ export type Measured = Omit<StrengthReport, 'id' | 'measuredAt'>;
  * whose words are for the suite's author.
  */
 export async function measureStrength(
-  { suites, transformer, grader, mutantHosts, hosts }: Measuring,
+  parts: Measuring,
   name: RevisionName,
   request: StrengthRequest,
   { onProgress, stop }: { onProgress(progress: Progress): void; stop: AbortSignal },
 ): Promise<Measured> {
-  const contents = await suites.open(name);
+  const { transformer, mutantHosts, hosts } = parts;
+  const contents = await parts.suites.open(name);
   const { positions } = inForce(contents, new Date());
   const { text, reference } = buildOf(request, contents);
   onProgress({ doing: 'making_mutants', done: 0, mutants: 0 });
@@ -85,11 +81,7 @@ export async function measureStrength(
     hosts,
     stop,
   };
-  const grade = async (observed: { run: number; observed: ObservedCase }[]) =>
-    grader.gradeEach(
-      contents,
-      observed.map((one) => ({ position: positions[one.run] ?? -1, observed: one.observed })),
-    );
+  const grade = await gradingOf(parts, contents, positions, seed);
   const coverage = await coverRuns(mutantHosts, build);
   requireGood(await grade(coverage.observed.map((observed, run) => ({ run, observed }))));
   const runs = await runMutants(mutantHosts, build, coverage, {

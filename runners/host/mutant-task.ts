@@ -17,15 +17,16 @@ export { warm };
  */
 const attemptsMax = 6;
 
-type Loaded = { script: string; equipped: Equipped; candidate: LoadedCandidate };
+type Loaded = { script: string; zone: string | undefined; equipped: Equipped; candidate: LoadedCandidate };
 
 let loaded: Loaded | undefined;
 
 /** Loads the build, if this host has not got it already, in an isolate that is fresh where the last one was interrupted. */
-function candidateOf({ script, isolateMb }: MutantJob): LoadedCandidate {
-  if (loaded?.script !== script || loaded.candidate.isolate.isDisposed) {
+function candidateOf({ script, isolateMb, zone }: MutantJob): LoadedCandidate {
+  // An isolate keeps the time zone that it was made in.
+  if (loaded?.script !== script || loaded.zone !== zone || loaded.candidate.isolate.isDisposed) {
     const equipped = equip(isolateMb);
-    loaded = { script, equipped, candidate: load(equipped, script) };
+    loaded = { script, zone, equipped, candidate: load(equipped, script) };
   }
   return loaded.candidate;
 }

@@ -19,6 +19,7 @@ const coverageBytesMax = 1 << 20;
 
 /** What is asked of a mutant host: the part of a job that is not the same each time, and what comes of it. */
 export type MutantAsk = {
+  zone: string | undefined;
   job:
     | Pick<MutantJob & { task: 'cover' }, 'task' | 'cover' | 'ids'>
     | Pick<
@@ -93,11 +94,19 @@ async function leaseYielding(pool: HostPool): Promise<Host> {
 function askHost(
   host: Host,
   build: MutantHostBuild,
-  { job, count, caseMs, onAnswer }: MutantAsk,
+  { job, zone, count, caseMs, onAnswer }: MutantAsk,
 ): Promise<JobEnd> {
   const { script, runs, seed, limits } = build;
   const { isolateMb, outputBytes, hostMb } = limits;
-  const whole: MutantJob = { script, runs, seed, isolateMb, outputBytes, ...job };
+  const whole: MutantJob = {
+    script,
+    runs,
+    seed,
+    isolateMb,
+    outputBytes,
+    ...job,
+    ...(zone === undefined ? {} : { zone }),
+  };
   return supervise(host, {
     line: JSON.stringify(whole),
     count,

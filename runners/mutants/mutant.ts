@@ -42,6 +42,8 @@ export type MutantJob = {
   script: string;
   runs: CaseRun[];
   seed: number;
+  /** The time zone of the runs, which is one for all of them, where any run of the build has one. The host enters it first. */
+  zone?: string;
   isolateMb: number;
   outputBytes: number;
 } & (

@@ -88,10 +88,14 @@ export async function coverRuns(pool: HostPool, build: MutationBuild): Promise<C
     { script: coveringScript(build.script), runs: build.runs.length },
     async (host) => {
       while (waiting.length > 0) {
-        const cover = waiting.splice(0, Math.max(1, Math.ceil(waiting.length / (2 * build.hosts))));
+        const most = Math.max(1, Math.ceil(waiting.length / (2 * build.hosts)));
+        const zone = zoneOf(build, waiting[0]);
+        const cover = waiting.filter((run) => zoneOf(build, run) === zone).slice(0, most);
+        for (const run of cover) waiting.splice(waiting.indexOf(run), 1);
         const { limits } = build;
         const stopped = await host.ask({
           job: { task: 'cover', cover, ids: build.ids },
+          zone,
           count: cover.length,
           caseMs: limits.caseMs,
           onAnswer: (index, durationMs, text) => {
@@ -143,7 +147,7 @@ export async function runMutants(
     },
     async (host) => {
       for (;;) {
-        const batch = nextBatch(queue, kills, build.hosts, options);
+        const batch = nextBatch(queue, kills, build, options);
         if (batch.length === 0) return;
         const seen = await runBatch(host, batch, build, coverage, options);
         const failed = await failuresAmong(seen, grades, options);
@@ -184,25 +188,48 @@ function waitingMutant(id: string, { hits, observed }: Coverage, { caseMs }: Lim
 
 type Planned = { mutant: Waiting; runs: PlannedRun[] };
 
-/** Takes mutants out of the queue, each with the runs that it is to be put through next: those first that have killed most. */
-function nextBatch(queue: Waiting[], kills: number[], hosts: number, { isFull }: MutationOptions): Planned[] {
+/**
+ * Takes mutants out of the queue, each with the runs that it is to be put through next: those first that have killed most. A batch
+ * is in one time zone, so a mutant whose runs are in others waits for the next.
+ */
+function nextBatch(
+  queue: Waiting[],
+  kills: number[],
+  build: MutationBuild,
+  { isFull }: MutationOptions,
+): Planned[] {
   const batch: Planned[] = [];
+  const others: Waiting[] = [];
   let room = runsPerJob;
+  let zone: string | undefined;
   // Towards the end fewer at once, so that no host waits long for another.
-  const most = Math.min(mutantsPerJob, Math.ceil(queue.length / (2 * hosts)));
+  const most = Math.min(mutantsPerJob, Math.ceil(queue.length / (2 * build.hosts)));
   while (batch.length < most && room > 0) {
     const mutant = queue.shift();
     if (mutant === undefined) break;
     mutant.pending.sort(
       (one, other) => (kills[other.run] ?? 0) - (kills[one.run] ?? 0) || one.run - other.run,
     );
-    const runsMost = isFull || mutant.visits > 0 ? room : Math.min(room, runsAtFirst);
+    if (batch.length === 0) zone = zoneOf(build, mutant.pending[0]?.run);
+    const here = mutant.pending.filter(({ run }) => zoneOf(build, run) === zone);
+    if (here.length === 0) {
+      others.push(mutant);
+      continue;
+    }
+    const runs = here.slice(0, isFull || mutant.visits > 0 ? room : Math.min(room, runsAtFirst));
     mutant.visits++;
-    const runs = mutant.pending.slice(0, runsMost);
     room -= runs.length;
     batch.push({ mutant, runs });
   }
+  queue.unshift(...others);
   return batch;
+}
+
+/** The zone of a run. Where any run has one, those without are in UTC, and say so, since hosts go from one zone to another. */
+function zoneOf({ runs }: MutationBuild, run: number | undefined): string | undefined {
+  if (run === undefined) return undefined;
+  const isZoned = runs.some(({ fixtures }) => fixtures?.zone !== undefined);
+  return runs[run]?.fixtures?.zone ?? (isZoned ? 'UTC' : undefined);
 }
 
 type Seen = { mutant: Waiting; run: number; observed: ObservedCase; text: string; wasStopped: boolean };
@@ -215,6 +242,7 @@ async function runBatch(
   { digests }: Coverage,
   { isFull }: MutationOptions,
 ): Promise<Seen[]> {
+  const zone = zoneOf(build, batch[0]?.runs[0]?.run);
   const pairs = batch.flatMap(({ mutant, runs }) => runs.map((planned) => ({ mutant, planned })));
   const seen: Seen[] = [];
   const made = new Set<PlannedRun>();
@@ -226,6 +254,7 @@ async function runBatch(
       stopsAtDifference: !isFull,
       stopsMax,
     },
+    zone,
     count: pairs.length,
     // The host itself interrupts what loops; this is for what cannot be interrupted.
     caseMs: deadlineMs(pairs.map(({ planned }) => planned)),
