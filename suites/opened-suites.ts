@@ -36,6 +36,11 @@ export class OpenedSuites {
     return contents;
   }
 
+  /** Forgets a revision, so that whoever opens it next reads what is stored then. */
+  forget({ suite, revision }: RevisionName): void {
+    this.#opened.delete(`${suite}@${revision}`);
+  }
+
   /** The fingerprints of a revision, made when they are first asked for. Throws `revision_not_found` and `seal_broken`. */
   async fingerprints(name: RevisionName): Promise<Fingerprints> {
     const contents = await this.open(name);
