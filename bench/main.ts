@@ -3,6 +3,7 @@
  * turns, and printed as ratios; the bounds are those that the project holds itself to.
  */
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,8 +41,9 @@ async function startService(dataDir: string): Promise<Service> {
       HOLDBACK_DATA_DIR: dataDir,
       HOLDBACK_ADMIN_TOKEN: token,
       HOLDBACK_POOL: `${cores}`,
-      HOLDBACK_RATE_PER_ADDRESS: '0',
+      // One caller stands for many.
       HOLDBACK_RATE_PER_TOKEN: '0',
+      HOLDBACK_RATE_PER_ADDRESS: '0',
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -87,6 +89,38 @@ async function timeService(service: Service, gate: string, source: string, turn:
   const tookMs = performance.now() - started;
   if (Reflect.get(Object(score), 'verdict') !== 'merge') throw new Error(JSON.stringify(score));
   return tookMs;
+}
+
+type Throughput = { perSecond: number; p99Ms: number };
+
+/** So many callers ask at once, and so many times in all, whether the commit of the last score may merge. */
+const askersAtOnce = 8;
+const questions = 1_000;
+
+async function timeVerdicts(
+  service: Service,
+  gate: string,
+  source: string,
+  turn: number,
+): Promise<Throughput> {
+  const candidate = `sha256:${createHash('sha256').update(`${source}\n// ${gate} ${turn}`).digest('hex')}`;
+  const question = new URLSearchParams({ gate, change: 'bench', commit: `${turn}`, candidate });
+  const times: number[] = [];
+  const askAgain = async () => {
+    for (let asked = 0; asked < questions / askersAtOnce; asked++) {
+      const started = performance.now();
+      const answer = await ask(service, 'GET', `/verdict?${question}`);
+      if (Reflect.get(Object(answer), 'verdict') !== 'merge') throw new Error(JSON.stringify(answer));
+      times.push(performance.now() - started);
+    }
+  };
+  const started = performance.now();
+  await Promise.all(Array.from({ length: askersAtOnce }, askAgain));
+  const perSecond = questions / ((performance.now() - started) / 1_000);
+  return {
+    perSecond,
+    p99Ms: times.toSorted((one, other) => one - other)[Math.floor(questions * 0.99)] ?? Number.NaN,
+  };
 }
 
 /** The bare loop over the same cases, one process for each core, start-up excluded, in milliseconds. */
@@ -143,6 +177,14 @@ function median(numbers: number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
+type Bound = { most: number } | { least: number };
+
+function bounded(what: string, measured: number, bound: Bound) {
+  const holds = 'most' in bound ? measured <= bound.most : measured >= bound.least;
+  const told = 'most' in bound ? `≤ ${bound.most}` : `≥ ${bound.least}`;
+  return { what, measured: measured.toFixed(1), bound: told, holds: holds ? 'yes' : 'NO' };
+}
+
 type Row = {
   what: string;
   'ours, ms': string;
@@ -152,12 +194,7 @@ type Row = {
   holds: string;
 };
 
-function compare(
-  what: string,
-  ours: number[],
-  theirs: number[],
-  bound: { most: number } | { least: number },
-): Row {
+function compare(what: string, ours: number[], theirs: number[], bound: Bound): Row {
   const [our, their] = [median(ours), median(theirs)];
   const ratio = 'most' in bound ? our / their : their / our;
   const holds = 'most' in bound ? ratio <= bound.most : ratio >= bound.least;
@@ -203,7 +240,7 @@ async function timeStrengths(service: Service, script: string, rounds: number): 
 }
 
 const dataDir = await mkdtemp(join(tmpdir(), 'holdback-bench-'));
-const service = await startService(dataDir);
+let service = await startService(dataDir);
 try {
   const [source, script] = await Promise.all([bundle('esm'), bundle('iife')]);
   console.log(
@@ -244,6 +281,20 @@ try {
     compare('20 cases, against the bare loop', times.small, times.smallBare, { most: 3 }),
     compare('20 cases, against vitest run', times.small, times.vitest, { least: 10 }),
     ...strengths,
+  ]);
+  const { perSecond, p99Ms } = await timeVerdicts(service, 'small', source, rounds);
+  const starts: number[] = [];
+  for (let turn = 0; turn < 5; turn++) {
+    await service.stop();
+    const started = performance.now();
+    service = await startService(dataDir);
+    starts.push(performance.now() - started);
+  }
+  const readyMs = median(starts);
+  console.table([
+    bounded('GET /verdict, requests a second', perSecond, { least: 3_000 }),
+    bounded('GET /verdict, p99 in ms', p99Ms, { most: 10 }),
+    bounded('start to ready on an existing embedded database, in ms', readyMs, { most: 1_500 }),
   ]);
 } finally {
   await service.stop();
