@@ -10,7 +10,7 @@ import { block, type CaseResult, type Decision, type SuiteScore } from './decide
 import { type Alarm, type Failure, revisionNamesSchema, type VerdictQuestion } from './disclosed.ts';
 import { GateError } from './errors.ts';
 import { textOfFailures } from './failures.ts';
-import type { Change } from './gate.ts';
+import type { Change, Gate } from './gate.ts';
 import { activeRevisions, findGateIfAny } from './policies.ts';
 import { marginMs } from './publication.ts';
 
@@ -195,11 +195,15 @@ export async function isCurrent(
   version: number,
   scored: RevisionName[],
 ): Promise<boolean> {
-  if (scored.length === 0) return false;
-  const inForce = await findGateIfAny(database, gate);
+  const found = await findGateIfAny(database, gate);
+  return found !== undefined && isInForce(found, version, scored);
+}
+
+/** Whether a gate asks for a policy version and for revisions, as it was read. An empty list of revisions is never asked for. */
+export function isInForce(gate: Gate, version: number, scored: RevisionName[]): boolean {
+  if (scored.length === 0 || gate.version !== version) return false;
   // The same version names the same suites, so that the gate's active revisions are those to compare with.
-  if (inForce?.version !== version) return false;
-  const active = activeRevisions(inForce);
+  const active = activeRevisions(gate);
   return scored.every(({ suite, revision }) =>
     active.some((name) => name.suite === suite && name.revision === revision),
   );

@@ -3,7 +3,7 @@ import type { Database } from '../migrations/open-database.ts';
 import { block, lapseOf } from './decide.ts';
 import type { Verdict, VerdictQuestion } from './disclosed.ts';
 import { decisionOf, type Hearer, hearsInSlots, isKnown } from './disclosure.ts';
-import { findNewestVerdict, isCurrent } from './history.ts';
+import { findNewestVerdict, isInForce } from './history.ts';
 import { findLapses } from './lapses.ts';
 import { findOverride } from './overrides.ts';
 import { findGate } from './policies.ts';
@@ -33,7 +33,8 @@ export async function askVerdict(
   const restsOnNone = ['indeterminate', 'not_scored', 'budget_exhausted', 'overridden'].includes(
     decision.reason,
   );
-  if (!restsOnNone && !(await isCurrent(database, gate.gate, score.policyVersion, revisions))) {
+  // The gate was read before the verdict, so that what was changed in between makes it stale.
+  if (!restsOnNone && !isInForce(gate, score.policyVersion, revisions)) {
     return { ...answer, ...block('stale') };
   }
   if (!restsOnNone) {

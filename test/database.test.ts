@@ -199,7 +199,7 @@ describe('verdicts', () => {
     }
   });
 
-  test('a score has one verdict, and no verdict is without its score', async () => {
+  test('a score has one verdict, and no verdict and no result is without its score', async () => {
     await sealSuite(world, 'once', { cases });
     const scored = await world.admin('POST', '/score', scoreRequest('once', 'export const run = () => 0'));
     const verdictOf = (score: unknown) =>
@@ -211,6 +211,12 @@ describe('verdicts', () => {
     });
     await expect(verdictOf(randomUUID())).rejects.toMatchObject({
       cause: { message: expect.stringContaining('verdicts_of_a_score') },
+    });
+    const results = world.service.database.database.execute(sql`
+      INSERT INTO case_results (score_id, suite, revision, position, outcome, passed, duration_ms)
+      SELECT unnest(${`{${Reflect.get(Object(scored.json), 'id')},${randomUUID()}}`}::uuid[]), 'once', 1, 77, 'returned', true, 1`);
+    await expect(results).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('case_results_of_a_score') },
     });
   });
 });
