@@ -1,4 +1,4 @@
-/** `holdback alarms`: candidates that look as if they had seen a sealed suite. */
+/** `holdback alarms`: candidates that look as if they had seen a sealed suite, and suites whose references do not behave. */
 import { z } from 'zod';
 import { raisedAlarmSchema } from '../../gate/disclosed.ts';
 import { connect } from '../client.ts';
@@ -6,7 +6,7 @@ import type { Command } from '../command.ts';
 
 export const alarmsCommand: Command = {
   words: 'alarms',
-  about: 'List the candidates that look as if they had seen a suite, newest first.',
+  about: 'List candidates that look as if they had seen a suite, and suites that judge nobody, newest first.',
   positionals: [],
   flags: {},
   async run() {

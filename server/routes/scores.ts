@@ -161,7 +161,8 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
       config: { roles: ['author', 'lead'] },
       schema: {
         tags: ['scores'],
-        summary: 'Candidates that look as if they had seen a suite, newest first',
+        summary:
+          'Candidates that look as if they had seen a suite, and suites whose references do not behave, newest first',
         querystring: z.strictObject({ limit: z.coerce.number().int().min(1).max(1_000).default(100) }),
         response: withProblems({ 200: z.strictObject({ alarms: z.array(raisedAlarmSchema) }) }),
       },
