@@ -4,6 +4,7 @@
  */
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import {
   type Measurement,
@@ -13,6 +14,7 @@ import {
 } from '../gate/strength/strength.ts';
 import { runCommand } from './command.ts';
 import { hostsOf, processesWith } from './processes.ts';
+import { untilSettled } from './sealed-things.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import {
   adminToken,
@@ -191,6 +193,14 @@ test('a gate may demand a strength; only mutants of a held reference can show it
   expect(strengths).toHaveLength(3);
   const numbers = strengthSchema.strip().parse(report);
   expect(strengths).toContainEqual(numbers);
+  // The record is history, and its report follows the identity.
+  const { database } = world.service.database;
+  const changed = database.execute(sql`UPDATE strengths SET killed = 0, score = 0`);
+  await expect(changed).rejects.toMatchObject({ cause: { message: expect.stringContaining('append-only') } });
+  await world.admin('POST', '/identity/rotate');
+  expect(await untilSettled(world.admin)).toMatchObject({ unreadable: 0 });
+  expect((await author('GET', `${path}/${report.id}`)).json).toEqual(again.json);
+
   const audit = await world.admin('GET', '/audit?limit=1000');
   expect(audit.text).toMatch(new RegExp(`revision\\.read.*${report.id}`));
   expect(audit.text).toMatch(new RegExp(`strength\\.measured.*${report.id}`));

@@ -3,15 +3,12 @@
  * must pass, each mutant is run on the cases that reach it, and what differs goes to the grader, whose no is a kill.
  */
 
+import { coverRuns } from '../../runners/mutants/cover-runs.ts';
 import { instrument } from '../../runners/mutants/instrumenter.ts';
 import type { Mutant } from '../../runners/mutants/mutant.ts';
+import type { MutationBuild } from '../../runners/mutants/mutation-build.ts';
 import { fileOfLine } from '../../runners/mutants/own-ranges.ts';
-import {
-  coverRuns,
-  type MutantRuns,
-  type MutationBuild,
-  runMutants,
-} from '../../runners/mutants/run-mutants.ts';
+import { type MutantRuns, runMutants } from '../../runners/mutants/run-mutants.ts';
 import type { HostPool } from '../../runners/pool.ts';
 import { inForce } from '../../suites/expiry.ts';
 import type { OpenedSuites } from '../../suites/opened-suites.ts';
