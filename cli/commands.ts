@@ -15,6 +15,7 @@ export const commands: CommandEntry[] = [
   { words: 'score', load: async () => (await import('./commands/score.ts')).scoreCommand },
   { words: 'verdict', load: async () => (await import('./commands/verdict.ts')).verdictCommand },
   { words: 'override', load: async () => (await import('./commands/override.ts')).overrideCommand },
+  { words: 'replay', load: async () => (await import('./commands/replay.ts')).replayCommand },
   { words: 'alarms', load: async () => (await import('./commands/alarms.ts')).alarmsCommand },
   { words: 'suite check', load: async () => (await import('./commands/suite-check.ts')).suiteCheckCommand },
   { words: 'suite push', load: async () => (await import('./commands/suite-push.ts')).suitePushCommand },

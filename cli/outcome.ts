@@ -3,7 +3,7 @@
  * disagree. Exit code 0 of a score or verdict needs all that a merge needs; everything odd is something else.
  */
 import type { AuditRecord } from '../gate/audit-chain.ts';
-import type { GateExposure, RaisedAlarm, Verdict } from '../gate/disclosed.ts';
+import type { GateExposure, RaisedAlarm, Replay, Verdict } from '../gate/disclosed.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Preflight } from '../gate/preflight-report.ts';
 import type { StrengthReport } from '../gate/strength/strength.ts';
@@ -24,6 +24,7 @@ import { linesOf, SuiteRefused } from './suite-refused.ts';
 import { textOfAudit, textOfRecord } from './texts/audit.ts';
 import { textOfExposure, textOfGate } from './texts/gate.ts';
 import { textOfLeaks, unsaidOf } from './texts/leaks.ts';
+import { textOfReplay } from './texts/replay.ts';
 import { exitCodeOf, textOfAlarm, textOfScore, textOfVerdict } from './texts/score.ts';
 import { textOfStrength } from './texts/strength.ts';
 import { noteOfChecks, textOfCheck, textOfPlan, textOfPreflight, textOfSuite } from './texts/suite.ts';
@@ -36,6 +37,7 @@ export type ExitCode = 0 | 1 | 2 | 3;
 export type Outcome =
   | { kind: 'score'; score: Score; waitSeconds: number }
   | { kind: 'verdict'; verdict: Verdict }
+  | { kind: 'replay'; replay: Replay }
   | { kind: 'suite_planned'; plan: SuitePlan }
   | { kind: 'leaks'; report: LeakReport }
   | { kind: 'suites_checked'; files: CheckedFile[] }
@@ -93,6 +95,8 @@ export function present(outcome: Outcome): Presentation {
         json: outcome.verdict,
         exitCode: exitCodeOf(outcome.verdict),
       };
+    case 'replay':
+      return { ...done, text: textOfReplay(outcome.replay), json: outcome.replay };
     case 'suites_checked': {
       const { files } = outcome;
       const isSound = files.every(({ findings }) => findings.told.length === 0);

@@ -6,6 +6,13 @@ import { z } from 'zod';
 import { outcomes } from '../runners/protocol.ts';
 import type { InForce } from '../suites/expiry.ts';
 
+/** The input on which a generated case failed. */
+export const generatedFailureSchema = z.strictObject({
+  run: z.int().nonnegative().describe('Which of the inputs of the case it is, from 0.'),
+  runs: z.int().positive().describe('How many inputs the case has in a score.'),
+  input: z.string().describe('The input as carried JSON text, cut where it is long.'),
+});
+
 /** How one case of a score ended. `message` and `name` are for the suite's author. */
 export const caseResultSchema = z.strictObject({
   name: z.string(),
@@ -14,6 +21,7 @@ export const caseResultSchema = z.strictObject({
   passed: z.boolean(),
   message: z.string(),
   durationMs: z.number(),
+  generated: generatedFailureSchema.optional(),
 });
 export type CaseResult = z.infer<typeof caseResultSchema>;
 

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { outcomes } from '../runners/protocol.ts';
 import { slugSchema } from '../suites/suite.ts';
-import { blockReasons } from './decide.ts';
+import { blockReasons, generatedFailureSchema } from './decide.ts';
 import { changeSchema, digestSchema } from './gate.ts';
 
 export const roles = ['ci', 'harness', 'author', 'lead', 'admin'] as const;
@@ -17,6 +17,7 @@ export const failureSchema = z.strictObject({
   case: z.string(),
   outcome: z.enum(outcomes),
   message: z.string(),
+  generated: generatedFailureSchema.optional().describe('The input, where the case generates its inputs.'),
 });
 export type Failure = z.infer<typeof failureSchema>;
 
@@ -100,6 +101,11 @@ export const finishedScoreSchema = attemptSchema.extend({
   durationMs: z.number().nonnegative().optional(),
   failures: z.array(failureSchema).optional(),
   failing: z.array(z.string()).optional().describe('Names alone, where the gate discloses them.'),
+  seed: z
+    .string()
+    .nullable()
+    .optional()
+    .describe('What the inputs of generated cases were made from; null where nothing was run.'),
   repeats: z
     .uuid()
     .nullable()
@@ -117,6 +123,33 @@ export type FinishedScore = z.infer<typeof finishedScoreSchema>;
 
 export const disclosedScoreSchema = z.discriminatedUnion('state', [runningScoreSchema, finishedScoreSchema]);
 export type DisclosedScore = z.infer<typeof disclosedScoreSchema>;
+
+/** A failure that came of a replay, with the smallest input that fails in the same way, where one was looked for. */
+export const replayedFailureSchema = failureSchema.extend({
+  smallest: z
+    .strictObject({
+      input: z.string().describe('The input as carried JSON text, cut where it is long.'),
+      message: z.string(),
+      steps: z.int().nonnegative().describe('How many times something smaller was found.'),
+      isMinimal: z
+        .boolean()
+        .describe('Whether the search ended by itself: nothing smaller next to it fails.'),
+    })
+    .optional(),
+});
+export type ReplayedFailure = z.infer<typeof replayedFailureSchema>;
+
+/** A score run again, on the inputs of then, for an author. */
+export const replaySchema = z.strictObject({
+  score: z.uuid().describe('The score that was run again: the one asked about, or the one that it repeats.'),
+  seed: z.string().nullable(),
+  revisions: revisionNamesSchema,
+  passed: z.int().nonnegative(),
+  total: z.int().nonnegative(),
+  failures: z.array(replayedFailureSchema),
+  agrees: z.boolean().describe('Whether the same failures came of it as then.'),
+});
+export type Replay = z.infer<typeof replaySchema>;
 
 export const verdictQuestionSchema = z.strictObject({
   gate: slugSchema,

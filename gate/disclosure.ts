@@ -113,7 +113,7 @@ export async function disclose(
     const about = { score: id, gate, cases: theirs.length };
     await appendAudit(database, { by: reader.tokenId, action: 'score.failures_read', about });
   }
-  return { ...counted, failures: theirs };
+  return { ...counted, failures: theirs, seed: verdict.seed };
 }
 
 /** What the gate has `ci` and `harness` told besides, as its policy was when the score was charged for it. */

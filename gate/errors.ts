@@ -9,6 +9,8 @@ export type GateErrorCode =
   | 'override_given'
   /** The idempotency key was used before for another request. */
   | 'idempotency_conflict'
+  /** A score for which nothing was run, or that has no verdict yet. */
+  | 'replay_impossible'
   /** As many scores are waiting as the service accepts. */
   | 'queue_full'
   /** A revision may not become the active one as things are; it stays a draft. */

@@ -12,7 +12,13 @@ export function failuresOf(scored: SuiteScore[]): Failure[] {
   return scored.flatMap(({ suite, results }) =>
     results
       .filter(({ passed }) => passed !== true)
-      .map(({ name, outcome, message }) => ({ suite, case: name, outcome, message })),
+      .map(({ name, outcome, message, generated }) => ({
+        suite,
+        case: name,
+        outcome,
+        message,
+        ...(generated === undefined ? {} : { generated }),
+      })),
   );
 }
 

@@ -53,6 +53,8 @@ export type StoredVerdict = {
   sealedFailures: Uint8Array | null;
   /** The score whose verdict this repeats. */
   repeats: string | null;
+  /** What the inputs of generated cases were made from. */
+  seed: string | null;
   decidedAt: Date;
 };
 
@@ -110,6 +112,8 @@ export type NewVerdict = {
   /** What the verdict, once disclosed, may teach about the cases of each revision, in bits. */
   charges: (RevisionName & { bits: number })[];
   alarms: Alarm[];
+  /** What the inputs of generated cases were made from, 64 hexadecimal digits; null where nothing was run. */
+  seed: string | null;
 };
 
 /**
@@ -145,6 +149,7 @@ export async function appendVerdict(
       sealedFailures: failures?.sealed ?? null,
       sealedTo: failures?.recipient ?? null,
       repeats: repeats?.id ?? null,
+      seed: verdict.seed,
       decidedAt: verdict.decidedAt,
     };
     await transaction.insert(verdicts).values(row);
@@ -182,6 +187,7 @@ export async function appendVerdict(
         passed: counts.passed,
         total: counts.total,
         repeats: repeats?.id ?? null,
+        seed: verdict.seed,
       },
     });
     return toVerdict(row);
@@ -376,6 +382,7 @@ function toVerdict(row: typeof verdicts.$inferSelect): StoredVerdict {
     durationMs: row.durationMs,
     sealedFailures: row.sealedFailures,
     repeats: row.repeats,
+    seed: row.seed,
     decidedAt: row.decidedAt,
   };
 }

@@ -14,11 +14,14 @@ import { runOfCase } from './run-of-case.ts';
 /** On what builds are run, and over how many hosts one of them spreads at most. */
 export type Observing = { runners: HostPool; hostsPerScore: number };
 
+/** What is run: cases, and, where several are trials of one, which case of the suite each of them is. */
+type Observed = Pick<SuiteContents, 'cases' | 'limits'> & { caseOf?: number[] };
+
 /** One observation for each case, in their order. `seed` decides the order in which they run, and all chance in the realms. */
 export async function observe(
   { runners, hostsPerScore }: Observing,
   build: Transformed,
-  { cases, limits }: Pick<SuiteContents, 'cases' | 'limits'>,
+  { cases, limits, caseOf }: Observed,
   seed: number,
 ): Promise<ObservedCase[]> {
   if (!build.ok) {
@@ -30,6 +33,7 @@ export async function observe(
   return runCandidate(runners, {
     script: build.script,
     runs: cases.map(runOfCase),
+    ...(caseOf === undefined ? {} : { caseOf }),
     seed,
     limits,
     hosts: hostsPerScore,
@@ -43,4 +47,9 @@ export async function observe(
 export function seedOf({ suite, revision }: RevisionName, round = 0): number {
   const what = `${suite}@${revision}${round === 0 ? '' : `#${round}`}`;
   return createHash('sha256').update(what).digest().readUInt32LE();
+}
+
+/** What generated cases make their inputs from in a round of a preflight: fresh in each, and the same whenever it is run. */
+export function inputsSeedOf({ suite, revision }: RevisionName, round: number): string {
+  return createHash('sha256').update(`inputs of ${suite}@${revision}#${round}`).digest('hex');
 }

@@ -15,7 +15,7 @@ import type { Condition } from './activation.ts';
 import type { SuiteScore } from './decide.ts';
 import { GateError } from './errors.ts';
 import { judgeRounds, unsteady } from './judge-rounds.ts';
-import { seedOf } from './observe.ts';
+import { inputsSeedOf, seedOf } from './observe.ts';
 import { appendPreflight, findPreflight } from './preflight-history.ts';
 import {
   type Preflight,
@@ -24,6 +24,7 @@ import {
   tellPreflightFinding,
 } from './preflight-report.ts';
 import { type BuildScore, type BuildScoring, scoreBuild } from './score-build.ts';
+import { observedOf } from './trials.ts';
 
 /** So many may wait for their turn: each may take minutes. */
 const waitingMax = 20;
@@ -134,6 +135,7 @@ async function runPreflight(
     const found = judgeRounds(
       reference,
       rounded.map(({ score }) => score),
+      (position) => contents.cases[position]?.generate !== undefined,
     );
     return found.length > 0 ? found : findUnsteady(reference, contents, rounded);
   });
@@ -151,7 +153,7 @@ async function runPreflight(
 }
 
 /** One round of one reference. */
-type Rounded = { score: SuiteScore; observed: BuildScore['observed'] };
+type Rounded = Pick<BuildScore, 'trials' | 'observed'> & { score: SuiteScore };
 
 async function scoreRound(
   parts: PreflightParts,
@@ -162,19 +164,27 @@ async function scoreRound(
   round: number,
 ): Promise<Rounded> {
   const scoring = { ...parts, hostsPerScore: 1 };
-  const { results, observed } = await scoreBuild(scoring, build, contents, asked, seedOf(name, round));
-  return { score: { ...name, ...asked, results }, observed };
+  const seeds = { realms: seedOf(name, round), inputs: inputsSeedOf(name, round) };
+  const { results, trials, observed } = await scoreBuild(scoring, build, contents, asked, seeds);
+  return { score: { ...name, ...asked, results }, trials, observed };
 }
 
-/** Others are compared with what a reference makes of a case, so that must be the same whatever chance there is. */
+/**
+ * Others are compared with what a reference makes of a case, so that must be the same whatever chance there is. A case that generates its
+ * inputs has others in each round, and nothing to compare.
+ */
 function findUnsteady(
   { name: reference }: Reference,
   { cases }: SuiteContents,
   rounds: Rounded[],
 ): PreflightFinding[] {
-  return cases.flatMap(({ name, sameAs }, position) => {
-    if (sameAs !== reference) return [];
-    const seen = new Set(rounds.map(({ observed }) => JSON.stringify(observed[position]?.observation)));
+  const ofRounds = rounds.map(({ trials, observed }) => {
+    const tried = observedOf(trials, observed);
+    return new Map(trials.map(({ position }, index) => [position, tried[index]?.observed.observation]));
+  });
+  return cases.flatMap(({ name, sameAs, generate }, position) => {
+    if (sameAs !== reference || generate !== undefined) return [];
+    const seen = new Set(ofRounds.map((observations) => JSON.stringify(observations.get(position))));
     return seen.size > 1 ? [{ reference, case: name, kind: 'flaky', detail: unsteady }] : [];
   });
 }

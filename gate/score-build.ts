@@ -1,10 +1,10 @@
 /**
- * A build against one suite: run on the cases in force, compared with what is wanted and with what references make of the same, and held
- * to its budgets. It is done in the same way whosever the build is, so that what a reference shows of a suite holds for a candidate.
+ * A build against one suite: contents → trials → observed → graded → one result for each case in force. It is compared with what is
+ * wanted and with what references make of the same, and held to its budgets. It is done in the same way whosever the build is, so that
+ * what a reference shows of a suite holds for a candidate.
  */
 import type { ObservedCase } from '../runners/protocol.ts';
 import type { Transformed } from '../runners/transformer.ts';
-import type { SealedCase } from '../suites/case.ts';
 import type { InForce } from '../suites/expiry.ts';
 import type { SuiteContents } from '../suites/suite.ts';
 import { overBudget } from './budget.ts';
@@ -13,89 +13,136 @@ import type { Grader } from './grader.ts';
 import { observe } from './observe.ts';
 import { type ObservedReference, observeReferences, type ReferenceObserving } from './observe-references.ts';
 import { isComparable, requireSame } from './same-as.ts';
+import {
+  casesOf,
+  makeTrials,
+  type ObservedTrial,
+  observedOf,
+  resultsOf,
+  type Trial,
+  type TrialResult,
+} from './trials.ts';
 
 export type BuildScoring = ReferenceObserving & { grader: Grader };
 
+/** What chance decides, so that the same seeds give the same again. */
+export type Seeds = {
+  /** Decides the order of the trials, and all chance in the realms. */
+  realms: number;
+  /** What the inputs of generated cases are made from: 64 hexadecimal digits. */
+  inputs: string;
+};
+
 export type BuildScore = {
-  /** An observation for each case of the revision, of which only those in force have any. */
-  observed: (ObservedCase | undefined)[];
+  trials: Trial[];
+  /** Everything that was observed: see `observedOf`. */
+  observed: ObservedCase[];
   /** A result for each case in force. */
   results: CaseResult[];
   /** How many cases nobody can be judged by, because their reference itself came to grief. They did not pass. */
   unfit: number;
 };
 
-/** Runs and grades a build. `seed` decides the order of the cases and all chance in them. Throws RunnerErrors. */
+/** Runs and grades a build. Throws RunnerErrors. */
 export async function scoreBuild(
   scoring: BuildScoring,
   build: Transformed,
   contents: SuiteContents,
   { positions }: Pick<InForce, 'positions'>,
-  seed: number,
+  seeds: Seeds,
 ): Promise<BuildScore> {
-  const cases = positions.flatMap((position) => contents.cases[position] ?? []);
-  const inForce = { ...contents, cases };
+  const made = await makeTrials(contents, positions, seeds.inputs, scoring.grader.draw(contents));
+  const { trials } = made;
+  const { observed, results, unfit } = await runTrials(scoring, build, contents, trials, seeds.realms);
+  return { trials, observed, results: resultsOf(contents, positions, made, results), unfit };
+}
+
+/** One result for each trial, in their order, and all that was observed. `seed` is that of the realms. */
+export async function runTrials(
+  scoring: BuildScoring,
+  build: Transformed,
+  contents: SuiteContents,
+  trials: Trial[],
+  seed: number,
+): Promise<Pick<BuildScore, 'observed' | 'unfit'> & { results: TrialResult[] }> {
+  const { limits } = contents;
   // At the same time, so that how busy the machine is matters to both alike.
-  const [ofCases, references] = await Promise.all([
-    observe(scoring, build, inForce, seed),
-    observeReferences(scoring, contents, cases, seed),
+  const [observed, references] = await Promise.all([
+    observe(scoring, build, { ...casesOf(trials), limits }, seed),
+    observeReferences(
+      scoring,
+      contents,
+      trials.map(({ testCase }) => testCase),
+      seed,
+    ),
   ]);
-  const observed: (ObservedCase | undefined)[] = contents.cases.map(() => undefined);
-  for (const [index, position] of positions.entries()) observed[position] = ofCases[index];
-  const graded = await scoring.grader.grade(contents, observed);
-  const results = positions.flatMap((position) => graded[position] ?? []);
-  await compare(scoring.grader, inForce, { ofCases, references, results });
-  const unfit = references.filter((reference) => reference !== undefined && !isComparable(reference));
-  return { observed, results, unfit: unfit.length };
+  const tried = observedOf(trials, observed);
+  const results = await scoring.grader.grade(contents, trials, tried);
+  await compare(scoring.grader, contents, { trials, tried, references, results });
+  const unfit = trials.filter((_, index) => {
+    const reference = references[index];
+    return reference !== undefined && !isComparable(reference);
+  });
+  return { observed, results, unfit: new Set(unfit.map(({ position }) => position)).size };
 }
 
 type Compared = {
-  ofCases: ObservedCase[];
+  trials: Trial[];
+  tried: ObservedTrial[];
   references: (ObservedReference | undefined)[];
-  results: CaseResult[];
+  results: TrialResult[];
 };
 
-/** Changes the results of the cases that are compared with a reference. Each list is in the order of the cases. */
+/** Changes the results of the trials that are compared with a reference. Each list is in the order of the trials. */
 async function compare(
   grader: Grader,
   contents: SuiteContents,
-  { ofCases, references, results }: Compared,
+  { trials, tried, references, results }: Compared,
 ): Promise<void> {
-  const asked: { index: number; testCase: SealedCase }[] = [];
-  for (const [index, testCase] of contents.cases.entries()) {
+  const asked: { index: number; trial: Trial }[] = [];
+  for (const [index, trial] of trials.entries()) {
     const [reference, result] = [references[index], results[index]];
     if (reference === undefined || result === undefined) continue;
+    const { testCase } = trial;
     // Where nothing else is required, there was nothing to grade it by before.
-    const isOpen = result.passed || testCase.expect === undefined;
+    const isOpen = result.passed || (testCase.expect === undefined && testCase.relate === undefined);
     if (!isComparable(reference)) {
       const { outcome } = reference.observation;
       if (isOpen)
         fail(result, `nobody can be compared with reference ${reference.name}, which ended as ${outcome}`);
     } else if (testCase.sameAs !== undefined && isOpen) {
-      asked.push({ index, testCase: requireSame(testCase, reference) });
+      const { relate: _, ...alone } = requireSame(testCase, reference);
+      asked.push({ index, trial: { ...trial, testCase: alone, related: undefined } });
     }
   }
   const same = await grader.grade(
-    { ...contents, cases: asked.map(({ testCase }) => testCase) },
-    asked.map(({ index }) => ofCases[index]),
+    contents,
+    asked.map(({ trial }) => trial),
+    asked.flatMap(({ index }) => {
+      const one = tried[index];
+      return one === undefined ? [] : [{ ...one, related: undefined }];
+    }),
   );
-  for (const [at, { index, testCase }] of asked.entries()) {
+  for (const [at, { index, trial }] of asked.entries()) {
     const [result, compared] = [results[index], same[at]];
     if (result === undefined) continue;
     if (compared?.passed === true) Object.assign(result, { passed: true, message: '' });
-    else fail(result, `unlike reference ${testCase.sameAs}: ${compared?.message ?? 'it was not compared'}`);
+    else {
+      const why = compared?.message ?? 'it was not compared';
+      fail(result, `unlike reference ${trial.testCase.sameAs}: ${why}`);
+    }
   }
-  for (const [index, { within }] of contents.cases.entries()) {
-    const [reference, result, ofCase] = [references[index], results[index], ofCases[index]];
-    if (within === undefined || result?.passed !== true) continue;
+  for (const [index, { testCase }] of trials.entries()) {
+    const [reference, result, one] = [references[index], results[index], tried[index]];
+    if (testCase.within === undefined || result?.passed !== true) continue;
     const problem =
-      reference === undefined || ofCase === undefined
+      reference === undefined || one === undefined
         ? 'its processor time has nothing to be compared with'
-        : overBudget(within, ofCase, reference);
+        : overBudget(testCase.within, one.observed, reference);
     if (problem !== '') fail(result, problem);
   }
 }
 
-function fail(result: CaseResult, message: string): void {
+function fail(result: TrialResult, message: string): void {
   Object.assign(result, { passed: false, message });
 }

@@ -4,14 +4,12 @@
  */
 import type { Database } from '../migrations/open-database.ts';
 import type { HostPool } from '../runners/pool.ts';
-import type { ObservedCase } from '../runners/protocol.ts';
 import type { Transformer } from '../runners/transformer.ts';
 import { type InForce, inForce } from '../suites/expiry.ts';
 import { findLeaks } from '../suites/leaks/find-leaks.ts';
 import type { OpenedSuites } from '../suites/opened-suites.ts';
 import type { RevisionName } from '../suites/revisions.ts';
 import type { Seals } from '../suites/sealing/sealing.ts';
-import { findSprung } from '../suites/tripwire.ts';
 import type { CandidateScripts } from './candidate-scripts.ts';
 import { chargeOf } from './charge.ts';
 import { type BlockReason, block, decide, decideAgain, type SuiteScore } from './decide.ts';
@@ -33,6 +31,8 @@ import { activeRevisions, findDisclosure, findGate } from './policies.ts';
 import type { Preflights } from './preflight.ts';
 import { decidedWith, publishedAt, slotOf } from './publication.ts';
 import { scoreBuild } from './score-build.ts';
+import { springTripwires } from './spring-tripwires.ts';
+import { newSeed } from './trials.ts';
 
 /** What scoring stands on: the database, the opened suites, the runners and the grader. */
 export type Scoring = {
@@ -54,7 +54,7 @@ export type Scoring = {
 const retriesMax = 2;
 
 /** What became of an attempt, before it is written down. */
-type Outcome = Pick<NewVerdict, 'decision' | 'scored' | 'repeats' | 'alarms'> & {
+type Outcome = Pick<NewVerdict, 'decision' | 'scored' | 'repeats' | 'alarms' | 'seed'> & {
   /** What the gate discloses, and so is charged for, where cases were run. */
   disclosure?: Disclosure;
 };
@@ -122,9 +122,11 @@ export async function scoreWithoutRunning(
 }
 
 async function scoreOrBlock(scoring: Scoring, score: ScoreRecord): Promise<Outcome> {
+  // One seed however often we fail: what a score asks is drawn once.
+  const seed = newSeed();
   for (let failures = 0; ; failures++) {
     try {
-      return await scoreOnce(scoring, score);
+      return await scoreOnce(scoring, score, seed);
     } catch (error) {
       if (scoring.runners.closed || failures === retriesMax) {
         process.emitWarning(`score ${score.id} is indeterminate: ${codeOf(error)}`);
@@ -134,7 +136,7 @@ async function scoreOrBlock(scoring: Scoring, score: ScoreRecord): Promise<Outco
   }
 }
 
-async function scoreOnce(scoring: Scoring, score: ScoreRecord): Promise<Outcome> {
+async function scoreOnce(scoring: Scoring, score: ScoreRecord, seed: string): Promise<Outcome> {
   const { database, suites } = scoring;
   // Read by another process, and waited for only where it has to run.
   const reading = scoring.candidates.get(score.candidate);
@@ -152,22 +154,21 @@ async function scoreOnce(scoring: Scoring, score: ScoreRecord): Promise<Outcome>
     const contents = await suites.open(name);
     const asked = inForce(contents, score.requestedAt);
     if (asked.proving === 0) return blocked('not_scored');
-    const [{ observed, results, unfit }, { looked }] = await Promise.all([
-      scoreBuild(scoring, candidate.script, contents, asked, seedOf(name)),
+    const [build, { looked }] = await Promise.all([
+      scoreBuild(scoring, candidate.script, contents, asked, { realms: seedOf(name), inputs: seed }),
       findLeaks(suites, [name], candidate.text),
     ]);
-    if (unfit > 0)
-      return { ...blocked('indeterminate'), alarms: [{ ...name, kind: 'preflight', cases: unfit }] };
-    const sprung = findSprung(contents, [candidate.text, ...observed.map(textOf)]);
-    for (const result of results) if (sprung.includes(result.position)) Object.assign(result, sprungResult);
-    if (sprung.length > 0) alarms.push({ ...name, kind: 'tripwire', cases: sprung.length });
+    if (build.unfit > 0)
+      return { ...blocked('indeterminate'), alarms: [{ ...name, kind: 'preflight', cases: build.unfit }] };
+    const sprung = springTripwires(contents, candidate.text, build);
+    if (sprung > 0) alarms.push({ ...name, kind: 'tripwire', cases: sprung });
     for (const { found } of looked)
       if (found > 0) alarms.push({ ...name, kind: 'fingerprints', cases: found });
-    scored.push({ ...name, ...asked, results });
+    scored.push({ ...name, ...asked, results: build.results });
   }
   const decision = decide(gate.suites, active, scored);
   const disclosure = await disclosureOf(database, gate, score);
-  return { decision, scored, repeats: undefined, alarms, disclosure };
+  return { decision, scored, repeats: undefined, alarms, disclosure, seed };
 }
 
 /**
@@ -204,7 +205,7 @@ async function answerWithoutRunning(
       ? []
       : await findLapses(database, active, { from: settled.requestedAt, to: score.requestedAt });
   const again = settled?.verdict && decideAgain(gate.suites, active, settled.verdict, lapses);
-  if (again !== undefined) return { decision: again, scored: [], repeats: settled, alarms: [] };
+  if (again !== undefined) return { decision: again, scored: [], repeats: settled, alarms: [], seed: null };
   if (await hasNoAttempts(database, gate, score)) return blocked('budget_exhausted');
   if (gate.exposureBudgetBits === undefined) return undefined;
   const disclosure = await disclosureOf(database, gate, score);
@@ -226,7 +227,7 @@ async function answerWithoutRunning(
 }
 
 function blocked(reason: BlockReason): Outcome {
-  return { decision: block(reason), scored: [], repeats: undefined, alarms: [] };
+  return { decision: block(reason), scored: [], repeats: undefined, alarms: [], seed: null };
 }
 
 /** Whether the change has had its attempts. */
@@ -250,20 +251,6 @@ function chargesOf({ scored, disclosure }: Outcome, slot: number): NewVerdict['c
 /** How many cases are asked in all. */
 function countOf(asked: InForce[]): number {
   return asked.reduce((sum, { positions }) => sum + positions.length, 0);
-}
-
-/** What a tripwire says of a candidate that knows its answer. */
-const sprungResult = {
-  passed: false,
-  message: 'a tripwire: the candidate gives an answer that only who has seen the sealed suite can know',
-};
-
-/** All that a candidate said in one case. */
-function textOf(observed: ObservedCase | undefined): string {
-  if (observed === undefined) return '';
-  const { observation } = observed;
-  if (observation.outcome === 'returned') return observation.value;
-  return observation.outcome === 'threw' ? JSON.stringify(observation.error) : '';
 }
 
 async function findFailures({ scored, repeats }: Outcome, seals: Seals): Promise<Failure[]> {

@@ -8,7 +8,8 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import { digestOf } from '../suites/sealing/sealing.ts';
 import { requireCandidate, storeCandidate } from './candidates.ts';
 import { block } from './decide.ts';
-import { type Hearer, knownFrom } from './disclosure.ts';
+import type { Replay } from './disclosed.ts';
+import { type Hearer, knownFrom, type ScoreReader } from './disclosure.ts';
 import { GateError } from './errors.ts';
 import type { Gate, ScoreRequest } from './gate.ts';
 import {
@@ -21,6 +22,7 @@ import {
 } from './history.ts';
 import { findGate } from './policies.ts';
 import { publishedAt } from './publication.ts';
+import { replayScore } from './replay.ts';
 import { type Scoring, scoreCandidate, scoreWithoutRunning } from './score.ts';
 
 /** An attempt without a verdict after this long will have none, in milliseconds. */
@@ -28,6 +30,9 @@ const verdictMsMax = 2 * 3_600_000;
 
 /** How often the verdict of an attempt that runs in another process is looked for, in milliseconds. */
 const pollMs = 100;
+
+/** So many replays may go on at once; whatever one of them runs waits for a turn, as a score does. */
+const replaysMax = 4;
 
 export type Submission = { request: ScoreRequest; by: string; idempotencyKey: string | undefined };
 
@@ -43,6 +48,7 @@ export class Submissions {
   #accepting = 0;
   /** How many were accepted of which agents have not heard yet: that a place is free tells nobody that a verdict was decided. */
   #places = 0;
+  #replays = 0;
 
   constructor(scoring: Scoring, options: { concurrency: number; waitingMax: number }) {
     this.#scoring = scoring;
@@ -105,6 +111,19 @@ export class Submissions {
       }
       if (leftMs <= 0) return record;
       if (running === undefined) await sleep(Math.min(pollMs, leftMs));
+    }
+  }
+
+  /** Runs a score again for an author, in turns. Throws `replay_impossible` and `queue_full`, and what keeps it from running. */
+  async replay(score: ScoreRecord, reader: ScoreReader): Promise<Replay> {
+    if (this.#replays >= replaysMax) {
+      throw new GateError('queue_full', 'too many replays are waiting: try again later');
+    }
+    this.#replays++;
+    try {
+      return await replayScore(this.#scoring, score, reader, (run) => this.#turns(run));
+    } finally {
+      this.#replays--;
     }
   }
 
@@ -198,5 +217,6 @@ async function appendIndeterminate(
     failures: [],
     charges: [],
     alarms: [],
+    seed: null,
   });
 }

@@ -17,6 +17,7 @@ export const auditActions = [
   'token.revoked',
   'score.accepted',
   'score.failures_read',
+  'score.replayed',
   'verdict.decided',
   'verdict.overridden',
   'alarm.raised',

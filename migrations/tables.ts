@@ -229,6 +229,8 @@ export const verdicts = pgTable('verdicts', {
   sealedTo: text('sealed_to'),
   /** The earlier score of the same candidate whose verdict this is: nothing was run again. */
   repeats: uuid('repeats'),
+  /** What the inputs of generated cases were made from: 64 hexadecimal digits, null where nothing was run. */
+  seed: text('seed'),
   decidedAt: time('decided_at').notNull().defaultNow(),
 });
 

@@ -94,7 +94,7 @@ async function bundle(task: URL, realms: Record<string, URL>): Promise<Bundles> 
 }
 
 /** A realm's module as one JavaScript expression whose value is what the module exports. */
-async function bundleRealm(realm: URL): Promise<string> {
+export async function bundleRealm(realm: URL): Promise<string> {
   const code = await text({ ...realmBundle, entryPoints: [fileURLToPath(realm)], minify: true });
   return `((module) => { 'use strict'; const { exports } = module; ${code}; return module.exports; })({ exports: {} })`;
 }

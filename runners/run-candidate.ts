@@ -36,14 +36,19 @@ export type CandidateRun = {
   /** The candidate as the body of a CommonJS function (see `transform.ts`). */
   script: string;
   runs: CaseRun[];
+  /**
+   * Which case each run is of, where a case has several: after one that ended its host, those of the same case that are left are not
+   * run, so that a case takes the time of one failure, and the others have theirs.
+   */
+  caseOf?: number[];
   seed: number;
   limits: Limits;
   /** The most hosts at once. */
   hosts: number;
 };
 
-/** What the hosts of one score may use up between them. */
-type Allowance = { continuations: number; outputChars: number };
+/** What the hosts of one score may use up between them, and the cases that have ended one. */
+type Allowance = { continuations: number; outputChars: number; endedBy: Set<number> };
 
 /** One observation for each run, in the order of the runs. Throws `RunnerError`s, which are never the candidate's. */
 export async function runCandidate(pool: HostPool, run: CandidateRun): Promise<ObservedCase[]> {
@@ -51,7 +56,11 @@ export async function runCandidate(pool: HostPool, run: CandidateRun): Promise<O
     observation: { outcome: 'not_run' },
     durationMs: 0,
   }));
-  const allowance: Allowance = { continuations: continuationsMax, outputChars: outputCharsMax };
+  const allowance: Allowance = {
+    continuations: continuationsMax,
+    outputChars: outputCharsMax,
+    endedBy: new Set(),
+  };
   const shares = sharesOf(run);
   const next = async (): Promise<void> => {
     for (let share = shares.shift(); share !== undefined; share = shares.shift()) {
@@ -114,7 +123,11 @@ async function runShare(
       observed[position] = { observation: stoppedObservation(end.why), durationMs: run.limits.caseMs };
     }
     // What came to grief once is not run again.
-    rest = rest.slice(end.at + 1).filter((each) => each !== position);
+    const ofCase = position === undefined ? undefined : run.caseOf?.[position];
+    if (ofCase !== undefined) allowance.endedBy.add(ofCase);
+    rest = rest.slice(end.at + 1).filter((left) => {
+      return left !== position && !allowance.endedBy.has(run.caseOf?.[left] ?? -1);
+    });
     if (end.why === 'score_time' || allowance.continuations === 0) return;
     allowance.continuations--;
   }

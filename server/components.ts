@@ -11,6 +11,7 @@ import {
   disclosedScoreSchema,
   failureSchema,
   finishedScoreSchema,
+  replaySchema,
   runningScoreSchema,
   verdictSchema,
 } from '../gate/disclosed.ts';
@@ -46,6 +47,7 @@ const nouns: Record<string, ZodType> = {
   RunningScore: runningScoreSchema,
   FinishedScore: finishedScoreSchema,
   Failure: failureSchema,
+  Replay: replaySchema,
   Verdict: verdictSchema,
   Suite: suiteSchema,
   SuiteSource: suiteSourceSchema,

@@ -35,6 +35,7 @@ const problems = {
   token_not_found: [404, 'There is no such token'],
   override_not_needed: [409, 'There is nothing to override'],
   override_given: [409, 'You have approved this already'],
+  replay_impossible: [409, 'There is nothing to replay'],
   activation_refused: [409, 'The revision cannot be activated as it stands'],
   request_timeout: [408, 'The request took too long to arrive'],
   last_admin: [409, 'This is the only admin token that can be used'],

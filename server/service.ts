@@ -9,7 +9,7 @@ import { Measurements } from '../gate/strength/measurements.ts';
 import { Submissions } from '../gate/submit.ts';
 import { buildTrier } from '../gate/try-build.ts';
 import { type OpenDatabase, openDatabase } from '../migrations/open-database.ts';
-import { bundleHost, type HostCode } from '../runners/bundle.ts';
+import { bundleHost, bundleRealm, type HostCode } from '../runners/bundle.ts';
 import { HostPool } from '../runners/pool.ts';
 import { limitsSchema } from '../runners/protocol.ts';
 import { Transformer } from '../runners/transformer.ts';
@@ -99,7 +99,9 @@ export async function startService(config: Config): Promise<Service> {
     ending.push(() => rotation.stop());
     const transformer = new Transformer();
     ending.push(async () => transformer.close());
-    const grader = new Grader(graders, transformer);
+    const grader = new Grader(graders, transformer, () =>
+      bundleRealm(moduleAt('../suites/grader/generator-realm')),
+    );
     const suites = new OpenedSuites({ database: database.database, seals, keys });
     const preflights = new Preflights({
       database: database.database,

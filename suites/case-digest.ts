@@ -8,10 +8,11 @@ import { usualCall } from './scenario.ts';
 
 /**
  * 64 hexadecimal digits: HMAC-SHA-256 of what is called, the inputs, the declared expectations and the fixtures, in whatever order
- * their keys were written. Of a predicate the input alone counts, so that rewording one does not make a spent case look fresh.
+ * their keys were written. Of a predicate the input alone counts, so that rewording one does not make a spent case look fresh. Of a
+ * generator what it makes from a fixed seed counts, for the same reason, and not how many inputs are asked for.
  */
 export function caseDigest(key: Uint8Array, testCase: Asking): string {
-  const { steps, at, zone, seed, http } = testCase;
+  const { steps, at, zone, seed, http, generate, relate } = testCase;
   const asked = stepsOf(testCase).map(askedOf);
   const [only] = asked;
   // That a case is compared counts where nothing else is required, but not with what: else a new reference, or a new budget, would make a
@@ -19,8 +20,14 @@ export function caseDigest(key: Uint8Array, testCase: Asking): string {
   const sameAs = testCase.sameAs !== undefined && testCase.expect === undefined ? true : undefined;
   // What is not there is left out, so that a plain case is still the one that it was before there was anything else.
   const whole =
-    steps === undefined ? { ...only, sameAs, at, zone, seed, http } : { steps: asked, at, zone, seed, http };
+    steps === undefined
+      ? { ...only, ...generatedOf(generate), relation: relate, sameAs, at, zone, seed, http }
+      : { steps: asked, at, zone, seed, http };
   return createHmac('sha256', key).update(canonical(whole)).digest('hex');
+}
+
+function generatedOf(generate: SealedCase['generate']): object {
+  return generate === undefined ? {} : { input: undefined, generated: generate.sample };
 }
 
 /** All of a case but what it is called and how it is sorted. */

@@ -8,7 +8,11 @@ import {
 } from './expectation.ts';
 import { expiresSchema } from './expiry.ts';
 import { fixtureFields } from './fixtures.ts';
+
+import { generationSchema, runsSchema } from './generation.ts';
+
 import { referenceNameSchema } from './reference.ts';
+
 import {
   callSchema,
   findWrongReferences,
@@ -91,15 +95,18 @@ export function contradictionsOf(testCase: unknown): { path: (string | number)[]
     const wrong = findWrongReferences(of(testCase, 'input'), undefined);
     return [
       ...wrong.map(({ path, detail }) => ({ path: ['input', ...path], detail })),
-      ...(of(testCase, 'expect') === undefined && of(testCase, 'sameAs') === undefined
+      ...(['expect', 'relate', 'sameAs'].every((field) => of(testCase, field) === undefined)
         ? [{ path: ['expect'], detail: 'is missing' }]
         : []),
       ...(of(testCase, 'sameAs') !== undefined && of(testCase, 'http') !== undefined
         ? [{ path: ['sameAs'], detail: belongsToPlain }]
         : []),
+      ...findWrongMaking((key) => of(testCase, key)),
     ];
   }
-  const strays = ['call', 'input', 'expect', 'sameAs'].filter((field) => of(testCase, field) !== undefined);
+  const strays = ['call', 'input', 'expect', 'sameAs', 'generate', 'runs', 'relate'].filter(
+    (field) => of(testCase, field) !== undefined,
+  );
   const listed: unknown[] = Array.isArray(steps) ? steps : [];
   const requires = listed.some((step) => of(step, 'expect') !== undefined);
   return [
@@ -114,6 +121,24 @@ export function contradictionsOf(testCase: unknown): { path: (string | number)[]
   ];
 }
 
+/** What does not go together in how the inputs of a case are made, and what is required of them. */
+function findWrongMaking(field: (key: string) => unknown): { path: string[]; detail: string }[] {
+  const [isGenerated, isRelated] = [field('generate') !== undefined, field('relate') !== undefined];
+  const expect = field('expect');
+  const isTripwire = typeof expect === 'object' && expect !== null && 'tripwire' in expect;
+  return [
+    ...(isGenerated && field('input') !== undefined
+      ? [{ path: ['input'], detail: 'is made by generate, so that there is no other' }]
+      : []),
+    ...(!isGenerated && field('runs') !== undefined
+      ? [{ path: ['runs'], detail: 'is for a case that generates its inputs' }]
+      : []),
+    ...(isTripwire && (isGenerated || isRelated)
+      ? [{ path: ['expect'], detail: 'a tripwire has one input, and no relation' }]
+      : []),
+  ];
+}
+
 /** A case as it is sealed. `input` is carried JSON text; a scenario has `steps` instead. */
 export const sealedCaseSchema = z.strictObject({
   name: caseNameSchema,
@@ -123,6 +148,10 @@ export const sealedCaseSchema = z.strictObject({
   steps: z.array(sealedStepSchema).min(1).max(stepsMax).optional(),
   ...comparisonFields,
   ...fixtureFields,
+  /** Instead of an input. */
+  generate: generationSchema.optional(),
+  /** That its outputs must be related, by a function of the module. */
+  relate: z.literal(true).optional(),
   tags: tagsSchema,
   ...lifeFields,
 });
@@ -134,6 +163,9 @@ export const openedCaseSchema = z.strictObject({
   ...caseFields,
   expect: openedExpectationSchema,
   steps: z.array(stepSchema.extend({ expect: openedExpectationSchema })).optional(),
+  generate: z.literal(true).optional().describe('That a function of its module makes its inputs.'),
+  runs: runsSchema.optional(),
+  relate: z.literal(true).optional().describe('That a function of its module relates its outputs.'),
   tags: tagsSchema,
 });
 
@@ -169,6 +201,11 @@ export function expectationsOf(testCase: SealedCase): SealedExpectation[] {
 /** Whether a case asks a predicate of its module. */
 export function hasPredicate(testCase: SealedCase): boolean {
   return expectationsOf(testCase).some((expect) => 'predicate' in expect);
+}
+
+/** Whether functions of its module belong to a case: a predicate, a generator, a relation. */
+export function hasFunctions(testCase: SealedCase): boolean {
+  return hasPredicate(testCase) || testCase.generate !== undefined || testCase.relate === true;
 }
 
 /**

@@ -79,8 +79,10 @@ export type SuiteSource = z.infer<typeof suiteSourceSchema>;
 export const suiteContentsSchema = z.strictObject({
   suite: slugSchema,
   cases: z.array(sealedCaseSchema).min(1).max(casesMax),
-  /** The module as the body of a CommonJS function, where there are predicates. */
+  /** The module as the body of a CommonJS function, where functions of it are asked. */
   script: z.string().optional(),
+  /** The script that makes inputs as an expression, where a case generates some: see `grader/generator-realm.ts`. */
+  generator: z.string().optional(),
   limits: limitsSchema,
   /** Left out by revisions that were sealed before there were any. */
   references: z.array(referenceSchema).default([]),

@@ -431,6 +431,7 @@ describe('what a host says of a scenario', () => {
   const graders = {
     grade: () => ({ passed: true, message: '' }),
     ask: () => ({ passed: true, message: '' }),
+    relate: () => ({ passed: true, message: '' }),
   };
   const gradeText = (observation: string) =>
     gradeCase(
@@ -442,6 +443,7 @@ describe('what a host says of a scenario', () => {
         ],
         exchanges: [{ label: 'GET', times: 1 }],
         observation,
+        relation: null,
       },
       graders,
     );

@@ -53,8 +53,12 @@ export function textOfScore(score: FinishedScore): string {
   const time = durationMs === undefined ? '' : ` in ${Math.round(durationMs)} ms`;
   const counts =
     passed === undefined || total === undefined ? undefined : `passed ${passed} of ${counted(total)}${time}`;
-  const shown = failures.slice(0, failuresShown).map(({ suite, case: name, outcome, message }) => {
-    return clip(`  ${suite}: ${printable(name)}: ${outcome}${message && `: ${printable(message)}`}`, 300);
+  const shown = failures.slice(0, failuresShown).map(({ suite, case: name, outcome, message, generated }) => {
+    const input = generated === undefined ? '' : `, for ${printable(generated.input)}`;
+    return clip(
+      `  ${suite}: ${printable(name)}: ${outcome}${message && `: ${printable(message)}`}${input}`,
+      300,
+    );
   });
   const more = failures.length > shown.length ? [`  and ${failures.length - shown.length} more`] : [];
   return [
@@ -66,6 +70,9 @@ export function textOfScore(score: FinishedScore): string {
     ...failing.map((name) => clip(`  ${printable(name)}`, 300)),
     ...shown,
     ...more,
+    ...(failures.some(({ generated }) => generated !== undefined)
+      ? [`smaller inputs that fail: holdback replay ${score.id}`]
+      : []),
     ...notesOnScore(score),
   ].join('\n');
 }

@@ -3,10 +3,10 @@ import type { HostPool } from '../../runners/pool.ts';
 import type { ObservedCase } from '../../runners/protocol.ts';
 import type { Transformer } from '../../runners/transformer.ts';
 import type { SuiteContents } from '../../suites/suite.ts';
-import type { CaseResult } from '../decide.ts';
 import type { Grader } from '../grader.ts';
 import { observeReferences } from '../observe-references.ts';
 import { isComparable, requireSame } from '../same-as.ts';
+import type { Trial, TrialResult } from '../trials.ts';
 
 export type GradingParts = {
   grader: Grader;
@@ -16,8 +16,10 @@ export type GradingParts = {
   transformer: Transformer;
 };
 
-/** One result for each observation; `run` counts the cases that are asked. Throws RunnerErrors. */
-export type Grading = (observed: { run: number; observed: ObservedCase }[]) => Promise<CaseResult[]>;
+/** One result for each observation, with the name of its case; `run` counts the trials. Throws RunnerErrors. */
+export type Grading = (
+  observed: { run: number; observed: ObservedCase }[],
+) => Promise<(TrialResult & { name: string })[]>;
 
 /**
  * How observations are graded: by what a case expects, and by what its reference makes of the same. Budgets are left out: a mutant
@@ -26,33 +28,38 @@ export type Grading = (observed: { run: number; observed: ObservedCase }[]) => P
 export async function gradingOf(
   parts: GradingParts,
   contents: SuiteContents,
-  positions: number[],
+  trials: Trial[],
   seed: number,
 ): Promise<Grading> {
   const { grader, runners, hosts, transformer } = parts;
-  const cases = positions.flatMap((position) => contents.cases[position] ?? []);
-  const compared = cases.map(({ within: _, ...rest }) => rest);
+  const compared = trials.map(({ testCase: { within: _, ...rest } }) => rest);
   const observing = { runners, hostsPerScore: hosts, transformer };
   const references = await observeReferences(observing, contents, compared, seed);
-  const byPosition = new Map(positions.map((position, run) => [position, references[run]]));
-  const asReferences = contents.cases.map((testCase, position) => {
-    const reference = byPosition.get(position);
-    return reference !== undefined && isComparable(reference) ? requireSame(testCase, reference) : testCase;
+  const asReferences = trials.map((trial, run) => {
+    const reference = references[run];
+    const isFit = reference !== undefined && isComparable(reference);
+    return isFit ? { ...trial, testCase: requireSame(trial.testCase, reference) } : trial;
   });
+  const grade = (items: { run: number; observed: ObservedCase }[], by: Trial[]) =>
+    grader.grade(
+      contents,
+      items.flatMap(({ run }) => by[run] ?? []),
+      items.map(({ observed }) => ({ observed, related: undefined })),
+    );
   return async (observed) => {
-    const items = observed.map((one) => ({ position: positions[one.run] ?? -1, observed: one.observed }));
-    const results = await grader.gradeEach(contents, items);
+    const items = observed.filter(({ run }) => trials[run] !== undefined);
+    const results = await grade(items, trials);
     const open = [...items.entries()].filter(
-      ([index, { position }]) =>
-        byPosition.get(position) !== undefined &&
-        (results[index]?.passed === true || contents.cases[position]?.expect === undefined),
+      ([index, { run }]) =>
+        references[run] !== undefined &&
+        (results[index]?.passed === true || trials[run]?.testCase.expect === undefined),
     );
-    const same = await grader.gradeEach(
-      { ...contents, cases: asReferences },
+    const same = await grade(
       open.map(([, item]) => item),
+      asReferences,
     );
-    for (const [at, [index, { position }]] of open.entries()) {
-      const reference = byPosition.get(position);
+    for (const [at, [index, { run }]] of open.entries()) {
+      const reference = references[run];
       const isFit = reference !== undefined && isComparable(reference);
       const { passed = false, message = '' } = same[at] ?? {};
       Object.assign(results[index] ?? {}, {
@@ -60,6 +67,9 @@ export async function gradingOf(
         message: isFit ? message : 'its reference came to grief itself',
       });
     }
-    return results;
+    return results.map((result, index) => {
+      const position = trials[items[index]?.run ?? -1]?.position ?? -1;
+      return { ...result, name: contents.cases[position]?.name ?? '' };
+    });
   };
 }

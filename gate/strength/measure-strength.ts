@@ -17,6 +17,7 @@ import { digestOf } from '../../suites/sealing/sealing.ts';
 import type { SuiteContents } from '../../suites/suite.ts';
 import { GateError } from '../errors.ts';
 import { runOfCase } from '../run-of-case.ts';
+import type { Trial } from '../trials.ts';
 import { type GradingParts, gradingOf } from './grading.ts';
 import { worthOfCases } from './kills.ts';
 import { mutantDiff } from './mutant-diff.ts';
@@ -27,6 +28,7 @@ import {
   type StrengthRequest,
   type Survivor,
 } from './strength.ts';
+import { strengthTrials } from './strength-trials.ts';
 
 /** All pairs of a mutant and a case that may be asked about. Of a larger suite, fewer mutants are run. */
 const pairsMax = 4_000_000;
@@ -62,23 +64,24 @@ export async function measureStrength(
   const contents = await parts.suites.open(name);
   const { positions } = inForce(contents, new Date());
   const { text, reference } = buildOf(request, contents);
+  const trials = await strengthTrials(parts.grader, contents, positions);
   onProgress({ doing: 'making_mutants', done: 0, mutants: 0 });
   const { instrumented, mutants } = await makeMutants(text, stop);
-  const most = Math.min(request.mutants, Math.max(1, Math.floor(pairsMax / Math.max(1, positions.length))));
+  const most = Math.min(request.mutants, Math.max(1, Math.floor(pairsMax / Math.max(1, trials.length))));
   const chosen = chosenEvenly(mutants, most);
   const script = await transformer.transform(instrumented);
   if (!script.ok) throw new GateError('build_not_mutable', `the build does not compile: ${script.detail}`);
   onProgress({ doing: 'running_build', done: 0, mutants: chosen.length });
   const build: MutationBuild = {
     script: script.script,
-    runs: positions.flatMap((position) => runOf(contents, position)),
+    runs: trials.map(({ testCase }) => runOfCase(testCase)),
     ids: chosen.map(({ id }) => id),
     seed,
     limits: contents.limits,
     hosts,
     stop,
   };
-  const grade = await gradingOf(parts, contents, positions, seed);
+  const grade = await gradingOf(parts, contents, trials, seed);
   const coverage = await coverRuns(mutantHosts, build);
   requireGood(await grade(coverage.observed.map((observed, run) => ({ run, observed }))));
   const runs = await runMutants(mutantHosts, build, coverage, {
@@ -86,6 +89,8 @@ export async function measureStrength(
     areFailures: async (observed) => (await grade(observed)).map(({ passed }) => passed !== true),
     onProgress: (done) => onProgress({ doing: 'running_mutants', done, mutants: chosen.length }),
   });
+  const nameOf = (position: number) => contents.cases[position]?.name ?? '';
+  const asked = [...new Set(trials.map(({ position }) => position))];
   return {
     ...name,
     reference,
@@ -94,8 +99,8 @@ export async function measureStrength(
     counts: reference !== null && chosen.length >= Math.min(mutants.length, mutantsDefault),
     made: mutants.length,
     cases: positions.length,
-    ...reportOf(text, chosen, runs, (run) => contents.cases[positions[run] ?? -1]?.name ?? '', {
-      caseCount: positions.length,
+    ...reportOf(text, chosen, killsOfCases(runs, trials, asked), (index) => nameOf(asked[index] ?? -1), {
+      caseCount: asked.length,
       isFull: request.full,
     }),
   };
@@ -142,9 +147,13 @@ function chosenEvenly<Item>(items: Item[], most: number): Item[] {
   );
 }
 
-function runOf(contents: SuiteContents, position: number) {
-  const testCase = contents.cases[position];
-  return testCase === undefined ? [] : [runOfCase(testCase)];
+/** What became of each mutant by cases, as indices of `asked`, where it was by trials. */
+function killsOfCases(runs: MutantRuns[], trials: Trial[], asked: number[]): MutantRuns[] {
+  const indices = new Map(asked.map((position, index) => [position, index]));
+  const casesOf = (ofMutant: number[]) => [
+    ...new Set(ofMutant.map((run) => indices.get(trials[run]?.position ?? -1) ?? -1)),
+  ];
+  return runs.map((run) => ({ ...run, covered: casesOf(run.covered), killedBy: casesOf(run.killedBy) }));
 }
 
 function requireGood(results: { name: string; passed: boolean; message: string }[]): void {

@@ -7,6 +7,7 @@ import {
   disclosedScoreSchema,
   finishedScoreSchema,
   raisedAlarmSchema,
+  replaySchema,
   runningScoreSchema,
   verdictQuestionSchema,
   verdictSchema,
@@ -127,6 +128,27 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
       const score = await findScore(database, request.params.id);
       requireGate(reader, score.gate);
       return disclose(disclosing, score, reader);
+    },
+  );
+
+  app.post(
+    '/scores/:id/replay',
+    {
+      config: { roles: ['author'] },
+      schema: {
+        tags: ['scores'],
+        summary: 'Run a score again on the same inputs, and make failing ones small',
+        description:
+          'The stored candidate runs against the revisions of then, on inputs made from the recorded seed. Nothing is stored but that it was asked for, and it counts against nothing. A score that repeats a verdict replays the one that it repeats.',
+        params: z.strictObject({ id: z.uuid() }),
+        response: withProblems({ 200: replaySchema }),
+      },
+    },
+    async (request) => {
+      const reader = readerOf(request);
+      const score = await findScore(database, request.params.id);
+      requireGate(reader, score.gate);
+      return submissions.replay(score, reader);
     },
   );
 

@@ -1,6 +1,6 @@
 /** What changes from one revision's contents to another's, case by case, as their names. Pure. */
 import { isDeepStrictEqual } from 'node:util';
-import { hasPredicate, type SealedCase } from '../case.ts';
+import { hasFunctions, type SealedCase } from '../case.ts';
 import { caseDigest } from '../case-digest.ts';
 import type { SuiteContents } from '../suite.ts';
 import type { Changes } from './suite-check.ts';
@@ -27,7 +27,7 @@ export function compareContents(key: Uint8Array, before: Comparable, after: Comp
     if (known === undefined) changes.added.push(testCase.name);
     else if (!isSame(key, known.testCase, testCase)) changes.changed.push(testCase.name);
     else if (!isComparedAlike(testCase, before.contents, after.contents)) changes.changed.push(testCase.name);
-    else if (!hasPredicate(testCase) || sameModule) changes.unchanged++;
+    else if (!hasFunctions(testCase) || sameModule) changes.unchanged++;
     else if (readsAlike(before.predicates?.[known.at], after.predicates?.[at])) changes.readAsBefore++;
     else changes.changed.push(testCase.name);
   }
@@ -49,8 +49,8 @@ function isComparedAlike({ sameAs }: SealedCase, before: SuiteContents, after: S
 }
 
 /** What is known of a case besides what it asks. */
-function aboutIt({ sameAs, within, tags, owner, expires }: SealedCase): unknown {
-  return { sameAs, within, tags, owner, expires };
+function aboutIt({ sameAs, within, tags, owner, expires, generate }: SealedCase): unknown {
+  return { sameAs, within, tags, owner, expires, runs: generate?.runs };
 }
 
 function readsAlike(before: string | null | undefined, after: string | null | undefined): boolean {

@@ -1,8 +1,10 @@
 /**
  * What an author's module imports from the package: `defineSuite` types a suite and returns it as it is, so that an editor completes
- * the cases and nothing is left of it in the bundle. It stands alone, because it is bundled into every suite that uses it.
+ * the cases and nothing is left of it in the bundle. It stands alone, because it is bundled into every suite that uses it; of
+ * fast-check it takes types only.
  */
 /// <reference path="./build-modules.d.ts" preserve="true" />
+import type * as fastCheck from 'fast-check';
 
 /** A suite of cases whose inputs and outputs are of these types. */
 export type Suite<Input = unknown, Output = unknown> = {
@@ -39,22 +41,27 @@ export type Limits = {
 /** One case: a single call, or a scenario of several. */
 export type Case<Input = unknown, Output = unknown> = Common & (SingleCall<Input, Output> | Scenario);
 
-/** What is called with what, and what is required of what comes of it. The input may be left out where it may be undefined. */
+/** What is called with what, and what is required of what comes of it. */
 export type SingleCall<Input = unknown, Output = unknown> = {
   /** Which export is called; `run` if left out. */
   call?: string;
   steps?: undefined;
-} & Requirement<Input, Output> &
-  (undefined extends Input ? { input?: Input } : { input: Input });
+} & Given<Input> &
+  Requirement<Input, Output>;
 
-/** What is required of an output, or that it is as a reference's on the same input, or both. */
+/** What is required of an output, that it is as a reference's on the same input, or how it is related to another; or several of these. */
 export type Requirement<Input = unknown, Output = unknown> =
-  | {
-      expect: Expectation<Input, Output> | Predicate<Input, Output>;
-      /** The name of a reference that is right. */
-      sameAs?: string;
-    }
-  | { expect?: undefined; sameAs: string };
+  | (Requirements<Input, Output> & { expect: Expectation<Input, Output> | Predicate<Input, Output> })
+  | (Requirements<Input, Output> & { sameAs: string })
+  | (Requirements<Input, Output> & { relate: Relation<Input, Output> });
+
+type Requirements<Input, Output> = {
+  expect?: Expectation<Input, Output> | Predicate<Input, Output>;
+  /** The name of a reference that is right. */
+  sameAs?: string;
+  /** What must hold between this output and that for an input made from this one. */
+  relate?: Relation<Input, Output>;
+};
 
 /** Calls one after the other in one realm. */
 export type Scenario = {
@@ -63,6 +70,9 @@ export type Scenario = {
   input?: undefined;
   expect?: undefined;
   sameAs?: undefined;
+  generate?: undefined;
+  runs?: undefined;
+  relate?: undefined;
 };
 
 /** One call of a scenario. Without `expect` it is set-up: it must not throw, and what it returns need not be carriable. */
@@ -118,6 +128,29 @@ export type Exchange = {
   };
   /** How often exactly the request must be made. Left out, any number of times. */
   times?: number;
+};
+
+/** What the input is, which may be left out where it may be undefined; or what makes inputs. */
+type Given<Input> =
+  | ((undefined extends Input ? { input?: Input } : { input: Input }) & {
+      generate?: undefined;
+      runs?: undefined;
+    })
+  | {
+      /** Makes the inputs, anew for every score, with fast-check: `(fc) => fc.record({ … })`. */
+      generate: (fc: FastCheck) => fastCheck.Arbitrary<Input>;
+      /** On how many inputs the case is run, 1 to 1000; 100 if left out. */
+      runs?: number;
+      input?: undefined;
+    };
+
+/** fast-check, as it is handed to `generate`. */
+export type FastCheck = typeof fastCheck;
+
+/** A metamorphic relation: `run` is called with the input and with what `from` makes of it, and `hold` must answer `true`. */
+export type Relation<Input = unknown, Output = unknown> = {
+  from: (input: Input) => Input;
+  hold: (output: Output, other: Output) => boolean;
 };
 
 /** Answers `true` for a right output, `false` for a wrong one. Anything else fails the case. */

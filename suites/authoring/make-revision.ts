@@ -120,9 +120,10 @@ export async function openForAuthor(parts: Opening, name: RevisionName, by: stri
     ...described,
     limits: contents.limits,
     references: contents.references,
-    contents: contents.cases.map(disarmTripwire).map(({ input, steps, ...rest }) => ({
+    contents: contents.cases.map(disarmTripwire).map(({ input, steps, generate, ...rest }) => ({
       ...rest,
       ...(input === undefined ? {} : { input: JSON.parse(input) }),
+      ...(generate === undefined ? {} : { generate: true, runs: generate.runs }),
       ...(steps === undefined
         ? {}
         : { steps: steps.map((step) => ({ ...step, input: JSON.parse(step.input) })) }),

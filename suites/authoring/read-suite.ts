@@ -7,7 +7,7 @@ import { limitsSchema } from '../../runners/protocol.ts';
 import {
   type CaseStep,
   contradictionsOf,
-  hasPredicate,
+  hasFunctions,
   noInput,
   type SealedCase,
   sealedCaseSchema,
@@ -16,6 +16,7 @@ import {
 import { SuiteError } from '../errors.ts';
 import type { SealedExpectation } from '../expectation.ts';
 import { canonicalZone, zonesMax } from '../fixtures.ts';
+import { runsDefault, trialsMax } from '../generation.ts';
 import { type Listing, listedCaseSchema } from '../grader/protocol.ts';
 import type { Reference } from '../reference.ts';
 import { type AuthoredSuite, casesMax, type SuiteContents, slugSchema } from '../suite.ts';
@@ -24,6 +25,7 @@ import { quoted, readBy } from './faults.ts';
 import { findUncompared } from './find-uncompared.ts';
 import { caseFinding, type Finding, faultFindings, findCount, findTwins, suiteFinding } from './finding.ts';
 import { readReferences } from './read-references.ts';
+import { type DrawInputs, type Making, type Tried, tryInputs } from './try-inputs.ts';
 
 /** What reading a suite needs of the grader: somebody who reads modules and checks cases where that can do no harm. */
 export type SuiteReader = {
@@ -31,12 +33,20 @@ export type SuiteReader = {
   list(module: string): Promise<Listing & { script: string }>;
   /** For each call what is wrong with it, or `''`. Predicates are the script's, by the positions of their cases and steps. */
   check(calls: PlacedCall[], script: string | undefined): Promise<string[]>;
-  /** The texts of a script's predicates, by the positions of their cases; undefined where they cannot be had. */
+  /** For each case at these positions what is wrong with the relation that the script gives it, or `''`. */
+  checkRelations(positions: number[], script: string): Promise<string[]>;
+  /** Makes inputs by the script's functions, with the script that makes inputs where there is one. */
+  draw(sources: InputSources): DrawInputs;
+  /** The script that makes inputs, as it is sealed with revisions that need it. */
+  generator(): Promise<string>;
+  /** The texts of a script's functions, by the positions of their cases; undefined where they cannot be had. */
   predicates(script: string): Promise<(string | null)[] | undefined>;
 };
 
 /** What keeps a build from being run by cases, or `''`. It is run where it can do no harm. */
 export type TryBuild = (build: string, contents: Pick<SuiteContents, 'cases' | 'limits'>) => Promise<string>;
+/** What inputs are made by: the suite's module, and the script that makes inputs. */
+export type InputSources = { script?: string | undefined; generator?: string | undefined };
 
 /** A call of the case at a position. */
 export type PlacedCall = CaseStep & { position: number };
@@ -80,12 +90,19 @@ export async function readSuite(
     return name === null ? [] : [{ name, position }];
   });
   const told = new Set(problems.map(({ position }) => position));
-  const read = authored.map((each, position) => (told.has(position) ? [] : readCase(each, position)));
+  const makings = authored.flatMap((each, position) => (told.has(position) ? [] : makingOf(each, position)));
+  const isGenerated = makings.some(({ input }) => input === null);
+  const generator = isGenerated ? await reader.generator() : undefined;
+  const tried =
+    script === undefined ? new Map() : await tryInputs(reader.draw({ script, generator }), makings);
+  const read = authored.map((each, position) =>
+    told.has(position) ? [] : readCase(each, position, tried.get(position)),
+  );
   const placed = read.flatMap((each, position) =>
     'testCase' in each ? [{ position, testCase: armTripwire(tripwireKey, each.testCase) }] : [],
   );
   const calls = placed.flatMap(({ position, testCase }) =>
-    stepsOf(testCase).map((call) => ({ ...call, position })),
+    stepsOf(testCase).map((call) => ({ ...call, input: tried.get(position)?.input ?? call.input, position })),
   );
   const checked = await reader.check(calls, script);
   const wrong = calls.flatMap(({ position, step }, index) => {
@@ -93,10 +110,23 @@ export async function readSuite(
     const about = { name: nameOf(authored[position]), position };
     return problem === '' ? [] : [caseFinding(about, step === undefined ? [] : ['steps', step], problem)];
   });
+  const related = placed.filter(({ testCase }) => testCase.relate === true);
+  const relations =
+    script === undefined
+      ? []
+      : await reader.checkRelations(
+          related.map(({ position }) => position),
+          script,
+        );
+  const wrongRelations = related.flatMap(({ position, testCase: { name } }, index) => {
+    const problem = relations[index] ?? '';
+    return problem === '' ? [] : [caseFinding({ name, position }, ['relate', 'hold'], problem)];
+  });
   const ofCases = [
     ...about,
     ...read.flatMap((each) => ('testCase' in each ? [] : each)),
     ...wrong,
+    ...wrongRelations,
     ...findZones(placed),
     ...findUncompared(placed, held.references),
     ...findTwins(named),
@@ -107,6 +137,7 @@ export async function readSuite(
     ...limitFaults.map(({ path, detail }) => suiteFinding(['limits', ...path], detail)),
     ...held.findings,
     ...findCount({ cases: authored.length, tripwires, max: casesMax }),
+    ...findTrials(placed),
     ...ofCases.toSorted((a, b) => (a.position ?? -1) - (b.position ?? -1)),
   ];
   const name = names.find((each) => each.name !== null)?.name ?? null;
@@ -117,13 +148,14 @@ export async function readSuite(
   if (findings.length > 0 || !limits.ok)
     return { name, cases: authored.length, findings, contents: undefined };
   const cases = placed.map(({ testCase }) => testCase);
-  const hasPredicates = cases.some(hasPredicate);
+  const hasScript = cases.some(hasFunctions);
   const contents = {
     suite,
     cases,
     limits: limits.value,
     references: held.references,
-    ...(hasPredicates && script !== undefined ? { script } : {}),
+    ...(hasScript && script !== undefined ? { script } : {}),
+    ...(generator === undefined ? {} : { generator }),
   };
   return { name, cases: cases.length, findings, contents };
 }
@@ -157,7 +189,11 @@ function readName(suite: string, given: unknown): { name: string | null; finding
 }
 
 /** The case as it is sealed, or all that is wrong with its form. */
-function readCase(authored: unknown, position: number): { testCase: SealedCase } | Finding[] {
+function readCase(
+  authored: unknown,
+  position: number,
+  tried: Tried | undefined,
+): { testCase: SealedCase } | Finding[] {
   const about = { name: nameOf(authored), position };
   const read = readBy(listedCaseSchema, authored);
   const faults = [...(read.ok ? [] : read.faults), ...contradictionsOf(authored)];
@@ -165,12 +201,15 @@ function readCase(authored: unknown, position: number): { testCase: SealedCase }
     const placed = faults.map(({ path, detail }) => ({ path: ['cases', position, ...path], detail }));
     return faultFindings(placed, () => about.name);
   }
-  const { input, expect, steps, tags = [], ...rest } = read.value;
+  const { input, expect, steps, generate, runs = runsDefault, tags = [], ...rest } = read.value;
+  if (tried !== undefined && 'problem' in tried)
+    return [caseFinding(about, [generate === true ? 'generate' : 'relate'], tried.problem)];
   const isPlain = steps === undefined;
   try {
     const testCase = {
       ...rest,
-      ...(isPlain ? { input: carriedText(hasInput(authored), input) } : {}),
+      ...(isPlain && generate === undefined ? { input: carriedText(hasInput(authored), input) } : {}),
+      ...(generate === undefined ? {} : { generate: { runs, sample: tried?.sample } }),
       ...(expect === undefined ? {} : { expect: sealedExpectation(expect) }),
       ...(isPlain ? {} : { steps: steps.map((step, index) => sealedStep(step, stepAt(authored, index))) }),
       tags,
@@ -181,6 +220,25 @@ function readCase(authored: unknown, position: number): { testCase: SealedCase }
     if (cause instanceof RangeError) return [caseFinding(about, [], 'it is nested too deep')];
     throw cause;
   }
+}
+
+/** What is made of a case's inputs by its functions, if it has any that are well-formed. */
+function makingOf(authored: unknown, position: number): Making[] {
+  const read = readBy(listedCaseSchema, authored);
+  if (!read.ok || contradictionsOf(authored).length > 0) return [];
+  const { generate, relate, input } = read.value;
+  if (generate === undefined && relate === undefined) return [];
+  return [{ position, input: generate ? null : carriedText(hasInput(authored), input) }];
+}
+
+/** That the cases call a candidate too often. */
+function findTrials(placed: PlacedCase[]): Finding[] {
+  const trials = placed.reduce((sum, { testCase: { generate, relate } }) => {
+    return sum + (generate?.runs ?? 1) * (relate === true ? 2 : 1);
+  }, 0);
+  if (trials <= trialsMax) return [];
+  const detail = `they call a candidate ${trials} times in one score, and may do so ${trialsMax} times`;
+  return [suiteFinding(['cases'], detail, 'lower the runs of cases that generate their inputs')];
 }
 
 type ListedStep = NonNullable<z.infer<typeof listedCaseSchema>['steps']>[number];

@@ -13,6 +13,8 @@ const suiteKeys = ['name', 'cases', 'limits', 'references'];
 const referenceKeys = Object.keys(referenceSchema.shape);
 const caseKeys = Object.keys(caseSchema.shape);
 const stepKeys = Object.keys(stepSchema.shape);
+/** Fields that only a module can give, because they are functions or go with one. */
+const functionKeys = ['generate', 'runs', 'relate'];
 const limitKeys = Object.keys(limitsSchema.shape);
 
 /** Words of other tools, and of everyday, for what is called otherwise here. */
@@ -49,6 +51,9 @@ const synonyms: Record<string, string | undefined> = {
 /** What to do about a fault at a path of a suite, if that can be told. */
 export function suggestionFor(path: PropertyKey[], detail: string): string | undefined {
   const key = String(path.at(-1) ?? '');
+  if (detail === 'is not a known field' && functionKeys.includes(key) && path.length === 3) {
+    return 'write the suite as a module: only there can a case have functions';
+  }
   if (detail === 'is not a known field') return meantBy(key, keysAt(path.slice(0, -1)));
   if (detail === 'is missing' && key === 'name') return 'give the case a name of its own';
   if (key === 'expect' && detail === 'is missing') return 'say what is required, as expect: { equals: … }';
@@ -60,6 +65,8 @@ export function suggestionFor(path: PropertyKey[], detail: string): string | und
   if (detail.endsWith(noPointer)) return 'begin it with a slash, as /items/0';
   if (detail.startsWith('a revision has either cases')) return 'write cases: [ … ]';
   if (detail === 'a suite has at least one case') return 'write cases: [{ name: …, input: …, expect: … }]';
+  if (detail.startsWith('its relation holds whatever'))
+    return 'let it answer false to outputs that do not go together';
   if (detail.startsWith('its predicate accepts whatever'))
     return 'let it answer false to what is wrong, such as undefined';
   return undefined;

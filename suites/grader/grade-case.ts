@@ -7,6 +7,7 @@ import { readScenarioObservation, type StepObservation } from './scenario-observ
 export type Graders = {
   grade(expectation: string, observation: string): Grade;
   ask(call: GradedCall, output: string): Grade;
+  relate(output: string, other: string): Grade;
 };
 
 const passed: Grade = { passed: true, message: '' };
@@ -16,10 +17,16 @@ function failed(message: string): Grade {
 }
 
 /** Grades a case. Throws what the graders throw. */
-export function gradeCase({ calls, exchanges, observation }: GradeItem, graders: Graders): Grade {
+export function gradeCase(item: GradeItem, graders: Graders): Grade {
+  const grade = gradeCalls(item, graders);
+  return grade.passed === true && item.relation !== null ? gradeRelation(item, graders) : grade;
+}
+
+function gradeCalls({ calls, exchanges, observation }: GradeItem, graders: Graders): Grade {
   if (exchanges === null) {
     const [call] = calls;
     if (call === undefined) return failed('the case calls nothing');
+    if (call.expect === 'any') return passed;
     if (call.expect === 'predicate') return graders.ask(call, observation);
     return declaredOf(call, observation, graders);
   }
@@ -31,6 +38,26 @@ export function gradeCase({ calls, exchanges, observation }: GradeItem, graders:
     if (grade.passed !== true) return failed(`${call.label}${grade.message}`);
   }
   return gradeRequests(exchanges, observed.requests);
+}
+
+function gradeRelation({ exchanges, relation }: GradeItem, { relate }: Graders): Grade {
+  if (relation === null) return failed('the case has no relation');
+  if (exchanges === null) return relate(relation.output, relation.other);
+  const returned: string[] = [];
+  for (const text of [relation.output, relation.other]) {
+    const observed = readScenarioObservation(text, { steps: 1, exchanges: exchanges.length });
+    const [step] = observed?.steps ?? [];
+    if (observed === undefined || step === undefined) return failed('what was observed cannot be read');
+    if (step.outcome === 'threw') return failed(`it ${toldThrown(step)}`);
+    if (step.outcome !== 'returned') return failed('its output is missing');
+    const grade = gradeRequests(exchanges, observed.requests);
+    if (grade.passed !== true) return grade;
+    returned.push(step.value);
+  }
+  const [output, other] = returned;
+  return output === undefined || other === undefined
+    ? failed('its output is missing')
+    : relate(output, other);
 }
 
 function gradeStep(call: GradedCall, step: StepObservation, graders: Graders): Grade {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { caseFields } from '../case.ts';
 import { sealedExpectationSchema } from '../expectation.ts';
+import { type ChanceState, runsSchema } from '../generation.ts';
 import { stepSchema, stepsMax } from '../scenario.ts';
 
 /** One call of a case to grade: all as JSON text, because text is what crosses. */
@@ -27,7 +28,26 @@ export type GradeItem = {
   exchanges: GradedExchange[] | null;
   /** The observation as JSON; of a scenario, the carried text of the observation of its steps. */
   observation: string;
+  /** Where outputs must be related: those for the input and for the one that was made from it. Else null. */
+  relation: { output: string; other: string } | null;
 };
+
+/** Where a generated input comes from: which run it is of, and where chance begins there. */
+export type Chance = { run: number; state: ChanceState };
+
+/** What inputs a case is to have: the written one as carried JSON with what its relation makes of it, or generated ones. */
+export type DrawRequest = { input: string | null; chances: Chance[] };
+export type DrawItem = DrawRequest & { position: number };
+
+/** Which smaller inputs are wanted: next to the one that `path` leads to, which is `expected`; `count` of them, from the `from`-th. */
+export type SmallerRequest = {
+  chance: Chance;
+  path: number[];
+  expected: string;
+  from: number;
+  count: number;
+};
+export type SmallerItem = SmallerRequest & { position: number };
 
 /** A predicate to probe, with the input of its call as carried JSON text. */
 export type ProbeItem = { position: number; step: number | null; input: string };
@@ -41,7 +61,13 @@ export type GraderJob =
   /** Lists the cases of a module, in one answer. */
   | { task: 'list'; script: string }
   /** The texts of a module's predicates, in one answer: a JSON array with null where a case has none. */
-  | { task: 'predicates'; script: string };
+  | { task: 'predicates'; script: string }
+  /** Asks relations about outputs that cannot all be related; answers as for `probe`. */
+  | { task: 'probeRelations'; script: string; items: { position: number }[] }
+  /** Makes the inputs of cases, one answer for each case: see `Drawn`. */
+  | { task: 'draw'; script: string; generator: string | null; items: DrawItem[] }
+  /** Makes smaller inputs: see `Smaller`. */
+  | { task: 'shrink'; script: string; generator: string | null; items: SmallerItem[] };
 
 export const gradeSchema = z.strictObject({ passed: z.boolean(), message: z.string() });
 
@@ -54,6 +80,9 @@ export const listedCaseSchema = z.strictObject({
     .min(1)
     .max(stepsMax)
     .optional(),
+  generate: z.literal(true, { error: 'is a function, as (fc) => fc.integer()' }).optional(),
+  runs: runsSchema.optional(),
+  relate: z.literal(true, { error: 'is { from: (input) => …, hold: (output, other) => … }' }).optional(),
 });
 
 const listedSchema = z.strictObject({

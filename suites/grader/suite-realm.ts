@@ -5,11 +5,9 @@
 import { installGlobals } from '../../runners/realm/globals.ts';
 import { decode, encode } from '../../runners/realm/value.ts';
 import type { Grade } from './expectations.ts';
+import { drawInputs, type InputMaker, memberOf, shrinkInput, valueCharsMax, wordsOf } from './inputs.ts';
 
 const { apply } = Reflect;
-
-/** A value of a suite may be this long, in characters of carried JSON. */
-const valueCharsMax = 1 << 20;
 
 type Factory = (exports: object, module: { exports: unknown }, require: (id: unknown) => never) => void;
 
@@ -86,6 +84,9 @@ const caseKeys = [
   'tags',
   'owner',
   'expires',
+  'generate',
+  'runs',
+  'relate',
 ];
 const stepKeys = ['name', 'call', 'input', 'expect'];
 
@@ -105,7 +106,8 @@ function listCase(testCase: unknown, position: number, problems: Problem[]): unk
   };
   const unknown = Object.keys(testCase).filter((key) => !caseKeys.includes(key));
   const [steps, http] = [memberOf(testCase, 'steps'), memberOf(testCase, 'http')];
-  const givesInput = steps === undefined || memberOf(testCase, 'input') !== undefined;
+  const hasNoInput = steps !== undefined || 'generate' in testCase;
+  const givesInput = !hasNoInput || memberOf(testCase, 'input') !== undefined;
   return {
     name: memberOf(testCase, 'name'),
     call: memberOf(testCase, 'call'),
@@ -124,7 +126,22 @@ function listCase(testCase: unknown, position: number, problems: Problem[]): unk
     owner: memberOf(testCase, 'owner'),
     // A Date becomes the instant that it is.
     expires: memberOf(testCase, 'expires'),
+    runs: memberOf(testCase, 'runs'),
+    ...listFunctions(testCase),
     ...Object.fromEntries(unknown.map((key) => [key, null])),
+  };
+}
+
+/** What else of a case is a function is only told to be there, and to be one. */
+function listFunctions(testCase: object): object {
+  const [generate, relate] = [memberOf(testCase, 'generate'), memberOf(testCase, 'relate')];
+  const isRelation =
+    Object.keys(Object(relate)).every((part) => part === 'from' || part === 'hold') &&
+    typeof memberOf(relate, 'from') === 'function' &&
+    typeof memberOf(relate, 'hold') === 'function';
+  return {
+    ...(generate === undefined ? {} : { generate: typeof generate === 'function' }),
+    ...(relate === undefined ? {} : { relate: isRelation }),
   };
 }
 
@@ -203,10 +220,6 @@ function carried(value: unknown): unknown {
   return JSON.parse(encoded.text);
 }
 
-function memberOf(holder: unknown, key: string): unknown {
-  return typeof holder === 'object' && holder !== null ? Reflect.get(holder, key) : undefined;
-}
-
 /** Asks the predicate of a case, or of one of its steps. Anything but `true` and `false` fails, with a message for the author. */
 export function askPredicate(index: number, step: number | null, output: string, input: string): string {
   return JSON.stringify(gradePredicate(index, step, output, input));
@@ -215,30 +228,47 @@ export function askPredicate(index: number, step: number | null, output: string,
 function gradePredicate(index: number, step: number | null, output: string, input: string): Grade {
   const testCase = findSuite().cases[index];
   const holder = step === null ? testCase : stepsOf(testCase)[step];
-  const predicate = memberOf(holder, 'expect');
-  if (typeof predicate !== 'function') return { passed: false, message: 'the case has no predicate' };
+  return judge('predicate', holder, memberOf(holder, 'expect'), [output, input]);
+}
+
+/** Asks the relation of a case about the outputs for its input and for the one that was made from it; else as `askPredicate`. */
+export function askRelation(index: number, output: string, other: string): string {
+  return JSON.stringify(gradeRelation(index, output, other));
+}
+
+function gradeRelation(index: number, output: string, other: string): Grade {
+  const relate = memberOf(findSuite().cases[index], 'relate');
+  return judge('relation', relate, memberOf(relate, 'hold'), [output, other]);
+}
+
+function judge(what: 'predicate' | 'relation', holder: unknown, asked: unknown, given: string[]): Grade {
+  if (typeof asked !== 'function') return { passed: false, message: `the case has no ${what}` };
   try {
-    const answer: unknown = apply(predicate, holder, [decode(output), decode(input)]);
+    const values = given.map((text) => decode(text));
+    const answer: unknown = apply(asked, holder, values);
     if (answer === true) return { passed: true, message: '' };
-    if (answer === false) return { passed: false, message: 'its predicate answered false' };
+    if (answer === false) return { passed: false, message: `its ${what} answered false` };
     const kind = answer === null ? 'null' : typeof answer;
     return {
       passed: false,
-      message: `its predicate answered with ${kind}, not with true or false${kind === 'object' ? ' (a promise is no answer)' : ''}`,
+      message: `its ${what} answered with ${kind}, not with true or false${kind === 'object' ? ' (a promise is no answer)' : ''}`,
     };
   } catch (error) {
-    const what = error instanceof Error ? `${error.name}: ${error.message}` : 'something that is no error';
-    return { passed: false, message: `its predicate threw ${what.slice(0, 500)}` };
+    return { passed: false, message: `its ${what} threw ${wordsOf(error)}` };
   }
 }
 
-/** The texts of the predicates as JSON, null where a case has none. Those of a case's steps are one text. */
+/** The texts of the cases' functions as JSON, null where a case has none. All those of a case are one text. */
 export function predicateTexts(): string {
   const texts = findSuite().cases.map((testCase) => {
-    const written = [testCase, ...stepsOf(testCase)].flatMap((holder) => {
-      const predicate = memberOf(holder, 'expect');
-      return typeof predicate === 'function' ? [apply(toText, predicate, [])] : [];
-    });
+    const relate = memberOf(testCase, 'relate');
+    const functions = [
+      ...[testCase, ...stepsOf(testCase)].map((holder) => memberOf(holder, 'expect')),
+      ...[memberOf(testCase, 'generate'), memberOf(relate, 'from'), memberOf(relate, 'hold')],
+    ];
+    const written = functions.flatMap((each) =>
+      typeof each === 'function' ? [apply(toText, each, [])] : [],
+    );
     return written.length === 0 ? null : written.join('\n');
   });
   return JSON.stringify(texts);
@@ -272,4 +302,34 @@ const probes = [
 export function probePredicate(index: number, step: number | null, input: string): 'all' | 'some' {
   const accepts = (output: string) => gradePredicate(index, step, output, input).passed;
   return [...probes, input].every(accepts) ? 'all' : 'some';
+}
+
+/** As `probePredicate`, of a relation: `all` if it holds between any two of the probes. */
+export function probeRelation(index: number): 'all' | 'some' {
+  const accepts = (output: string) => probes.every((other) => gradeRelation(index, output, other).passed);
+  return probes.every(accepts) ? 'all' : 'some';
+}
+
+/** The inputs of a case, as JSON: see `Drawn`. `request` is a DrawRequest as JSON. */
+export function draw(index: number, request: string): string {
+  return JSON.stringify(drawInputs(findSuite().cases[index], madeOnce, JSON.parse(request)));
+}
+
+/** The smaller inputs next to one, as JSON: see `Smaller`. `request` is a SmallerRequest as JSON. */
+export function shrink(index: number, request: string): string {
+  return JSON.stringify(shrinkInput(findSuite().cases[index], madeOnce, JSON.parse(request)));
+}
+
+let make: (() => InputMaker) | undefined;
+let maker: InputMaker | undefined;
+
+/** Takes the sealed script that makes inputs, which is run when it is first needed. */
+export function equip(sealed: () => InputMaker): void {
+  make = sealed;
+}
+
+function madeOnce(): InputMaker {
+  maker ??= make?.();
+  if (maker === undefined) throw new Error('the revision has no script that makes inputs');
+  return maker;
 }

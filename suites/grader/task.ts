@@ -6,7 +6,7 @@ import ivm from 'isolated-vm';
 import type { Outbox } from '../../runners/host/outbox.ts';
 import type { Grade } from './expectations.ts';
 import { gradeCase } from './grade-case.ts';
-import type { GradedCall, GradeItem, GraderJob, ProbeItem } from './protocol.ts';
+import type { GradedCall, GradeItem, GraderJob } from './protocol.ts';
 import { isSameText } from './same-text.ts';
 
 /** The scripts of both kinds of realm as JavaScript expressions, put in when hosts are bundled. */
@@ -47,8 +47,8 @@ export function run(job: GraderJob, outbox: Outbox): void {
   outbox.send();
   if (job.task === 'list') outbox.put(`0 0 ${listModule(job.script)}`);
   else if (job.task === 'predicates') outbox.put(`0 0 ${predicateTexts(job.script)}`);
-  else if (job.task === 'probe') probeAll(job.script, job.items, outbox);
   else if (job.task === 'grade') gradeAll(job.script, job.items, outbox);
+  else if (job.task !== 'check') askAll(job, outbox);
   else {
     for (const [index, { expect, input }] of job.items.entries()) {
       outbox.put(`${index} 0 ${callOwn('checkText', expect, input)}`);
@@ -69,30 +69,61 @@ function gradeAll(script: string | null, items: GradeItem[], outbox: Outbox): vo
         if (suite?.isolate.isDisposed !== false && script !== null) suite = compileSuite(script);
         return askPredicate(suite, item.position, call, output);
       },
+      relate: (output, other) => {
+        if (suite?.isolate.isDisposed !== false && script !== null) suite = compileSuite(script);
+        return askRelation(suite, item.position, output, other);
+      },
     });
     outbox.put(`${index} 0 ${JSON.stringify(grade)}`);
   }
   if (suite?.isolate.isDisposed === false) suite.isolate.dispose();
 }
 
-/** Whatever goes wrong with a predicate here, it did not accept everything. */
-function probeAll(script: string, items: ProbeItem[], outbox: Outbox): void {
+type Asking = Exclude<GraderJob, { task: 'list' | 'predicates' | 'grade' | 'check' }>;
+
+/** Asks a realm of the suite's module about each item, in a realm of its own; what is answered where that ends it is a text too. */
+function askAll(job: Asking, outbox: Outbox): void {
+  const generator = 'generator' in job ? job.generator : null;
+  const { calls, onFailure } = callsOf(job);
   let suite: SuiteScript | undefined;
-  for (const [index, { position, step, input }] of items.entries()) {
-    let answer = 'some';
+  for (const [index, call] of calls.entries()) {
+    let answer = onFailure;
     try {
-      if (suite?.isolate.isDisposed !== false) suite = compileSuite(script);
+      if (suite?.isolate.isDisposed !== false) suite = compileSuite(job.script, generator);
       const context = openSuite(suite);
-      answer = textOf(
-        context.evalSync(`${entry}.probePredicate(${position}, ${step}, ${JSON.stringify(input)})`),
-      );
+      answer = textOf(context.evalSync(call));
       context.release();
     } catch {
-      answer = 'some';
+      answer = onFailure;
     }
     outbox.put(`${index} 0 ${answer}`);
   }
   if (suite?.isolate.isDisposed === false) suite.isolate.dispose();
+}
+
+function callsOf(job: Asking): { calls: string[]; onFailure: string } {
+  switch (job.task) {
+    case 'probe': {
+      const calls = job.items.map(({ position, step, input }) =>
+        callOf('probePredicate', position, step, input),
+      );
+      // Whatever goes wrong with a predicate here, it did not accept everything.
+      return { calls, onFailure: 'some' };
+    }
+    case 'probeRelations':
+      return { calls: job.items.map(({ position }) => callOf('probeRelation', position)), onFailure: 'some' };
+    case 'draw':
+    case 'shrink': {
+      const { task, items } = job;
+      const calls = items.map(({ position, ...request }) => callOf(task, position, JSON.stringify(request)));
+      const problem = 'making its inputs takes too much memory';
+      return { calls, onFailure: JSON.stringify({ problem }) };
+    }
+  }
+}
+
+function callOf(name: string, ...given: (number | string | null)[]): string {
+  return `${entry}.${name}(${given.map((each) => JSON.stringify(each)).join(', ')})`;
 }
 
 function callOwn(name: 'gradeText' | 'checkText', first: string, second: string): string {
@@ -100,21 +131,22 @@ function callOwn(name: 'gradeText' | 'checkText', first: string, second: string)
   return textOf(own[name].applySync(undefined, [first, second]));
 }
 
-type SuiteScript = { isolate: ivm.Isolate; prelude: ivm.Script; module: ivm.Script };
+type SuiteScript = { isolate: ivm.Isolate; scripts: ivm.Script[] };
 
-function compileSuite(script: string): SuiteScript {
+/** `generator` is the sealed script that makes inputs, an expression, where it is needed. */
+function compileSuite(script: string, generator: string | null = null): SuiteScript {
   const isolate = new ivm.Isolate({ memoryLimit: isolateMb });
-  return {
-    isolate,
-    prelude: isolate.compileScriptSync(`const ${entry} = ${SUITE_REALM}; undefined`),
-    module: isolate.compileScriptSync(`${entry}.load((function (exports, module, require) {${script}\n}))`),
-  };
+  const texts = [
+    `const ${entry} = ${SUITE_REALM}; undefined`,
+    `${entry}.load((function (exports, module, require) {${script}\n}))`,
+    ...(generator === null ? [] : [`${entry}.equip(() => ${generator})`]),
+  ];
+  return { isolate, scripts: texts.map((text) => isolate.compileScriptSync(text)) };
 }
 
-function openSuite({ isolate, prelude, module }: SuiteScript): ivm.Context {
+function openSuite({ isolate, scripts }: SuiteScript): ivm.Context {
   const context = isolate.createContextSync();
-  prelude.runSync(context);
-  module.runSync(context);
+  for (const script of scripts) script.runSync(context);
   return context;
 }
 
@@ -143,21 +175,28 @@ function predicateTexts(script: string): string {
   }
 }
 
+function askRelation(suite: SuiteScript | undefined, position: number, output: string, other: string): Grade {
+  return gradeIn(suite, 'relation', callOf('askRelation', position, output, other));
+}
+
 function askPredicate(
   suite: SuiteScript | undefined,
   position: number,
   { step, input }: GradedCall,
   output: string,
 ): Grade {
+  return gradeIn(suite, 'predicate', callOf('askPredicate', position, step, output, input));
+}
+
+function gradeIn(suite: SuiteScript | undefined, what: 'predicate' | 'relation', call: string): Grade {
   try {
-    if (suite === undefined) return failed('the suite has no module to find its predicate in');
+    if (suite === undefined) return failed(`the suite has no module to find its ${what} in`);
     const context = openSuite(suite);
-    const call = `${entry}.askPredicate(${position}, ${step}, ${JSON.stringify(output)}, ${JSON.stringify(input)})`;
     const grade: Grade = JSON.parse(textOf(context.evalSync(call)));
     context.release();
     return grade;
   } catch {
-    return failed('its predicate ended the realm it ran in');
+    return failed(`its ${what} ended the realm it ran in`);
   }
 }
 
