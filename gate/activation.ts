@@ -13,6 +13,7 @@ import {
   requireNotRolledBack,
 } from '../suites/revisions.ts';
 import { GateError } from './errors.ts';
+import { refuseExpired, refusePublished, refuseUnproven, refuseUnreviewed } from './life-conditions.ts';
 import { type Preflights, referencesBehave } from './preflight.ts';
 import { unproven } from './preflight-report.ts';
 import { requireStrength } from './strength/require-strength.ts';
@@ -38,7 +39,14 @@ export type Condition = (
 ) => Promise<Refusal | undefined>;
 
 /** Each is asked, in this order. */
-const conditions: Condition[] = [referencesBehave, requireStrength];
+const conditions: Condition[] = [
+  refuseUnreviewed,
+  refuseExpired,
+  refusePublished,
+  refuseUnproven,
+  referencesBehave,
+  requireStrength,
+];
 
 /** That a revision may not be activated as things are: every reason, and the draft that it stays. */
 export class ActivationRefused extends GateError {

@@ -4,6 +4,11 @@ export type GateErrorCode =
   | 'gate_not_found'
   | 'score_not_found'
   | 'candidate_not_found'
+  | 'incident_not_found'
+  /** An escape is of what was let merge, and of nothing else. */
+  | 'incident_not_merged'
+  /** What was asked of an incident does not fit it: its suite, or that it has no case to prove. */
+  | 'incident_unfit'
   /** An override of a score that does not block, or a second one by the same person. */
   | 'override_not_needed'
   | 'override_given'

@@ -13,6 +13,7 @@ import type { ScoreRecord } from './history.ts';
 export type Exposure = RevisionName & { bits: number };
 
 const exposuresSchema = z.array(z.object({ suite: z.string(), revision: z.number(), bits: z.number() }));
+const caseExposuresSchema = z.array(z.object({ caseDigest: z.string(), bits: z.number() }));
 const countsSchema = z.array(z.object({ count: z.coerce.number() }));
 
 /** What was spent on each of the given revisions, by every gate, whoever asked; with `until`, by that score and those before it. */
@@ -46,6 +47,19 @@ export async function findExposures(
     revision,
     bits: spent.find((one) => one.suite === suite && one.revision === revision)?.bits ?? 0,
   }));
+}
+
+/** What was spent on each case of a revision, by its identity; a case that is missing has told nothing. */
+export async function findCaseExposures(
+  database: Database,
+  name: RevisionName,
+): Promise<Map<string, number>> {
+  const rows = await database.execute(sql`
+    WITH shared AS (${casesSharedWith([name])})
+    SELECT case_digest AS "caseDigest", sum(charges.bits)::double precision AS bits
+    FROM shared JOIN charges USING (suite, revision)
+    GROUP BY case_digest`);
+  return new Map(caseExposuresSchema.parse(rowsOf(rows)).map(({ caseDigest, bits }) => [caseDigest, bits]));
 }
 
 /**

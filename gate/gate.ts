@@ -58,6 +58,10 @@ export const gatePolicySchema = z.strictObject({
     .describe(
       'The share of the mutants of a good reference that a revision must kill before it is activated; without it, any.',
     ),
+  review: z
+    .boolean()
+    .default(false)
+    .describe('Whether a second person must approve a revision of its suites before it is activated.'),
 });
 export type GatePolicy = z.infer<typeof gatePolicySchema>;
 /** A policy as it is asked for: what is left out is as usual. */

@@ -105,6 +105,7 @@ function present({ policy: row, active: found }: Row): Gate {
     suites: row.suites,
     disclosure: row.disclosure,
     overrideApprovals: row.overrideApprovals,
+    review: row.review,
     ...(row.attemptsPerChange === null ? {} : { attemptsPerChange: row.attemptsPerChange }),
     ...(row.minimumStrength === null ? {} : { minimumStrength: row.minimumStrength }),
     ...(row.exposureBudgetBits === null ? {} : { exposureBudgetBits: row.exposureBudgetBits }),

@@ -70,6 +70,8 @@ export const gatePolicies = pgTable(
     overrideApprovals: integer('override_approvals').notNull().default(1),
     /** The share of mutants that a revision must kill before it is activated; null for any. */
     minimumStrength: doublePrecision('minimum_strength'),
+    /** Whether a second person must approve a revision of its suites before it is activated. */
+    review: boolean('review').notNull().default(false),
     createdAt: time('created_at').notNull().defaultNow(),
     createdBy: text('created_by').notNull(),
   },
@@ -174,6 +176,90 @@ export const strengths = pgTable(
     uniqueIndex('strengths_id').on(table.id),
     index('strengths_revision').on(table.suite, table.revision, table.sequence),
   ],
+);
+
+/** What people did with revisions and cases besides: reviewed, retired, published. A suite's newest word on each counts. */
+export const suiteEvents = pgTable(
+  'suite_events',
+  {
+    sequence: sequence().primaryKey(),
+    /** `approved` or `rejected` a revision; `retired` or `published` a case. */
+    kind: text('kind').notNull(),
+    suite: text('suite').notNull(),
+    /** Which was reviewed, which was made without the case, or which the published case was read from. */
+    revision: integer('revision').notNull(),
+    /** The identity of the case, if it is about one. */
+    caseDigest: text('case_digest'),
+    /** Who did it: of one person only the newest review counts. */
+    person: text('person').notNull(),
+    doneBy: text('done_by').notNull(),
+    doneAt: time('done_at').notNull().defaultNow(),
+    /** The name of the case, and what was said, sealed like a suite. */
+    sealed: bytea('sealed').notNull(),
+    recipient: text('recipient').notNull(),
+  },
+  (table) => [
+    index('suite_events_revision').on(table.suite, table.revision),
+    index('suite_events_case').on(table.caseDigest),
+  ],
+);
+
+/** Every bug that is known to have got past a gate, recorded against the score that let it. */
+export const incidents = pgTable(
+  'incidents',
+  {
+    id: uuid('id').primaryKey(),
+    sequence: sequence().unique(),
+    gate: text('gate').notNull(),
+    scoreId: uuid('score_id').notNull(),
+    recordedBy: text('recorded_by').notNull(),
+    recordedAt: time('recorded_at').notNull().defaultNow(),
+    /** Its title and details, sealed like a suite. */
+    sealed: bytea('sealed').notNull(),
+    recipient: text('recipient').notNull(),
+  },
+  (table) => [
+    index('incidents_gate').on(table.gate, table.sequence),
+    index('incidents_score').on(table.scoreId),
+  ],
+);
+
+/** The cases that were drafted from incidents. */
+export const incidentCases = pgTable(
+  'incident_cases',
+  {
+    sequence: sequence().primaryKey(),
+    incidentId: uuid('incident_id').notNull(),
+    suite: text('suite').notNull(),
+    /** The draft that was made with it. */
+    revision: integer('revision').notNull(),
+    position: integer('position').notNull(),
+    caseDigest: text('case_digest').notNull(),
+    draftedBy: text('drafted_by').notNull(),
+    draftedAt: time('drafted_at').notNull().defaultNow(),
+  },
+  (table) => [
+    index('incident_cases_incident').on(table.incidentId),
+    index('incident_cases_case').on(table.caseDigest),
+  ],
+);
+
+/** Every time that the case of an incident was run on the build that escaped and on one that mends it. */
+export const incidentProofs = pgTable(
+  'incident_proofs',
+  {
+    sequence: sequence().primaryKey(),
+    incidentId: uuid('incident_id').notNull(),
+    caseDigest: text('case_digest').notNull(),
+    /** The two builds, by their digests, and whether the case passed on each. */
+    escaped: text('escaped').notNull(),
+    fix: text('fix').notNull(),
+    escapedPassed: boolean('escaped_passed').notNull(),
+    fixPassed: boolean('fix_passed').notNull(),
+    provedBy: text('proved_by').notNull(),
+    provedAt: time('proved_at').notNull().defaultNow(),
+  },
+  (table) => [index('incident_proofs_case').on(table.caseDigest)],
 );
 
 /** Builds, named by the SHA-256 of their bytes. */

@@ -32,6 +32,7 @@ import { identityRoutes } from './routes/identity.ts';
 import { leakRoutes } from './routes/leaks.ts';
 import { scoreRoutes } from './routes/scores.ts';
 import { strengthRoutes } from './routes/strength.ts';
+import { suiteLifeRoutes } from './routes/suite-life.ts';
 import { suiteRoutes } from './routes/suites.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { validatorCompiler } from './validation.ts';
@@ -118,11 +119,10 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   limitTokens(app, parts.ratePerToken);
   requireRoles(app);
   await app.register(gateRoutes, { database });
-  await app.register(suiteRoutes, {
-    authoring,
-    activation: { database, suites: parts.suites, preflights: parts.preflights },
-  });
   await app.register(strengthRoutes, { database, measurements: parts.measurements });
+  const activation = { database, suites: parts.suites, preflights: parts.preflights };
+  await app.register(suiteRoutes, { authoring, activation });
+  await app.register(suiteLifeRoutes, { authoring, activation, suites: parts.suites });
   await app.register(scoreRoutes, {
     disclosing: { database, seals, slotMs: parts.slotMs },
     submissions,

@@ -4,6 +4,12 @@ export type SuiteErrorCode =
   /** There is no suite, or no revision, of this name. */
   | 'suite_not_found'
   | 'revision_not_found'
+  /** A revision has no case of this name. */
+  | 'case_not_found'
+  /** Nobody reviews a revision that they made themselves. */
+  | 'review_own'
+  /** A case that gates still ask for cannot be published, nor a tripwire ever. */
+  | 'case_in_force'
   /** The suite cannot be sealed as it stands; the message says which case and why. */
   | 'suite_invalid'
   /** What is stored sealed does not open: another identity, or altered bytes. */

@@ -6,6 +6,7 @@
 import { type Opening, openContents } from './authoring/make-revision.ts';
 import { type Fingerprints, fingerprintInSteps } from './leaks/fingerprints.ts';
 import { endInTurns } from './leaks/in-steps.ts';
+import { findPublishedPositions } from './life/events.ts';
 import type { RevisionName } from './revisions.ts';
 import type { SuiteContents } from './suite.ts';
 
@@ -47,6 +48,11 @@ export class OpenedSuites {
     const fingerprints = this.#fingerprints.get(contents) ?? endInTurns(fingerprintInSteps(contents));
     this.#fingerprints.set(contents, fingerprints);
     return fingerprints;
+  }
+
+  /** The positions of a revision's cases that were published, as of now. */
+  published(name: RevisionName): Promise<Set<number>> {
+    return findPublishedPositions(this.#parts.database, name);
   }
 
   #forgetOldest(): void {

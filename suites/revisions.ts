@@ -4,6 +4,8 @@ import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { activations, revisionCases, revisions } from '../migrations/tables.ts';
 import { SuiteError } from './errors.ts';
+import { listReviews } from './life/events.ts';
+import { findMakers, standingOf } from './life/reviews.ts';
 import type { Sealed } from './sealing/sealing.ts';
 import type { Revision, Suite } from './suite.ts';
 
@@ -26,12 +28,13 @@ type NewRevision = {
 
 /**
  * Appends a revision under the suite's next number, as a draft. It is sealed in the same transaction, because only there its number
- * is known. Throws `seal_rolled_back` if it was sealed before a revision that was activated, or along with another.
+ * is known; `record` appends what belongs to it. Throws `seal_rolled_back` if it was sealed before a revision that was activated, or along with another.
  */
 export async function appendRevision(
   database: Database,
   { cases, ...revision }: NewRevision,
   seal: (transaction: Database, name: RevisionName) => Promise<Sealed>,
+  record?: (transaction: Database, name: RevisionName) => Promise<void>,
 ): Promise<RevisionName> {
   return database.transaction(async (transaction) => {
     // Two authors who push at once get two numbers.
@@ -51,6 +54,7 @@ export async function appendRevision(
       INSERT INTO revision_cases (suite, revision, position, case_digest, expires_at)
       SELECT ${name.suite}, ${number}, position - 1, item ->> 'digest', (item ->> 'expiresAt')::timestamptz
       FROM jsonb_array_elements(${JSON.stringify(cases)}::jsonb) WITH ORDINALITY AS listed (item, position)`);
+    await record?.(transaction, name);
     const { createdBy: by, digest } = revision;
     await appendAudit(transaction, {
       by,
@@ -204,6 +208,8 @@ export async function listSuites(database: Database, only?: string): Promise<Sui
     .orderBy(revisions.suite, desc(revisions.number));
   const suites = Map.groupBy(rows, ({ suite }) => suite);
   const active = await findActive(database, [...suites.keys()]);
+  const makers = await findMakers(database, only);
+  const reviews = await listReviews(database, [...suites.keys()]);
   const everActive = await database
     .selectDistinct({ suite: activations.suite, revision: activations.revision })
     .from(activations);
@@ -211,8 +217,10 @@ export async function listSuites(database: Database, only?: string): Promise<Sui
     const activeRevision = active.find((name) => name.suite === suite)?.revision ?? null;
     const stateOf = (revision: number): Revision['state'] => {
       if (revision === activeRevision) return 'active';
-      const was = everActive.some((name) => name.suite === suite && name.revision === revision);
-      return was ? 'superseded' : 'draft';
+      const isIt = (name: RevisionName) => name.suite === suite && name.revision === revision;
+      if (everActive.some(isIt)) return 'superseded';
+      const { maker } = makers.find(isIt) ?? { maker: '' };
+      return standingOf(maker, reviews.filter(isIt)) === 'approved' ? 'reviewed' : 'draft';
     };
     return {
       suite,

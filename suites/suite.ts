@@ -95,7 +95,9 @@ export const revisionSchema = z.strictObject({
   revision: z.int().positive(),
   digest: z.string(),
   cases: z.int().positive(),
-  state: z.enum(['draft', 'active', 'superseded']),
+  state: z
+    .enum(['draft', 'reviewed', 'active', 'superseded'])
+    .describe('`reviewed` is a draft that a second person has approved, and nobody rejects.'),
   createdAt: z.iso.datetime(),
 });
 export type Revision = z.infer<typeof revisionSchema>;

@@ -1,5 +1,8 @@
 /** The life of a case: drafted, reviewed by a second person, active, expired, retired, published; and nothing is ever overwritten. */
+import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { suiteCasesSchema } from '../suites/life/life.ts';
+import { standingOf } from '../suites/life/reviews.ts';
 import { type Client, scoreRequest, startWorld, type World } from './world.ts';
 
 let world: World;
@@ -118,5 +121,249 @@ describe('a case that has expired', () => {
     expect(check.json).toMatchObject({ changes: { changed: ['gives back 1'] } });
     const odd = await author('POST', `/suites/${suite}/check`, { cases: [same(1, { expires: 'soon' })] });
     expect(odd.json).toMatchObject({ errors: [{ pointer: 'body/cases/0/expires' }] });
+  });
+});
+
+/** The names of a suite's cases, with what is known of them. */
+async function casesOf(suite: string, query = '') {
+  const { status, json, text } = await author('GET', `/suites/${suite}/cases${query}`);
+  expect(status, text).toBe(200);
+  return suiteCasesSchema.parse(json);
+}
+
+describe('a review', () => {
+  test('by a second person is needed where a gate asks for it, and a rejection outweighs it', async () => {
+    const suite = await sealed([same(1)]);
+    await world.admin('PUT', `/gates/${suite}`, { suites: [suite], review: true });
+    const pushed = await author('POST', `/suites/${suite}/revisions?activate=true`, { cases: [same(3)] });
+    expect(pushed.json).toMatchObject({
+      code: 'activation_refused',
+      revision: 2,
+      refusals: [{ code: 'revision_unreviewed' }],
+    });
+    const [again, grace, eve] = await Promise.all([
+      world.as('author', undefined, { owner: 'ada' }),
+      world.as('author', undefined, { owner: 'grace' }),
+      world.as('author', undefined, { owner: 'eve' }),
+    ]);
+    const path = `/suites/${suite}/revisions/2`;
+    const review = async (by: Client, verdict: string, comment?: string) =>
+      (await by('POST', `${path}/reviews`, { verdict, comment })).json;
+    // Two tokens of one owner are one person.
+    expect(await review(again, 'approve')).toMatchObject({ code: 'review_own' });
+    expect(await review(grace, 'approve', 'follows rule 7')).toMatchObject({ state: 'reviewed' });
+    expect(await review(eve, 'reject', 'asks too much')).toMatchObject({
+      state: 'draft',
+      reviews: [
+        { person: 'grace', verdict: 'approve', comment: 'follows rule 7' },
+        { person: 'eve', verdict: 'reject', comment: 'asks too much' },
+      ],
+    });
+    const refused = await author('POST', `${path}/activate`);
+    expect(refused.json).toMatchObject({ refusals: [{ code: 'revision_rejected' }] });
+    expect(await review(eve, 'approve')).toMatchObject({ state: 'reviewed' });
+    expect((await author('POST', `${path}/activate`)).json).toMatchObject({ state: 'active' });
+    expect((await author('GET', `${path}/reviews`)).json).toMatchObject({
+      state: 'active',
+      reviews: [{ verdict: 'approve' }, { verdict: 'approve' }],
+    });
+    const lead = await world.as('lead');
+    const told = (await lead('GET', '/audit?limit=1000')).text;
+    expect(told).toContain('revision.reviewed');
+    expect(told).not.toContain('asks too much');
+  });
+
+  test('counts the newest word of each person but whoever made the revision', () => {
+    const person = fc.constantFrom('maker', 'a', 'b', 'c');
+    const reviews = fc.array(fc.record({ person, isApproval: fc.boolean() }), { maxLength: 8 });
+    fc.assert(
+      fc.property(reviews, (all) => {
+        const words = ['a', 'b', 'c'].flatMap((one) => all.findLast((each) => each.person === one) ?? []);
+        const expected = words.some(({ isApproval }) => !isApproval)
+          ? 'rejected'
+          : words.length === 0
+            ? 'unreviewed'
+            : 'approved';
+        expect(standingOf('maker', all)).toBe(expected);
+      }),
+    );
+  });
+});
+
+describe('revisions', () => {
+  test('are compared and restored, and nothing is overwritten', async () => {
+    const suite = await sealed([same(1), same(2, { tags: ['old'] })]);
+    await author('POST', `/suites/${suite}/revisions?activate=true`, { cases: [same(2), same(3)] });
+    const compared = await author('GET', `/suites/${suite}/revisions/2/compare?with=1`);
+    expect(compared.json).toMatchObject({
+      suite,
+      revision: 2,
+      with: 1,
+      added: ['gives back 3'],
+      removed: ['gives back 1'],
+      changed: ['gives back 2'],
+    });
+    const restored = await author('POST', `/suites/${suite}/revisions/1/restore?activate=true`);
+    expect([restored.status, restored.json]).toMatchObject([201, { revision: 3, state: 'active', cases: 2 }]);
+    const same13 = await author('GET', `/suites/${suite}/revisions/3/compare?with=1`);
+    expect(same13.json).toMatchObject({ added: [], removed: [], changed: [], unchanged: 2 });
+    expect(await score(suite, identity)).toMatchObject({ answer: ['merge', 'green'] });
+    const { json } = await author('GET', `/suites/${suite}`);
+    expect(Object(json).revisions.map((one: object) => Reflect.get(one, 'state'))).toEqual([
+      'active',
+      'superseded',
+      'superseded',
+    ]);
+  });
+
+  test('whose cases have expired are not activated', async () => {
+    const cases = [same(1), same(2, { expires: '2020-01-01' })];
+    const suite = `life-${names++}`;
+    const pushed = await author('POST', `/suites/${suite}/revisions?activate=true`, { cases });
+    expect([pushed.status, pushed.json]).toMatchObject([409, { refusals: [{ code: 'cases_expired' }] }]);
+    expect(pushed.text).toContain('gives back 2');
+    const retired = await author('POST', `/suites/${suite}/retirements?activate=true`, {
+      cases: ['gives back 2'],
+      from: 1,
+    });
+    expect(retired.json).toMatchObject({ revision: 2, state: 'active', cases: 1 });
+  });
+});
+
+describe('a case that is retired', () => {
+  test('is left out of a new revision, in which each case keeps its own predicate', async () => {
+    const suite = `life-${names++}`;
+    const module = `export default { cases: [
+      { name: 'a', input: 101, expect: (out) => out === 101 },
+      { name: 'b', input: 102, expect: (out) => out === 102, tags: ['kept'], owner: 'ada' },
+      { name: 'c', input: 103, expect: (out) => out === 103 },
+      { name: 'd', input: 104, expect: { equals: 104 } },
+    ] }`;
+    await author('POST', `/suites/${suite}/revisions?activate=true`, { module });
+    await world.admin('PUT', `/gates/${suite}`, { suites: [suite] });
+    const retire = (cases: string[], more: object = {}) =>
+      author('POST', `/suites/${suite}/retirements?activate=true`, { cases, ...more });
+    expect((await retire(['nobody'])).json).toMatchObject({ code: 'case_not_found' });
+    expect((await retire(['a', 'b', 'c', 'd'])).json).toMatchObject({ code: 'suite_invalid' });
+    expect((await retire(['a'], { reason: 'the rule is gone' })).json).toMatchObject({
+      revision: 2,
+      cases: 3,
+    });
+    expect((await retire(['c'])).json).toMatchObject({ revision: 3, cases: 2, state: 'active' });
+    expect((await score(suite, 'exports.run = (x) => x === 102 || x === 104 ? x : 0')).answer).toEqual([
+      'merge',
+      'green',
+    ]);
+    expect((await score(suite, 'exports.run = (x) => (x === 102 ? 3 : x)')).answer).toEqual(['block', 'red']);
+    expect(await casesOf(suite)).toMatchObject({
+      state: 'active',
+      cases: [
+        { name: 'b', tags: ['kept'], owner: 'ada', state: 'in_force', published: false },
+        { name: 'd' },
+      ],
+      left: [
+        { name: 'c', kind: 'retired', person: 'ada' },
+        { name: 'a', kind: 'retired', person: 'ada', reason: 'the rule is gone' },
+      ],
+    });
+    const compared = await author('GET', `/suites/${suite}/revisions/3/compare?with=1`);
+    expect(compared.json).toMatchObject({ added: [], removed: ['a', 'c'], changed: [] });
+    // What was retired may be published, and so is read as it was written.
+    const published = await author('POST', `/suites/${suite}/publications`, { cases: ['a'] });
+    expect(published.json).toMatchObject({
+      cases: [{ name: 'a', input: 101, expect: { predicate: '(out) => out === 101' } }],
+    });
+  });
+});
+
+describe('a case that is published', () => {
+  const secret = {
+    order: {
+      code: 'ZEBRA-7741',
+      lines: [
+        { sku: 'quince', cents: 90_817 },
+        { sku: 'medlar', cents: 4_415 },
+      ],
+    },
+  };
+  const text = JSON.stringify(secret);
+
+  test('must be retired, expired or spent, and is never holdback or a leak again', async () => {
+    const suite = await sealed([
+      same(1),
+      same(secret),
+      { name: 'bait', input: 6, expect: { tripwire: true } },
+    ]);
+    const name = `gives back ${text}`;
+    const publish = (cases: string[]) => author('POST', `/suites/${suite}/publications`, { cases });
+    const leaks = async (of: string) =>
+      Object((await author('POST', `/leaks?suite=${suite}`, of, { 'content-type': 'text/plain' })).json)
+        .findings;
+    expect(await leaks(text)).toHaveLength(1);
+    expect((await publish([name])).json).toMatchObject({ code: 'case_in_force' });
+    expect((await publish(['bait'])).json).toMatchObject({ code: 'case_in_force' });
+    expect((await publish(['nobody'])).json).toMatchObject({ code: 'case_not_found' });
+    await author('POST', `/suites/${suite}/retirements?activate=true`, { cases: [name] });
+    // A copy elsewhere still asks it.
+    const copy = await sealed([same(secret), same(2)]);
+    expect((await publish([name])).json).toMatchObject({ code: 'case_in_force' });
+    await author('POST', `/suites/${copy}/retirements?activate=true`, { cases: [name] });
+    const published = await publish([name]);
+    expect([published.status, published.json]).toMatchObject([
+      201,
+      { suite, cases: [{ name, input: secret, expect: { equals: secret }, tags: [] }] },
+    ]);
+    const check = await author('POST', `/suites/${suite}/check`, { cases: [same(1), same(secret)] });
+    expect(check.json).toMatchObject({ findings: [{ case: name, position: 1 }], changes: null });
+    const back = await author('POST', `/suites/${suite}/revisions/1/restore?activate=true`);
+    expect(back.json).toMatchObject({ revision: 3, refusals: [{ code: 'cases_published' }] });
+    expect(await casesOf(suite, '?revision=1')).toMatchObject({
+      cases: [{ published: false }, { published: true }, {}],
+      left: [
+        { kind: 'published', name },
+        { kind: 'retired', name },
+      ],
+    });
+  });
+
+  test('may be one that is spent or has expired, and then only what else is sealed is a leak', async () => {
+    const secret = {
+      trip: {
+        code: 'IBEX-5520',
+        legs: [
+          { to: 'tarn', km: 31_877 },
+          { to: 'fell', km: 9_604 },
+        ],
+      },
+    };
+    const other = {
+      plan: {
+        term: 'QUETZAL-1203',
+        steps: [
+          { at: 'ginkgo', weight: 77_310 },
+          { at: 'larch', weight: 1_290 },
+        ],
+      },
+    };
+    const gate = await sealed([same(secret, { expires: inDays(2) }), same(other), same(8)], {
+      exposureBudgetBits: 3,
+    });
+    const publish = (cases: object[]) =>
+      author('POST', `/suites/${gate}/publications`, {
+        cases: cases.map((one) => `gives back ${JSON.stringify(one)}`),
+      });
+    const leaks = async (of: unknown) =>
+      Object(
+        (await author('POST', `/leaks?suite=${gate}`, JSON.stringify(of), { 'content-type': 'text/plain' }))
+          .json,
+      ).looked[0].found;
+    expect(await leaks([secret, other])).toBe(2);
+    laterBy(3);
+    expect((await publish([secret, other])).json).toMatchObject({ code: 'case_in_force' });
+    expect((await publish([secret])).status).toBe(201);
+    expect(await leaks([secret, other])).toBe(1);
+    expect((await score(gate, identity)).answer).toEqual(['merge', 'green']);
+    expect((await publish([other])).status).toBe(201);
+    expect(await leaks([secret, other])).toBe(0);
   });
 });

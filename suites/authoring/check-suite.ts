@@ -1,10 +1,13 @@
 /** Does all of a push but storing: finds everything that is wrong with a suite, and what pushing it would change. */
 import { appendAudit } from '../../migrations/append-audit.ts';
+import type { Database } from '../../migrations/open-database.ts';
+import { caseDigest } from '../case-digest.ts';
+import { findPublished } from '../life/events.ts';
 import { findActive } from '../revisions.ts';
 import { openSealedFile } from '../sealing/sealed-file.ts';
 import type { SuiteContents, SuiteSource } from '../suite.ts';
-import { type Comparable, compareContents } from './compare-contents.ts';
-import { findingsMax } from './finding.ts';
+import { comparables, compareContents } from './compare-contents.ts';
+import { caseFinding, type Finding, findingsMax } from './finding.ts';
 import { type Authoring, openContents } from './make-revision.ts';
 import { readSuite } from './read-suite.ts';
 import type { SuiteCheck } from './suite-check.ts';
@@ -22,7 +25,10 @@ export async function checkSuite(
   const { database, seals, keys, reader } = authoring;
   const authored =
     source.sealed === undefined ? source : (await openSealedFile(seals, suite, source.sealed)).source;
-  const { contents, findings, name, cases } = await readSuite(authoring, keys.tripwire, suite, authored);
+  const read = await readSuite(authoring, keys.tripwire, suite, authored);
+  const { contents, name, cases } = read;
+  const burnt = contents === undefined ? [] : await findBurnt(database, keys.caseDigest, contents);
+  const findings = [...read.findings, ...burnt];
   const [active] = await findActive(database, [suite]);
   const answer: SuiteCheck = {
     name,
@@ -32,17 +38,27 @@ export async function checkSuite(
     activeRevision: active?.revision ?? null,
     changes: null,
   };
-  if (!compare || contents === undefined || active === undefined) return answer;
+  if (!compare || contents === undefined || burnt.length > 0 || active === undefined) return answer;
   const before = await openContents(authoring, active);
-  const [earlier, later] = await Promise.all([comparable(before), comparable(contents)]);
+  const [earlier, later] = await comparables(reader, before, contents);
   const changes = compareContents(keys.caseDigest, earlier, later);
   await appendAudit(database, { by, action: 'revision.read', about: { ...active } });
   return { ...answer, changes };
+}
 
-  async function comparable(of: SuiteContents): Promise<Comparable> {
-    // Where the modules are the same, so are their predicates.
-    const differ = before.script !== contents?.script;
-    const predicates = differ && of.script !== undefined ? await reader.predicates(of.script) : undefined;
-    return { contents: of, predicates };
-  }
+/** That cases were published: everybody may read them, so that they test nobody any more. */
+async function findBurnt(database: Database, key: Uint8Array, { cases }: SuiteContents): Promise<Finding[]> {
+  const digests = cases.map((testCase) => caseDigest(key, testCase));
+  const published = await findPublished(database, digests);
+  return cases.flatMap(({ name }, position) => {
+    if (!published.has(digests[position] ?? '')) return [];
+    return [
+      caseFinding(
+        { name, position },
+        [],
+        'it was published to the visible tests',
+        'leave it out, and write a fresh one',
+      ),
+    ];
+  });
 }

@@ -3,10 +3,28 @@ import { isDeepStrictEqual } from 'node:util';
 import { hasFunctions, type SealedCase } from '../case.ts';
 import { caseDigest } from '../case-digest.ts';
 import type { SuiteContents } from '../suite.ts';
+import type { SuiteReader } from './read-suite.ts';
 import type { Changes } from './suite-check.ts';
 
 /** Contents, and the texts of their predicates by position, where these could be had. */
 export type Comparable = { contents: SuiteContents; predicates: (string | null)[] | undefined };
+
+/** Contents with the texts of their predicates, where these matter: where modules are the same, so are their predicates. */
+export async function comparables(
+  reader: Pick<SuiteReader, 'predicates'>,
+  before: SuiteContents,
+  after: SuiteContents,
+): Promise<[Comparable, Comparable]> {
+  const differ = before.script !== after.script;
+  const comparable = async (contents: SuiteContents): Promise<Comparable> => {
+    const { script } = contents;
+    return {
+      contents,
+      predicates: differ && script !== undefined ? await reader.predicates(script) : undefined,
+    };
+  };
+  return Promise.all([comparable(before), comparable(after)]);
+}
 
 /** Cases are matched by name; `key` is that of the case digests. */
 export function compareContents(key: Uint8Array, before: Comparable, after: Comparable): Changes {

@@ -37,13 +37,30 @@ export type Authoring = {
  * `suite_invalid` with words that say what to mend, and `seal_rolled_back`.
  */
 export async function makeRevision(
-  { database, seals, keys, reader, tryBuild }: Authoring,
+  parts: Authoring,
   suite: string,
   source: AuthoredSuite,
   options: { by: string; file?: SealedFile },
 ): Promise<RevisionName> {
-  const { contents, findings } = await readSuite({ reader, tryBuild }, keys.tripwire, suite, source);
+  const { contents, findings } = await readSuite(parts, parts.keys.tripwire, suite, source);
   if (contents === undefined) throw invalid(findings);
+  return sealContents(parts, contents, options);
+}
+
+/**
+ * Seals contents that were read, or that another revision has, as the suite's next revision, a draft; `record` appends what belongs to
+ * it in the same transaction. Throws `seal_rolled_back`.
+ */
+export async function sealContents(
+  { database, seals, keys }: Opening,
+  contents: SuiteContents,
+  options: {
+    by: string;
+    file?: SealedFile;
+    record?: (transaction: Database, name: RevisionName) => Promise<void>;
+  },
+): Promise<RevisionName> {
+  const { suite } = contents;
   // JSON.stringify writes lone surrogates as escapes, so that any text survives as UTF-8.
   const text = JSON.stringify(contents);
   const digest = contentsDigest(keys, text);
@@ -66,6 +83,7 @@ export async function makeRevision(
     },
     (transaction, name) =>
       sealForStorage(transaction, seals, bindRevision(keys, { ...name, digest, file }, text)),
+    options.record,
   );
 }
 
@@ -120,14 +138,20 @@ export async function openForAuthor(parts: Opening, name: RevisionName, by: stri
     ...described,
     limits: contents.limits,
     references: contents.references,
-    contents: contents.cases.map(disarmTripwire).map(({ input, steps, generate, ...rest }) => ({
-      ...rest,
-      ...(input === undefined ? {} : { input: JSON.parse(input) }),
-      ...(generate === undefined ? {} : { generate: true, runs: generate.runs }),
-      ...(steps === undefined
-        ? {}
-        : { steps: steps.map((step) => ({ ...step, input: JSON.parse(step.input) })) }),
-    })),
+    contents: contents.cases.map(asAuthored),
+  };
+}
+
+/** A case in the form in which it was authored; a tripwire pretends to be like any other. */
+export function asAuthored(testCase: SealedCase) {
+  const { input, steps, generate, ...rest } = disarmTripwire(testCase);
+  return {
+    ...rest,
+    ...(input === undefined ? {} : { input: JSON.parse(input) }),
+    ...(generate === undefined ? {} : { generate: true as const, runs: generate.runs }),
+    ...(steps === undefined
+      ? {}
+      : { steps: steps.map((step) => ({ ...step, input: JSON.parse(step.input) })) }),
   };
 }
 

@@ -11,7 +11,9 @@ export async function findLeaks(suites: OpenedSuites, names: RevisionName[], tex
   const leaks: Leaks = { findings: [], looked: [] };
   for (const { suite, revision } of names) {
     const fingerprints = await suites.fingerprints({ suite, revision });
-    const { findings, found } = await endInTurns(scanInSteps(fingerprints, text));
+    // What was published is there to be seen.
+    const visible = await suites.published({ suite, revision });
+    const { findings, found } = await endInTurns(scanInSteps(fingerprints, text, visible));
     const { cases, tooShort } = fingerprints;
     leaks.looked.push({ suite, revision, cases, tooShort, found });
     leaks.findings.push(...findings.map((finding) => ({ suite, revision, ...finding })));

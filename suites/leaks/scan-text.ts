@@ -36,15 +36,23 @@ export function scanText(fingerprints: Fingerprints, text: string): FoundInText 
   return endOf(scanInSteps(fingerprints, text));
 }
 
-/** Looks through a text in steps of some milliseconds, between which something else can be done. */
-export function* scanInSteps(fingerprints: Fingerprints, text: string): Generator<void, FoundInText> {
-  const scan = new TextScan(fingerprints, text);
+/**
+ * Looks through a text in steps of some milliseconds, between which something else can be done. Cases at the `visible` positions are
+ * not told of; what another case has in common with them still is its own.
+ */
+export function* scanInSteps(
+  fingerprints: Fingerprints,
+  text: string,
+  visible: ReadonlySet<number> = new Set(),
+): Generator<void, FoundInText> {
+  const scan = new TextScan(fingerprints, text, visible);
   while (scan.step()) yield;
   return scan.result();
 }
 
 class TextScan {
   readonly #fingerprints: Fingerprints;
+  readonly #visible: ReadonlySet<number>;
   readonly #reader: SpellingReader;
   /** The units of this step, and before them the last of the step before. */
   readonly #units = new Uint16Array(shingleUnits + stepUnits);
@@ -61,8 +69,9 @@ class TextScan {
   readonly #cases = new Set<number>();
   readonly #casesOn = new Map<number, Set<number>>();
 
-  constructor(fingerprints: Fingerprints, text: string) {
+  constructor(fingerprints: Fingerprints, text: string, visible: ReadonlySet<number>) {
     this.#fingerprints = fingerprints;
+    this.#visible = visible;
     this.#reader = new SpellingReader(text);
     this.#seenAt = new Int32Array(fingerprints.passageOf.length).fill(never);
     this.#seenOn = new Int32Array(fingerprints.passageOf.length);
@@ -128,6 +137,7 @@ class TextScan {
     if (units < stretchUnits) return 1;
     this.#foundAt[number] = at;
     seenAt.fill(never, passage.from, passage.to);
+    if (this.#visible.has(passage.case)) return part;
     this.#cases.add(passage.case);
     const onLine = this.#casesOn.get(line);
     if (onLine !== undefined) onLine.add(passage.case);

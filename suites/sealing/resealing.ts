@@ -1,12 +1,12 @@
 /**
- * All revisions, failures and reports of strength that are stored sealed, and how they are sealed anew when the identity has changed; the service's own
+ * All revisions, failures, reports of strength, events and incidents that are stored sealed, and how they are sealed anew when the identity has changed; the service's own
  * secret was sealed anew when that was put in force. What has been sealed anew can be
  * opened with the new identity, what has not with the old one, so that a crash between any two steps loses nothing.
  */
 import { and, asc, eq, gt, isNotNull, sql } from 'drizzle-orm';
 import type { AnyPgColumn } from 'drizzle-orm/pg-core';
 import type { Database } from '../../migrations/open-database.ts';
-import { revisions, strengths, verdicts } from '../../migrations/tables.ts';
+import { incidents, revisions, strengths, suiteEvents, verdicts } from '../../migrations/tables.ts';
 import { holdIdentity, rotatedElsewhere } from './seal-for-storage.ts';
 import type { Sealed, Seals } from './sealing.ts';
 
@@ -97,6 +97,46 @@ const strengthShelf: Shelf<number> = {
       .where(and(eq(strengths.sequence, key), eq(strengths.recipient, recipient ?? ''))),
 };
 
+const eventShelf: Shelf<number> = {
+  next: (database, recipient, after) =>
+    database
+      .select({ key: suiteEvents.sequence, sealed: suiteEvents.sealed, recipient: suiteEvents.recipient })
+      .from(suiteEvents)
+      .where(
+        and(
+          notSealedTo(recipient, suiteEvents.recipient),
+          after === undefined ? undefined : gt(suiteEvents.sequence, after),
+        ),
+      )
+      .orderBy(asc(suiteEvents.sequence))
+      .limit(batchMax),
+  replace: (transaction, { key, recipient }, sealed) =>
+    transaction
+      .update(suiteEvents)
+      .set(sealed)
+      .where(and(eq(suiteEvents.sequence, key), eq(suiteEvents.recipient, recipient ?? ''))),
+};
+
+const incidentShelf: Shelf<string> = {
+  next: (database, recipient, after) =>
+    database
+      .select({ key: incidents.id, sealed: incidents.sealed, recipient: incidents.recipient })
+      .from(incidents)
+      .where(
+        and(
+          notSealedTo(recipient, incidents.recipient),
+          after === undefined ? undefined : gt(incidents.id, after),
+        ),
+      )
+      .orderBy(asc(incidents.id))
+      .limit(batchMax),
+  replace: (transaction, { key, recipient }, sealed) =>
+    transaction
+      .update(incidents)
+      .set(sealed)
+      .where(and(eq(incidents.id, key), eq(incidents.recipient, recipient ?? ''))),
+};
+
 /** What came of sealing anew: how much was, and how much opens with none of the identities. */
 export type Resealed = { resealed: number; unreadable: number };
 
@@ -113,6 +153,8 @@ export async function resealAll(
     await resealShelf(database, seals, revisionShelf, isStopped),
     await resealShelf(database, seals, failureShelf, isStopped),
     await resealShelf(database, seals, strengthShelf, isStopped),
+    await resealShelf(database, seals, eventShelf, isStopped),
+    await resealShelf(database, seals, incidentShelf, isStopped),
   ];
   return {
     resealed: all.reduce((sum, { resealed }) => sum + resealed, 0),

@@ -1,0 +1,82 @@
+/**
+ * Reviews: a second person says of a revision that it may become active, or not. Of each person the newest review counts, that of
+ * whoever made the revision does not, and one rejection outweighs all approvals.
+ */
+import { eq, sql } from 'drizzle-orm';
+import type { Database } from '../../migrations/open-database.ts';
+import { revisions, tokens } from '../../migrations/tables.ts';
+import { SuiteError } from '../errors.ts';
+import type { RevisionName } from '../revisions.ts';
+import type { Seals } from '../sealing/sealing.ts';
+import { type Actor, appendEvent, openEvents } from './events.ts';
+import type { ReviewedRevision } from './life.ts';
+
+/** One review; in lists the later ones come later. */
+export type Review = { person: string; isApproval: boolean };
+
+/** What the reviews of a revision come to. Pure. */
+export function standingOf(maker: string, reviews: Review[]): 'approved' | 'rejected' | 'unreviewed' {
+  const newest = new Map(reviews.map(({ person, isApproval }) => [person, isApproval]));
+  newest.delete(maker);
+  if (newest.size === 0) return 'unreviewed';
+  return [...newest.values()].every((isApproval) => isApproval) ? 'approved' : 'rejected';
+}
+
+/** Who made each revision of these suites: the owner of the token that it was made with, or else that itself. */
+export async function findMakers(
+  database: Database,
+  suite: string | undefined,
+): Promise<(RevisionName & { maker: string })[]> {
+  return database
+    .select({
+      suite: revisions.suite,
+      revision: revisions.number,
+      maker: sql<string>`coalesce(${tokens.owner}, ${revisions.createdBy})`,
+    })
+    .from(revisions)
+    .leftJoin(tokens, sql`${tokens.id}::text = ${revisions.createdBy}`)
+    .where(suite === undefined ? undefined : eq(revisions.suite, suite));
+}
+
+/** So many reviews of a revision are looked at. */
+const reviewsMax = 1_000;
+
+/**
+ * Appends a review. Throws `revision_not_found` and `review_own` for a revision that the same person made.
+ */
+export async function reviewRevision(
+  { database, seals }: { database: Database; seals: Seals },
+  name: RevisionName,
+  { isApproval, comment }: { isApproval: boolean; comment: string | undefined },
+  actor: Actor,
+): Promise<void> {
+  const [made] = (await findMakers(database, name.suite)).filter(
+    ({ revision }) => revision === name.revision,
+  );
+  if (made === undefined) {
+    throw new SuiteError('revision_not_found', `suite ${name.suite} has no revision ${name.revision}`);
+  }
+  if (made.maker === actor.person) {
+    throw new SuiteError('review_own', 'you made this revision yourself: another person has to review it');
+  }
+  const kind = isApproval ? 'approved' : 'rejected';
+  await database.transaction((transaction) =>
+    appendEvent(transaction, seals, { ...name, kind, said: comment }, actor),
+  );
+}
+
+/** The newest review of each person but the maker, with what was said. Throws `seal_broken`. */
+export async function openReviews(
+  { database, seals }: { database: Database; seals: Seals },
+  name: RevisionName,
+): Promise<ReviewedRevision['reviews']> {
+  const asked = { ...name, kinds: ['approved' as const, 'rejected' as const], limit: reviewsMax };
+  const events = await openEvents(database, seals, asked);
+  const newest = new Map(events.toReversed().map((event) => [event.person, event]));
+  return [...newest.values()].map(({ person, kind, said, doneAt }) => ({
+    person,
+    verdict: kind === 'approved' ? 'approve' : 'reject',
+    ...(said === undefined ? {} : { comment: said }),
+    reviewedAt: doneAt.toISOString(),
+  }));
+}
