@@ -7,6 +7,7 @@ const ofAudit = () => import('./commands/audit.ts');
 const ofGate = () => import('./commands/gate.ts');
 const ofIdentity = () => import('./commands/identity.ts');
 const ofSuite = () => import('./commands/suite.ts');
+const ofSuiteLife = () => import('./commands/suite-life.ts');
 const ofToken = () => import('./commands/token.ts');
 
 export const commands: CommandEntry[] = [
@@ -29,6 +30,15 @@ export const commands: CommandEntry[] = [
   },
   { words: 'suite seal', load: async () => (await ofSuite()).suiteSealCommand },
   { words: 'suite activate', load: async () => (await ofSuite()).suiteActivateCommand },
+  { words: 'suite review', load: async () => (await ofSuiteLife()).suiteReviewCommand },
+  { words: 'suite show', load: async () => (await ofSuiteLife()).suiteShowCommand },
+  { words: 'suite compare', load: async () => (await ofSuiteLife()).suiteCompareCommand },
+  { words: 'suite restore', load: async () => (await ofSuiteLife()).suiteRestoreCommand },
+  { words: 'suite retire', load: async () => (await ofSuiteLife()).suiteRetireCommand },
+  {
+    words: 'suite publish',
+    load: async () => (await import('./commands/suite-publish.ts')).suitePublishCommand,
+  },
   { words: 'suite list', load: async () => (await ofSuite()).suiteListCommand },
   { words: 'suite plan', load: async () => (await import('./commands/suite-plan.ts')).suitePlanCommand },
   { words: 'leaks', load: async () => (await import('./commands/leaks.ts')).leaksCommand },

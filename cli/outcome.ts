@@ -8,6 +8,7 @@ import type { Gate } from '../gate/gate.ts';
 import type { Preflight } from '../gate/preflight-report.ts';
 import type { StrengthReport } from '../gate/strength/strength.ts';
 import type { Changes } from '../suites/authoring/suite-check.ts';
+import type { Comparison, Publication, ReviewedRevision, SuiteCases } from '../suites/life/life.ts';
 import type { IdentityState } from '../suites/sealing/identity-state.ts';
 import type { ActivatedRevision, ReceivedRevision, Suite } from '../suites/suite.ts';
 import { ActivationRefused } from './activation-refused.ts';
@@ -28,6 +29,7 @@ import { textOfReplay } from './texts/replay.ts';
 import { exitCodeOf, textOfAlarm, textOfScore, textOfVerdict } from './texts/score.ts';
 import { textOfStrength } from './texts/strength.ts';
 import { noteOfChecks, textOfCheck, textOfPlan, textOfPreflight, textOfSuite } from './texts/suite.ts';
+import { textOfCases, textOfComparison, textOfReviews } from './texts/suite-life.ts';
 import { states, textOfToken } from './texts/token.ts';
 import { counted, lines } from './texts/wording.ts';
 
@@ -44,6 +46,10 @@ export type Outcome =
   | { kind: 'revision'; revision: ActivatedRevision | ReceivedRevision; changes?: Changes | null }
   | { kind: 'preflight'; preflight: Preflight }
   | { kind: 'strength'; report: StrengthReport; atLeast: number | undefined }
+  | { kind: 'reviewed'; reviewed: ReviewedRevision }
+  | { kind: 'compared'; comparison: Comparison }
+  | { kind: 'suite_shown'; shown: SuiteCases }
+  | { kind: 'published'; publication: Publication; text: string; output: string | undefined }
   | { kind: 'sealed'; suite: string; recipient: string; sealed: string; output: string | undefined }
   | { kind: 'identity'; identity: IdentityState }
   | { kind: 'suites'; suites: Suite[] }
@@ -126,7 +132,7 @@ export function present(outcome: Outcome): Presentation {
       const known = cases === undefined ? [state] : [counted(cases), state, digest];
       const text = printable(`suite ${suite}, revision ${revision}: ${known.join(', ')}`);
       const note =
-        state === 'draft'
+        state === 'draft' || state === 'reviewed'
           ? `no gate asks for it yet: holdback suite activate ${suite} ${revision}`
           : printable(notes.join('; '));
       const { changes } = outcome;
@@ -144,6 +150,18 @@ export function present(outcome: Outcome): Presentation {
       const { preflight } = outcome;
       const exitCode = preflight.passed === true ? 0 : 1;
       return { text: textOfPreflight(preflight), note: '', json: preflight, exitCode };
+    }
+    case 'reviewed':
+      return { ...done, text: textOfReviews(outcome.reviewed), json: outcome.reviewed };
+    case 'compared':
+      return { ...done, text: textOfComparison(outcome.comparison), json: outcome.comparison };
+    case 'suite_shown':
+      return { ...done, text: textOfCases(outcome.shown), json: outcome.shown };
+    case 'published': {
+      const { publication, text, output } = outcome;
+      const where = output === undefined ? '' : ` in ${printable(output)}`;
+      const note = `${counted(publication.cases.length)} published${where}: nobody can hold them back any more`;
+      return { ...done, text: output === undefined ? text.trimEnd() : '', note, json: publication };
     }
     case 'sealed': {
       const { suite, recipient, sealed, output } = outcome;

@@ -1,4 +1,6 @@
 /** What a push would change, in lines for whoever is asked whether to push. */
+
+import type { Changes } from '../suites/authoring/suite-check.ts';
 import { clip, printable } from './printable.ts';
 import type { Checked } from './suite-checking.ts';
 
@@ -10,11 +12,18 @@ export function changeLines({ suite, check: { cases, activeRevision, changes } }
   const count = `${cases} ${cases === 1 ? 'case' : 'cases'}`;
   if (activeRevision === null || changes === null)
     return [`suite ${suite}: ${count}; no revision is active yet`];
+  return [
+    `suite ${suite}: ${count}, against revision ${activeRevision}, which is active`,
+    ...linesOfChanges(changes),
+  ];
+}
+
+/** What changes, case by case. */
+export function linesOfChanges(changes: Changes): string[] {
   const { added, removed, changed, unchanged, readAsBefore, limits, references } = changes;
   const isSame =
     added.length + removed.length + changed.length + readAsBefore === 0 && !limits && !references;
   return [
-    `suite ${suite}: ${count}, against revision ${activeRevision}, which is active`,
     ...named('+', added),
     ...named('-', removed),
     ...named('~', changed),

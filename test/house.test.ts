@@ -47,6 +47,8 @@ const mayImport: Record<string, RegExp[]> = {
     /^suites\/authoring\/(?:faults|finding|suite-check)\.ts$/,
     /^suites\/sealing\/(?:identity-state|sealed-file)\.ts$/,
     /^suites\/leaks\/leaks\.ts$/,
+    /^suites\/life\/life\.ts$/,
+    /^suites\/expiry\.ts$/,
     // What an author's module imports from the package is bundled from here.
     /^suites\/authoring\/define-suite\.ts$/,
     /^gate\/(?:assurance|audit-chain|disclosed|gate|preflight-report|strength\/strength)\.ts$/,

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { suiteCasesSchema } from '../suites/life/life.ts';
 import { standingOf } from '../suites/life/reviews.ts';
+import { runCommand } from './command.ts';
 import { type Client, scoreRequest, startWorld, type World } from './world.ts';
 
 let world: World;
@@ -271,7 +272,7 @@ describe('a case that is retired', () => {
     // What was retired may be published, and so is read as it was written.
     const published = await author('POST', `/suites/${suite}/publications`, { cases: ['a'] });
     expect(published.json).toMatchObject({
-      cases: [{ name: 'a', input: 101, expect: { predicate: '(out) => out === 101' } }],
+      cases: [{ name: 'a', input: 101, expect: { predicate: 'out=>out===101' } }],
     });
   });
 });
@@ -365,5 +366,57 @@ describe('a case that is published', () => {
     expect((await score(gate, identity)).answer).toEqual(['merge', 'green']);
     expect((await publish([other])).status).toBe(201);
     expect(await leaks([secret, other])).toBe(0);
+  });
+});
+
+describe('the command', () => {
+  test('reviews, shows, compares, retires, restores and publishes, for people and for programs', async () => {
+    const suite = await sealed([
+      same(71, { tags: ['edge'], owner: 'ada', expires: inDays(20) }),
+      same(72),
+      same(73),
+    ]);
+    const { token } = Object(
+      (await world.admin('POST', '/tokens', { role: 'author', name: 'g', owner: 'grace' })).json,
+    );
+    const holdback = async (...flags: string[]) => {
+      const ended = await runCommand(flags, { HOLDBACK_URL: world.service.address, HOLDBACK_TOKEN: token });
+      expect(ended, ended.err).toMatchObject({ code: 0 });
+      return ended.out;
+    };
+    const shown = await holdback(
+      'suite',
+      'show',
+      suite,
+      '--expiring',
+      '30d',
+      '--owner',
+      'ada',
+      '--tag',
+      'edge',
+    );
+    expect(shown).toMatch(/3 cases|1 case/);
+    expect(shown).toMatch(/gives back 71 {2}\(#edge, of ada, until /);
+    expect(shown).not.toContain('gives back 72');
+    const retired = await holdback(
+      'suite',
+      'retire',
+      suite,
+      'gives back 72',
+      '--reason',
+      'moved',
+      '--activate',
+    );
+    expect(retired).toContain('revision 2: 2 cases, active');
+    expect(await holdback('suite', 'compare', suite, '1', '2')).toContain('- gives back 72');
+    const restored = JSON.parse(await holdback('suite', 'restore', suite, '1', '--json'));
+    expect(restored).toMatchObject({ revision: 3, state: 'draft' });
+    const pushed = await author('POST', `/suites/${suite}/revisions`, { cases: [same(74)] });
+    expect(pushed.json).toMatchObject({ revision: 4 });
+    const reviewed = await holdback('suite', 'review', suite, '4', '--approve', '--comment', 'good');
+    expect(reviewed).toContain('revision 4: reviewed\n  grace approves it: good');
+    const published = await holdback('suite', 'publish', suite, 'gives back 72', '--module', '../price.js');
+    expect(published).toContain('expect(await call()).toEqual(72);');
+    expect(await holdback('suite', 'show', suite)).toContain('gives back 72  (published by grace on ');
   });
 });

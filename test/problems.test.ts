@@ -26,6 +26,13 @@ const rolesOf: Record<string, Role[] | 'anybody'> = {
   'POST /suites/{suite}/revisions/{revision}/strength': ['author'],
   'GET /suites/{suite}/revisions/{revision}/strength': ['author'],
   'GET /suites/{suite}/revisions/{revision}/strength/{measurement}': ['author'],
+  'POST /suites/{suite}/revisions/{revision}/reviews': ['author'],
+  'GET /suites/{suite}/revisions/{revision}/reviews': ['author'],
+  'GET /suites/{suite}/revisions/{revision}/compare': ['author'],
+  'POST /suites/{suite}/revisions/{revision}/restore': ['author'],
+  'POST /suites/{suite}/retirements': ['author'],
+  'POST /suites/{suite}/publications': ['author'],
+  'GET /suites/{suite}/cases': ['author'],
   'GET /suites': ['author', 'lead'],
   'GET /suites/{suite}': ['author', 'lead'],
   'GET /suites/{suite}/revisions/{revision}': ['author', 'lead'],
@@ -222,7 +229,7 @@ describe('bodies', () => {
     },
   );
 
-  const needBodies = withBodies.filter(({ id }) => !/\/(?:activate|preflight|rotate)$/.test(id));
+  const needBodies = withBodies.filter(({ id }) => !/\/(?:activate|preflight|restore|rotate)$/.test(id));
   test.each(needBodies)('$id says that the body is missing', async ({ id, method, path }) => {
     const kind = raw.includes(id) ? 'application/octet-stream' : 'application/json';
     for (const headers of [undefined, { 'content-type': kind }]) {

@@ -27,6 +27,7 @@ export const gateSetCommand: Command = {
         "What share of a good reference's mutants a revision must kill before it is activated, as 80% or 0.8.",
     },
     'override-approvals': { value: 'N', about: 'How many people must agree to override a block: 1 or 2.' },
+    review: { about: 'A second person must approve a revision before it is activated.' },
   },
   async run(given) {
     const gate = slugSchema.safeParse(given.requiredPositional(0));
@@ -39,6 +40,7 @@ export const gateSetCommand: Command = {
       disclosure: given.text('disclosure'),
       minimumStrength: given.share('minimum-strength', { min: 0, max: 1 }),
       overrideApprovals: given.number('override-approvals', { min: 1, max: 2, whole: true }),
+      review: given.has('review'),
     });
     if (policy.success) return { kind: 'gate', gate: await setGate(connect(), gate.data, policy.data) };
     const [issue] = policy.error.issues;

@@ -2,7 +2,7 @@
  * `holdback suite …`: what QA does. A suite is sealed right here, activated and listed; checking and pushing have files of their
  * own.
  */
-import { realpath, rename, writeFile } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { activatedRevisionSchema, type Suite, slugSchema, suiteSchema } from '../../suites/suite.ts';
@@ -12,6 +12,7 @@ import type { Command } from '../command.ts';
 import { usageError } from '../errors.ts';
 import { withProgress } from '../progress.ts';
 import { readSuiteSource, type SuiteSourceFile } from '../suite-source.ts';
+import { writeOutput } from '../write-output.ts';
 
 const name = { name: 'NAME', about: 'The suite.' };
 const file = { name: 'FILE', about: 'A .json or .yaml file, or a module in .ts, .js or .mjs.' };
@@ -120,18 +121,6 @@ async function askRecipient(): Promise<string> {
 async function isSameFile(one: string, other: string): Promise<boolean> {
   const place = (path: string) => realpath(path).catch(() => resolve(path));
   return (await place(one)) === (await place(other));
-}
-
-async function writeOutput(path: string, text: string): Promise<void> {
-  try {
-    // Whatever is at that place, a link included, is replaced as a whole or not at all.
-    const draft = `${path}.${process.pid}.draft`;
-    await writeFile(draft, text, { flag: 'wx' });
-    await rename(draft, path);
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : cause;
-    throw usageError(`${path} cannot be written (${code})`, { cause });
-  }
 }
 
 /** A suite and its revisions. Throws CommandError. */

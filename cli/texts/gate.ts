@@ -11,6 +11,7 @@ export function textOfGate({
   disclosure,
   overrideApprovals,
   minimumStrength,
+  review,
 }: Gate): string {
   const suites = active.map(({ suite, activeRevision }) => {
     return activeRevision === null
@@ -27,6 +28,7 @@ export function textOfGate({
       ? []
       : [`activates no revision of a strength below ${minimumStrength}`]),
     ...(overrideApprovals === 1 ? [] : [`${overrideApprovals} people to override a block`]),
+    ...(review ? ['revisions are reviewed'] : []),
   ].join('; ');
 }
 

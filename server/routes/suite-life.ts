@@ -23,7 +23,7 @@ import {
 import { openReviews, reviewRevision } from '../../suites/life/reviews.ts';
 import type { OpenedSuites } from '../../suites/opened-suites.ts';
 import type { RevisionName } from '../../suites/revisions.ts';
-import { revisionSchema, slugSchema } from '../../suites/suite.ts';
+import { activatedRevisionSchema, revisionSchema, slugSchema } from '../../suites/suite.ts';
 import { readerOf, requireSuite } from '../access.ts';
 import { withProblems } from '../responses.ts';
 import type { Reader } from '../tokens.ts';
@@ -46,8 +46,9 @@ export const suiteLifeRoutes: FastifyPluginAsyncZod<SuiteLifeOptions> = async (a
 
   /** The revision that was made, as it stands then. */
   async function answerMade(name: RevisionName, { tokenId: by }: Reader, isToBeActive: boolean) {
-    if (isToBeActive) await activate(activation, name, { by, isPush: false });
-    return revisionSchema.parse(await describeRevision(database, name));
+    const notes = isToBeActive ? await activate(activation, name, { by, isPush: false }) : [];
+    const described = await describeRevision(database, name);
+    return activatedRevisionSchema.parse({ ...described, ...(notes.length === 0 ? {} : { notes }) });
   }
 
   async function answerReviews(name: RevisionName) {
@@ -125,7 +126,7 @@ export const suiteLifeRoutes: FastifyPluginAsyncZod<SuiteLifeOptions> = async (a
         description: `Nothing is overwritten. ${draftNote}`,
         params: revisionParams,
         querystring: activating,
-        response: withProblems({ 201: revisionSchema }),
+        response: withProblems({ 201: activatedRevisionSchema }),
       },
     },
     async (request, reply) => {
@@ -147,7 +148,7 @@ export const suiteLifeRoutes: FastifyPluginAsyncZod<SuiteLifeOptions> = async (a
         params: suiteParams,
         querystring: activating,
         body: retirementRequestSchema,
-        response: withProblems({ 201: revisionSchema }),
+        response: withProblems({ 201: activatedRevisionSchema }),
       },
     },
     async (request, reply) => {
