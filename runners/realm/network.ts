@@ -21,7 +21,17 @@ const { slice } = String.prototype;
 /** So much of a URL is told. */
 const shownCharsMax = 300;
 
-type Listed = { exchange: Exchange; headers: [name: string, value: string][]; json: string; made: number };
+/** Nothing is optional in it: what is missing would be looked for on Object.prototype, where the candidate may have planted it. */
+type Listed = {
+  method: string;
+  url: string;
+  headers: [name: string, value: string][];
+  /** The body that is asked for, as it is or as canonical JSON; null where any will do. */
+  body: string | null;
+  isJson: boolean;
+  response: Exchange['response'];
+  made: number;
+};
 
 export class Network {
   readonly #listed: Listed[];
@@ -30,12 +40,15 @@ export class Network {
   /** Calls `onUnlisted` at once, with words for the suite's author, when a request is made that is not listed. */
   constructor(exchanges: Exchange[], onUnlisted: (detail: string) => void) {
     this.#onUnlisted = onUnlisted;
-    this.#listed = exchanges.map((exchange) => {
-      const { headers, body } = exchange.request;
+    this.#listed = exchanges.map(({ request: { method, url, headers, body }, response }) => {
+      const isJson = body !== undefined && 'json' in body;
       return {
-        exchange,
+        method,
+        url,
         headers: headers.map(([name, value]) => [name.toLowerCase(), value.trim()]),
-        json: body !== undefined && 'json' in body ? canonical(parse(body.json)) : '',
+        body: isJson ? canonical(parse(body.json)) : (body?.text ?? null),
+        isJson,
+        response,
         made: 0,
       };
     });
@@ -60,7 +73,7 @@ export class Network {
       return undefined;
     }
     found.made++;
-    return found.exchange.response;
+    return found.response;
   }
 
   /** How often each exchange was made, as JSON text. */
@@ -73,18 +86,17 @@ export class Network {
   }
 }
 
-function isFor({ exchange, headers, json }: Listed, request: MadeRequest): boolean {
-  const { method, url, body } = exchange.request;
+function isFor({ method, url, headers, body, isJson }: Listed, request: MadeRequest): boolean {
   if (request.method !== method || request.url !== url) return false;
   for (let index = 0; index < headers.length; index++) {
     const header = headers[index];
     if (header !== undefined && request.header(header[0]) !== header[1]) return false;
   }
-  if (body === undefined) return true;
-  return 'text' in body ? request.body === body.text : isJson(request.body, json);
+  if (body === null) return true;
+  return isJson ? isSameJson(request.body, body) : request.body === body;
 }
 
-function isJson(text: string, wanted: string): boolean {
+function isSameJson(text: string, wanted: string): boolean {
   try {
     return canonical(parse(text)) === wanted;
   } catch {
