@@ -26,10 +26,7 @@ const outputCharsMax = 64 << 20;
 /** Fewer cases than this are not worth a host of their own. */
 const casesPerHostMin = 4;
 
-/**
- * A case that is timed runs this often, and its least time counts: the first run in an isolate compiles, and any may have to collect
- * garbage that is not its own.
- */
+/** A case that is timed runs this often, and its least time counts: any run may meet a machine that is at its slowest. */
 const timedRuns = 3;
 
 export type CandidateRun = {
@@ -178,11 +175,15 @@ async function runOnHost(
   }
 }
 
-/** What several runs of one case come to: what came of the first, unless a later one came to grief, and the least time. */
-function together(earlier: ObservedCase | undefined, next: ObservedCase): ObservedCase {
+/**
+ * What several runs of one case come to: what came of the first, unless a later one came to grief, and the least time. Of a run that
+ * gave something else the time counts for nothing: a candidate that can tell its runs apart would do the work in the first alone.
+ */
+export function together(earlier: ObservedCase | undefined, next: ObservedCase): ObservedCase {
   if (earlier === undefined || earlier.observation.outcome === 'not_run') return next;
   if (!hasEnded(earlier)) return earlier;
   if (!hasEnded(next)) return next;
+  if (JSON.stringify(next.observation) !== JSON.stringify(earlier.observation)) return earlier;
   const cpuMs = Math.min(earlier.cpuMs ?? Number.NaN, next.cpuMs ?? Number.NaN);
   return { ...earlier, cpuMs };
 }

@@ -4,7 +4,7 @@ import { bundleHost, type HostCode } from '../runners/bundle.ts';
 import { type Call, type CaseRun, type Exchange, type Fixtures, plainRun } from '../runners/case-run.ts';
 import { HostPool } from '../runners/pool.ts';
 import { limitsSchema, type Observation } from '../runners/protocol.ts';
-import { runCandidate } from '../runners/run-candidate.ts';
+import { runCandidate, together } from '../runners/run-candidate.ts';
 import { Transformer } from '../runners/transformer.ts';
 
 const transformer = new Transformer();
@@ -459,6 +459,23 @@ describe('fetch', () => {
     expect(value).toBe(requests[0] * 200);
   });
 
+  test('shows nobody what a request should be, and lets nobody say what it should have been', async () => {
+    const plant = `
+      const seen = [];
+      const plant = (key, get) => Object.defineProperty(Object.prototype, key, {
+        get, set(value) { Object.defineProperty(this, key, { value, writable: true, enumerable: true }); },
+      });
+      plant('body', function () { if (this.url) seen.push(this.url); });
+      plant('text', function () { if (this.json) seen.push(this.json); return '0'; });
+      const post = () => fetch('https://api.test/rate', { method: 'POST', body: '0' });`;
+    const posted = exchange({ method: 'POST', body: { json: '{"amount":12345}' } });
+    const guessed = await requested(`${plant} return [(await post()).status, seen];`, [posted]);
+    expect(guessed).toMatchObject({ outcome: 'output_rejected' });
+    const http = [exchange({ url: 'https://api.test/other' }), exchange({ method: 'POST' })];
+    const read = await requested(`${plant} return [(await post()).status, seen];`, http);
+    expect(read).toEqual({ steps: [returned([200, []])], requests: [0, 1] });
+  });
+
   test('heeds a signal: what is aborted before it is made is not made', async () => {
     const observed = await requested(
       `const controller = new AbortController();
@@ -490,5 +507,21 @@ describe('fetch', () => {
       steps: [returned(['Error', 'TypeError', 'TypeError', 'Error', 'TypeError'])],
       requests: [0],
     });
+  });
+});
+
+describe('several runs of one case that is timed', () => {
+  const of = (value: string, cpuMs: number) => ({
+    observation: { outcome: 'returned' as const, value },
+    durationMs: 1,
+    cpuMs,
+  });
+
+  test('come to what the first gave, and the least time of those that gave the same', () => {
+    expect([of('1', 90), of('1', 70), of('1', 80)].reduce(together)).toEqual(of('1', 70));
+    // A candidate that knows that it was run before need not do the work again.
+    expect([of('1', 90), of('2', 1), of('1', 80)].reduce(together)).toEqual(of('1', 80));
+    const hung = { observation: { outcome: 'timed_out' as const }, durationMs: 1 };
+    expect([of('1', 90), hung, of('1', 1)].reduce(together)).toEqual(hung);
   });
 });

@@ -41,16 +41,19 @@ export function run(job: CandidateJob, outbox: Outbox): void {
   outbox.put('loading');
   outbox.send();
   let candidate: LoadedCandidate | undefined;
+  const discard = () => {
+    if (candidate?.isolate.isDisposed === false) candidate.isolate.dispose();
+    candidate = undefined;
+    equipped = undefined;
+  };
   for (const [index, run] of job.runs.entries()) {
     const startedMs = performance.now();
+    // What is timed has an isolate to itself: realms of one share compiled code, and a candidate can tell by that what ran before.
+    if (run.isTimed === true && candidate !== undefined) discard();
     candidate ??= load(equipped ?? equip(job.isolateMb), job.script);
     const { observation, cpu } = observeCase(candidate, job, run);
     // An isolate in which anything abnormal happened is not used again.
-    if (!/^\{"outcome":"(?:returned|threw)"/.test(observation)) {
-      if (!candidate.isolate.isDisposed) candidate.isolate.dispose();
-      candidate = undefined;
-      equipped = undefined;
-    }
+    if (run.isTimed === true || !/^\{"outcome":"(?:returned|threw)"/.test(observation)) discard();
     const endedMs = performance.now();
     const took = Math.round((endedMs - startedMs) * 1_000);
     outbox.put(`${index} ${took}${cpu === undefined ? '' : `/${cpu}`} ${observation}`);
