@@ -26,7 +26,7 @@ const outputCharsMax = 64 << 20;
 /** Fewer cases than this are not worth a host of their own. */
 const casesPerHostMin = 4;
 
-/** A case that is timed runs this often, and its least time counts: any run may meet a machine that is at its slowest. */
+/** A case that is timed runs this often, and its least time counts, because each may meet a machine that is at its slowest. */
 const timedRuns = 3;
 
 export type CandidateRun = {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bundleHost, type HostCode } from '../runners/bundle.ts';
 import { type Call, type CaseRun, type Exchange, type Fixtures, plainRun } from '../runners/case-run.ts';
 import { HostPool } from '../runners/pool.ts';
-import { limitsSchema, type Observation } from '../runners/protocol.ts';
+import { limitsSchema, type Observation, type ObservedCase } from '../runners/protocol.ts';
 import { runCandidate, together } from '../runners/run-candidate.ts';
 import { Transformer } from '../runners/transformer.ts';
 
@@ -511,8 +511,8 @@ describe('fetch', () => {
 });
 
 describe('several runs of one case that is timed', () => {
-  const of = (value: string, cpuMs: number) => ({
-    observation: { outcome: 'returned' as const, value },
+  const of = (value: string, cpuMs: number): ObservedCase => ({
+    observation: { outcome: 'returned', value },
     durationMs: 1,
     cpuMs,
   });
@@ -521,7 +521,7 @@ describe('several runs of one case that is timed', () => {
     expect([of('1', 90), of('1', 70), of('1', 80)].reduce(together)).toEqual(of('1', 70));
     // A candidate that knows that it was run before need not do the work again.
     expect([of('1', 90), of('2', 1), of('1', 80)].reduce(together)).toEqual(of('1', 80));
-    const hung = { observation: { outcome: 'timed_out' as const }, durationMs: 1 };
+    const hung: ObservedCase = { observation: { outcome: 'timed_out' }, durationMs: 1 };
     expect([of('1', 90), hung, of('1', 1)].reduce(together)).toEqual(hung);
   });
 });
