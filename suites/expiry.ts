@@ -2,10 +2,13 @@
 import { z } from 'zod';
 import type { SealedCase } from './case.ts';
 
+const wrongEnd = 'is a day as 2027-01-31, or an instant as 2027-01-31T12:00:00Z';
+
 /** A day, which begins at midnight UTC, or an instant. From then on the case is not asked any more. */
-export const expiresSchema = z.union([z.iso.date(), z.iso.datetime({ offset: true })], {
-  error: 'is a day as 2027-01-31, or an instant as 2027-01-31T12:00:00Z',
-});
+export const expiresSchema = z
+  .union([z.iso.date(), z.iso.datetime({ offset: true })], { error: wrongEnd })
+  // No database keeps the year 0, or one of five digits.
+  .refine((end) => /^(?!0000)\d{4}-/.test(new Date(end).toISOString()), wrongEnd);
 
 /** The moment from which a case is not asked any more; undefined for one that does not expire. */
 export function expiresAt({ expires }: Pick<SealedCase, 'expires'>): Date | undefined {

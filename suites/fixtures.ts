@@ -1,5 +1,6 @@
 /** What a case pretends of the world: where its clock starts, its time zone, its chance, and what `fetch` receives. */
 import { z } from 'zod';
+import { depthMax } from '../runners/realm/value.ts';
 
 /** So many exchanges may one case list. */
 export const exchangesMax = 200;
@@ -9,8 +10,11 @@ const headersSchema = z.record(
   z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'is not the value of a header'),
 );
 
+/** What is said of a body that nothing could write as JSON again. */
+const tooDeep = `is nested deeper than ${depthMax} levels`;
+
 /** A text as it is, or any other JSON value as its JSON. */
-const bodySchema = z.unknown();
+const bodySchema = z.unknown().refine(isShallow, tooDeep);
 
 export const exchangeSchema = z.strictObject({
   request: z.strictObject({
@@ -78,4 +82,15 @@ export function canonicalZone(zone: string): string | undefined {
 
 function isHttpUrl(text: string): boolean {
   return /^https?:$/.test(URL.parse(text)?.protocol ?? '');
+}
+
+function isShallow(body: unknown): boolean {
+  const pending: { node: unknown; depth: number }[] = [{ node: body, depth: 0 }];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const { node, depth } = next;
+    if (typeof node !== 'object' || node === null) continue;
+    if (depth === depthMax) return false;
+    for (const member of Object.values(node)) pending.push({ node: member, depth: depth + 1 });
+  }
+  return true;
 }

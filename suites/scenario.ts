@@ -1,5 +1,6 @@
 /** Scenarios: cases of several steps in one realm, in which a step's input may hand on the output of an earlier one. */
 import { z } from 'zod';
+import { depthMax } from '../runners/realm/value.ts';
 import { carriedSchema, expectationSchema, sealedExpectationSchema } from './expectation.ts';
 
 /** What is said of an `at` that leads nowhere. */
@@ -45,31 +46,49 @@ export type SealedStep = z.infer<typeof sealedStepSchema>;
 /** What is wrong with a reference to an output: where, in an input, and what. */
 export type ReferenceFault = { path: (string | number)[]; detail: string };
 
-/** What is wrong with the references to outputs in the input of a step; undefined stands for a case without steps. */
+/** A place in an input: a link for each level, because a path that is copied at every level takes the square of the depth. */
+type Place = { key: string | number; up: Place } | undefined;
+
+/** So many wrong references are told of one input. */
+const faultsMax = 20;
+
+/**
+ * What is wrong with the references to outputs in the input of a step; undefined stands for a case without steps. What is deeper than can
+ * be carried, where a tag is at most four levels of JSON, is not looked at: whoever carries it refuses it.
+ */
 export function findWrongReferences(input: unknown, step: number | undefined): ReferenceFault[] {
   if (!mentionsOutput(input)) return [];
   const faults: ReferenceFault[] = [];
-  const pending: { node: unknown; path: (string | number)[] }[] = [{ node: input, path: [] }];
+  const pending: { node: unknown; place: Place; depth: number }[] = [
+    { node: input, place: undefined, depth: 1 },
+  ];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const { path } = next;
+    const { place, depth } = next;
     let { node } = next;
-    if (typeof node !== 'object' || node === null) continue;
+    if (typeof node !== 'object' || node === null || depth > 4 * depthMax) continue;
     const isData = Object.keys(node).length === 1 && Object.hasOwn(node, '$object');
     if (isData) node = Reflect.get(node, '$object');
     if (typeof node !== 'object' || node === null) continue;
     if (!isData && Object.hasOwn(node, '$output')) {
       const detail = faultOfReference(node, step);
-      if (detail !== undefined) faults.push({ path, detail });
+      if (detail !== undefined) faults.push({ path: pathOf(place), detail });
+      if (faults.length === faultsMax) break;
       continue;
     }
     const isArray = Array.isArray(node);
-    const above = isData ? [...path, '$object'] : path;
+    const up: Place = isData ? { key: '$object', up: place } : place;
     for (const [key, member] of Object.entries(node)) {
       if (typeof member !== 'object' || member === null) continue;
-      pending.push({ node: member, path: [...above, isArray ? Number(key) : key] });
+      pending.push({ node: member, place: { key: isArray ? Number(key) : key, up }, depth: depth + 1 });
     }
   }
   return faults;
+}
+
+function pathOf(place: Place): (string | number)[] {
+  const path: (string | number)[] = [];
+  for (let at = place; at !== undefined; at = at.up) path.push(at.key);
+  return path.reverse();
 }
 
 /** Whether there is anything that could be a reference. Most inputs have none, and are not walked with all their paths. */

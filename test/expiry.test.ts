@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decideAgain, type Lapse, lapseOf } from '../gate/decide.ts';
 import { type SealedCase, sealedCaseSchema } from '../suites/case.ts';
-import { expiresAt, inForce, spentAt } from '../suites/expiry.ts';
+import { expiresAt, expiresSchema, inForce, spentAt } from '../suites/expiry.ts';
 
 const instant = fc.date({ min: new Date('2026-01-01'), max: new Date('2028-01-01'), noInvalidDate: true });
 const expires = fc.oneof(
@@ -140,4 +140,11 @@ describe('a verdict that was decided when other cases were in force', () => {
     expect(again('green', [same('a'), { ...same('b'), after: Number.NaN }])).toBeUndefined();
     expect(again('red', [same('a'), { ...same('b'), before: Number.NaN }])).toBeUndefined();
   });
+});
+
+test('an end is in a year that databases know', () => {
+  for (const end of ['2027-01-31', '9999-12-31', '0001-01-01T00:00:00Z'])
+    expect(expiresSchema.safeParse(end).success, end).toBe(true);
+  for (const end of ['0000-12-31', '9999-12-31T23:59:59-23:59', '0001-01-01T00:00:00+23:59'])
+    expect(expiresSchema.safeParse(end).success, end).toBe(false);
 });

@@ -7,9 +7,11 @@ import { type Case, defineSuite, outputOf, type Step } from '../suites/authoring
 import { suiteCheckSchema } from '../suites/authoring/suite-check.ts';
 import { type SealedCase, sealedCaseSchema } from '../suites/case.ts';
 import { caseDigest } from '../suites/case-digest.ts';
+import { exchangeSchema } from '../suites/fixtures.ts';
 import { gradeCase } from '../suites/grader/grade-case.ts';
 import { fingerprintSuite } from '../suites/leaks/fingerprints.ts';
 import { scanText } from '../suites/leaks/scan-text.ts';
+import { findWrongReferences } from '../suites/scenario.ts';
 import { suiteContentsSchema } from '../suites/suite.ts';
 import { type Client, scoreRequest, sealSuite, startWorld, type World } from './world.ts';
 
@@ -499,4 +501,17 @@ describe('defineSuite', () => {
     expectTypeOf(outputOf<Price>(0)).toEqualTypeOf<Price>();
     expect([outputOf(0), outputOf(2, '/a/0')]).toEqual([{ $output: 0 }, { $output: 2, at: '/a/0' }]);
   });
+});
+
+test('inputs and bodies are read in a moment, however deep they are and however many references are wrong in them', () => {
+  const nested = (levels: number): unknown =>
+    JSON.parse(`${'{"a":'.repeat(levels)}{"$output":0}${'}'.repeat(levels)}`);
+  expect(findWrongReferences(nested(400), 0)).toMatchObject([{ path: Array(400).fill('a') }]);
+  findWrongReferences(nested(300_000), 0);
+  const many = { list: Array.from({ length: 200_000 }, () => ({ $output: 9 })), deep: nested(300) };
+  expect(findWrongReferences(many, 1).length).toBeLessThan(100);
+  const request = { url: 'https://api.test/' };
+  const isRead = (body: unknown) => exchangeSchema.safeParse({ request, response: { body } }).success;
+  expect(isRead(nested(400))).toBe(true);
+  expect(isRead(nested(300_000))).toBe(false);
 });
