@@ -3,6 +3,7 @@
  * chance, so that a case which goes now one way, now the other is found before it makes a right build red. That a revision passed
  * holds for one version of what runs and grades; with the next it is tried again before it scores.
  */
+import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
 import type { Database } from '../migrations/open-database.ts';
 import type { Transformed, Transformer } from '../runners/transformer.ts';
@@ -129,7 +130,7 @@ async function runPreflight(
   const tries = contents.references.map(async (reference) => {
     const build = await parts.transformer.transform(reference.build);
     const scores = Array.from({ length: rounds }, (_, round) =>
-      turns(() => scoreRound(parts, name, contents, asked, build, round)),
+      turns(() => scoreRound(parts, name, contents, asked, { reference, build, round })),
     );
     const rounded = await Promise.all(scores);
     const found = judgeRounds(
@@ -152,39 +153,43 @@ async function runPreflight(
   };
 }
 
-/** One round of one reference. */
-type Rounded = Pick<BuildScore, 'trials' | 'observed'> & { score: SuiteScore };
+/** One round of one reference: how it went, and digests of what it made of the cases that are compared with it, by their positions. */
+type Rounded = { score: SuiteScore; seen: Map<number, string> };
 
 async function scoreRound(
   parts: PreflightParts,
   name: RevisionName,
   contents: SuiteContents,
   asked: InForce,
-  build: Transformed,
-  round: number,
+  { reference, build, round }: { reference: Reference; build: Transformed; round: number },
 ): Promise<Rounded> {
   const scoring = { ...parts, hostsPerScore: 1 };
   const seeds = { realms: seedOf(name, round), inputs: inputsSeedOf(name, round) };
-  const { results, trials, observed } = await scoreBuild(scoring, build, contents, asked, seeds);
-  return { score: { ...name, ...asked, results }, trials, observed };
+  const scored = await scoreBuild(scoring, build, contents, asked, seeds);
+  // Of a round nothing else is kept: all inputs and outputs of fifty are more than this process can hold.
+  return { score: { ...name, ...asked, results: scored.results }, seen: seenOf(reference, scored) };
 }
 
-/**
- * Others are compared with what a reference makes of a case, so that must be the same whatever chance there is. A case that generates its
- * inputs has others in each round, and nothing to compare.
- */
+/** A case that generates its inputs has others in each round, and nothing to compare. */
+function seenOf({ name }: Reference, { trials, observed }: BuildScore): Map<number, string> {
+  const tried = observedOf(trials, observed);
+  return new Map(
+    trials.flatMap(({ position, testCase: { sameAs, generate } }, index): [number, string][] => {
+      if (sameAs !== name || generate !== undefined) return [];
+      const text = JSON.stringify(tried[index]?.observed.observation);
+      return [[position, createHash('sha256').update(text).digest('hex')]];
+    }),
+  );
+}
+
+/** Others are compared with what a reference makes of a case, so that must be the same whatever chance there is. */
 function findUnsteady(
   { name: reference }: Reference,
   { cases }: SuiteContents,
   rounds: Rounded[],
 ): PreflightFinding[] {
-  const ofRounds = rounds.map(({ trials, observed }) => {
-    const tried = observedOf(trials, observed);
-    return new Map(trials.map(({ position }, index) => [position, tried[index]?.observed.observation]));
-  });
-  return cases.flatMap(({ name, sameAs, generate }, position) => {
-    if (sameAs !== reference || generate !== undefined) return [];
-    const seen = new Set(ofRounds.map((observations) => JSON.stringify(observations.get(position))));
-    return seen.size > 1 ? [{ reference, case: name, kind: 'flaky', detail: unsteady }] : [];
+  return cases.flatMap(({ name }, position) => {
+    const differ = new Set(rounds.map(({ seen }) => seen.get(position))).size > 1;
+    return differ ? [{ reference, case: name, kind: 'flaky', detail: unsteady }] : [];
   });
 }
