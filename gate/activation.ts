@@ -83,15 +83,22 @@ export async function activate(
     const [active] = await findActive(database, [name.suite]);
     if (active?.revision === name.revision) return [];
   }
+  await requireFit(parts, name, by);
+  // References may have run for minutes, in which somebody rejected it. Asked again, what was found out by running them is known.
+  await requireFit(parts, name, by);
+  await appendActivation(database, name, { by, notBefore });
+  const { references } = await suites.open(name);
+  // What activation looked at vouches for nothing: the first score reads what is stored, and finds out if that was tampered with.
+  suites.forget(name);
+  return references.length === 0 ? [unproven] : [];
+}
+
+/** Throws ActivationRefused with all that speaks against it. */
+async function requireFit(parts: ActivationParts, name: RevisionName, by: string): Promise<void> {
   const refusals: Refusal[] = [];
   for (const condition of conditions) {
     const refusal = await condition(parts, name, by);
     if (refusal !== undefined) refusals.push(refusal);
   }
   if (refusals.length > 0) throw new ActivationRefused(name, refusals);
-  await appendActivation(database, name, { by, notBefore });
-  const { references } = await suites.open(name);
-  // What activation looked at vouches for nothing: the first score reads what is stored, and finds out if that was tampered with.
-  suites.forget(name);
-  return references.length === 0 ? [unproven] : [];
 }

@@ -133,6 +133,20 @@ async function casesOf(suite: string, query = '') {
 }
 
 describe('a review', () => {
+  test('that rejects it while its references run keeps it a draft', async () => {
+    const suite = `life-${names++}`;
+    const slow = 'export function run(x) { for (let i = 0; i < 3e8; i++) Math.imul(i, i); return x }';
+    const references = [{ name: 'right', build: slow, verdict: 'merge' }];
+    await author('POST', `/suites/${suite}/revisions`, { cases: [same(1)], references });
+    await world.admin('PUT', `/gates/${suite}`, { suites: [suite], review: true });
+    const eve = await world.as('author', undefined, { owner: 'eve' });
+    const path = `/suites/${suite}/revisions/1`;
+    await eve('POST', `${path}/reviews`, { verdict: 'approve' });
+    const activating = author('POST', `${path}/activate`);
+    await eve('POST', `${path}/reviews`, { verdict: 'reject' });
+    expect((await activating).json).toMatchObject({ refusals: [{ code: 'revision_rejected' }] });
+  });
+
   test('by a second person is needed where a gate asks for it, and a rejection outweighs it', async () => {
     const suite = await sealed([same(1)]);
     await world.admin('PUT', `/gates/${suite}`, { suites: [suite], review: true });
