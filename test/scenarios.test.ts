@@ -510,6 +510,13 @@ describe('fetch', () => {
   });
 });
 
+test('a module is not told ahead how often its exports will be called', async () => {
+  const source = `const seen = [];
+    module.exports = new Proxy({}, { get: (_, name) => { seen.push(name); return () => seen; } });`;
+  const { steps } = Object(await play(source, [['a'], ['b'], ['a'], ['a']]));
+  expect(steps[0]).toEqual(returned(['a', 'b']));
+});
+
 describe('several runs of one case that is timed', () => {
   const of = (value: string, cpuMs: number): ObservedCase => ({
     observation: { outcome: 'returned', value },

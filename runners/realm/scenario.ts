@@ -74,12 +74,17 @@ export class Scenario {
     }
   }
 
-  /** Finds every function that will be called. Answers the first name that `find` does not know. */
+  /**
+   * Finds every function that will be called. Answers the first name that `find` does not know. Each name is looked for once: a module
+   * whose exports are a Proxy would learn how often and in which order they are called.
+   */
   prepare(find: (name: string) => ((input: unknown) => unknown) | undefined): string | undefined {
     for (let index = 0; index < this.#calls.length; index++) {
       const call = this.#calls[index];
       if (call === undefined) continue;
-      call.callee = find(call.name);
+      for (let earlier = 0; earlier < index; earlier++)
+        if (this.#calls[earlier]?.name === call.name) call.callee = this.#calls[earlier]?.callee;
+      call.callee ??= find(call.name);
       if (call.callee === undefined) return call.name;
     }
     return undefined;
