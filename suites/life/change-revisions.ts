@@ -5,7 +5,7 @@
 import { appendAudit } from '../../migrations/append-audit.ts';
 import { comparables, compareContents } from '../authoring/compare-contents.ts';
 import { type Authoring, openContents, sealContents } from '../authoring/make-revision.ts';
-import { hasPredicate, type SealedCase } from '../case.ts';
+import { hasFunctions, type SealedCase } from '../case.ts';
 import { caseDigest } from '../case-digest.ts';
 import { SuiteError } from '../errors.ts';
 import { findActive, type RevisionName } from '../revisions.ts';
@@ -113,7 +113,7 @@ async function requireOwnPredicates(
   if (before.script === undefined || after.script === undefined) return;
   const [were, are] = await Promise.all([reader.predicates(before.script), reader.predicates(after.script)]);
   const isOwn = (position: number, index: number) =>
-    !after.cases.slice(index, index + 1).some(hasPredicate) ||
+    !after.cases.slice(index, index + 1).some(hasFunctions) ||
     (typeof were?.[position] === 'string' && were[position] === are?.[index]);
   if (kept.every(isOwn)) return;
   throw new SuiteError(
