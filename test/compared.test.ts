@@ -82,6 +82,24 @@ describe('sameAs', () => {
     expect(unmatched.failures).toMatchObject([{ message: expect.stringContaining('schema') }]);
   });
 
+  test('holds for every input that is generated, of which each is asked of the reference as well', async () => {
+    const references = JSON.stringify([{ name: 'right', build: right, verdict: 'merge' }]);
+    const generated = `{
+      name: 'like the reference', sameAs: 'right', runs: 30,
+      generate: (fc) => fc.integer({ min: -1, max: 40 }),
+    }`;
+    // The last input of a preflight's round is now one that throws, now one that does not: that is no flakiness.
+    await sealSuite(world, 'generated', {
+      module: `export default { references: ${references}, cases: [${generated}] };`,
+    });
+    expect(await score('generated', right)).toMatchObject({ verdict: 'merge' });
+    const { verdict, failures = [] } = await score('generated', right.replace('[n, new', '[n % 9, new'));
+    expect(verdict).toBe('block');
+    expect(failures).toMatchObject([
+      { case: 'like the reference', message: expect.stringMatching(/^unlike reference right: /) },
+    ]);
+  });
+
   test('refuses a suite whose reference comes to grief on its own case', async () => {
     const references = [{ name: 'right', build: 'export const run = () => () => 1;', verdict: 'merge' }];
     const source = { references, cases: [{ name: 'a', input: 1, sameAs: 'right' }] };

@@ -276,6 +276,19 @@ describe('the judgement of rounds', () => {
     expect(judgeRounds(block, ended)).toMatchObject([{ kind: 'flaky' }]);
   });
 
+  test('lets a case of generated inputs end as its inputs have it, as long as the right build passes each time', () => {
+    const generated = () => true;
+    const threw = result(true, { outcome: 'threw' });
+    expect(judgeRounds(merge, [round(result(true)), round(threw)], generated)).toEqual([]);
+    expect(judgeRounds(merge, [round(result(true)), round(threw)])).toMatchObject([{ kind: 'flaky' }]);
+    const missed = [round(result(true)), round(result(false))];
+    expect(judgeRounds(merge, missed, generated)).toMatchObject([{ kind: 'flaky' }]);
+    expect(judgeRounds(merge, [round(threw), round()], generated)).toMatchObject([{ kind: 'flaky' }]);
+    expect(judgeRounds(block, [round(result(false)), round(threw)], generated)).toMatchObject([
+      { kind: 'passed' },
+    ]);
+  });
+
   test('cuts what it tells to a length that can be read', () => {
     const long = round(result(false, { message: 'x'.repeat(10_000) }));
     expect(judgeRounds(merge, [long])[0]?.detail.length).toBeLessThan(400);
