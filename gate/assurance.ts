@@ -23,7 +23,8 @@
  *
  * It assumes that
  * - the cases were drawn independently from the inputs in question. What QA writes by hand leans towards the hard ones, which
- *   makes the number cautious for everyday inputs; cases that repeat one another count once, not n times;
+ *   makes the number cautious for everyday inputs; cases that repeat one another count once, not n times, and a case that
+ *   generates its inputs is one case however many it makes, because they are all of the one kind that it was written for;
  * - the candidate is deterministic, and treats a case the same whenever it meets it (realms are seeded and fresh);
  * - all that anybody learnt of the cases is in b: a leaked suite proves nothing, and a case that a person was shown counts as
  *   known;

@@ -36,6 +36,7 @@ export const suitePlanCommand: Command = {
   },
   notes: [
     'It holds for inputs like those of the suite, if its cases are independent of one another and nobody has seen them.',
+    'A case that generates its inputs counts as one, however many it makes.',
     'Example: holdback suite plan --rate 1% --attempts 20',
   ],
   async run(given) {
