@@ -201,7 +201,7 @@ export function present(outcome: Outcome): Presentation {
     case 'token': {
       const { token, role, name } = outcome.token;
       // The token alone is on stdout, so that a script can take it from there.
-      const note = `a ${role} token for ${printable(name)}, shown this once: keep it where only that can read it`;
+      const note = `${/^[aeiou]/.test(role) ? 'an' : 'a'} ${role} token for ${printable(name)}, shown this once: keep it where only that can read it`;
       return { ...done, text: token, note, json: outcome.token };
     }
     case 'audit_checked': {

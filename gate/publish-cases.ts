@@ -107,7 +107,9 @@ async function requireBurnt({ database, suites, caseKey }: Publishing, found: Fo
       exposureBudgetBits !== undefined &&
       bits + chargeOf({ disclosure, cases: cases.length, slot: 1 }) > exposureBudgetBits;
     if (requiring.length === 0 || !requiring.every(isSpentAt)) {
-      throw refuse('an active revision still asks it: retire it first, with `holdback suite retire`');
+      throw refuse(
+        'an active revision still asks it: retire it first, with `holdback suite retire --activate`',
+      );
     }
   }
 }

@@ -38,7 +38,7 @@ const problems = {
   override_not_needed: [409, 'There is nothing to override'],
   override_given: [409, 'You have approved this already'],
   replay_impossible: [409, 'There is nothing to replay'],
-  review_own: [409, 'You made this revision yourself'],
+  review_own: [409, 'Nobody reviews a revision of their own'],
   case_in_force: [409, 'The case is still asked'],
   incident_not_merged: [409, 'Nothing merged that a bug could have escaped with'],
   incident_unfit: [409, 'The incident does not fit'],

@@ -267,6 +267,8 @@ describe('a suite that generates', () => {
       ': its predicate accepts whatever is returned',
       'relate: from of relate threw Error: mine',
     ]);
+    // No step can have it, so that nobody is told to write it there.
+    expect(findings[4]).not.toHaveProperty('suggestion');
   });
 
   test('calls a candidate so many times at most', async () => {

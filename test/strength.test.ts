@@ -179,7 +179,7 @@ test('a gate may demand a strength; only mutants of a held reference can show it
   expect(await measure('demanded', { mutants: 3 }, 2)).toMatchObject({ mutants: 3, made: 7, counts: false });
   expect(await refused(2)).toContain('was not measured');
   expect(await measure('demanded', {}, 1)).toMatchObject({ reference: 'right', counts: true });
-  expect(await refused(1)).toContain('that of the revision is 0.571');
+  expect(await refused(1)).toContain('strength of at least 90%, and that of the revision is 57.1%');
 
   const report = await measure('demanded', {}, 2);
   expect(report).toMatchObject({ reference: 'right', counts: true, killed: 7, score: 1 });

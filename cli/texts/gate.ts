@@ -1,6 +1,7 @@
 /** Gates and what was spent at them, as people read them. */
 import type { GateExposure } from '../../gate/disclosed.ts';
 import type { Gate } from '../../gate/gate.ts';
+import { minimumText } from '../../gate/strength/strength.ts';
 import { lines } from './wording.ts';
 
 export function textOfGate({
@@ -26,7 +27,7 @@ export function textOfGate({
     ...(disclosure === 'verdict' ? [] : [`discloses ${disclosure}`]),
     ...(minimumStrength === undefined
       ? []
-      : [`activates no revision of a strength below ${minimumStrength}`]),
+      : [`activates no revision of a strength below ${minimumText(minimumStrength)}`]),
     ...(overrideApprovals === 1 ? [] : [`${overrideApprovals} people to override a block`]),
     ...(review ? ['revisions are reviewed'] : []),
   ].join('; ');

@@ -1,5 +1,5 @@
 /** A measured strength as its author reads it. What is not known is not said. */
-import type { StrengthReport } from '../../gate/strength/strength.ts';
+import { type StrengthReport, strengthText } from '../../gate/strength/strength.ts';
 import { clip, printable } from '../printable.ts';
 import { counted, numbered } from './wording.ts';
 
@@ -14,7 +14,7 @@ export function textOfStrength(report: StrengthReport): string {
   const chosen = made > mutants ? ` of ${made}, evenly chosen` : '';
   const survived = mutants - killed;
   return [
-    `suite ${suite}, revision ${revision}: ${killed} of ${numbered(mutants, 'mutant')} of ${of} killed, a strength of ${shareOf(report.score)}`,
+    `suite ${suite}, revision ${revision}: ${killed} of ${numbered(mutants, 'mutant')} of ${of} killed, a strength of ${strengthText(report.score)}`,
     `${timedOut} of the killed loop without end or take far too long; of ${survived} that survive no case reaches ${notReached}`,
     ...(chosen === '' ? [] : [`${mutants} mutants were run${chosen}`]),
     ...survivorsOf(report),
@@ -67,9 +67,4 @@ function namesOf(title: string, names: string[]): string[] {
   const shown = names.slice(0, namesShownMax).map((name) => `  ${printable(clip(name, nameCharsMax))}`);
   const more = names.length - shown.length;
   return [title, ...shown, ...(more > 0 ? [`  and ${more} more`] : [])];
-}
-
-/** A share in percent, rounded down: what is claimed is never more than what was measured. */
-function shareOf(score: number): string {
-  return `${Math.floor(score * 1_000 + 1e-9) / 10}%`;
 }

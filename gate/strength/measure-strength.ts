@@ -157,7 +157,12 @@ function killsOfCases(runs: MutantRuns[], trials: Trial[], asked: number[]): Mut
 }
 
 function requireGood(results: { name: string; passed: boolean; message: string }[]): void {
-  const failed = results.filter(({ passed }) => passed !== true);
+  // A case is named once, however many of its inputs it failed on.
+  const byCase = Map.groupBy(
+    results.filter(({ passed }) => passed !== true),
+    ({ name }) => name,
+  );
+  const failed = [...byCase.values()].flatMap(([first]) => first ?? []);
   if (failed.length === 0) return;
   const named = failed
     .slice(0, failuresNamedMax)

@@ -5,6 +5,7 @@
  */
 import type { Condition } from '../activation.ts';
 import { listGates } from '../policies.ts';
+import { minimumText, strengthText } from './strength.ts';
 import { findStrength } from './strengths.ts';
 
 /** Speaks against a revision whose recorded strength is not what some gate of its suite demands. */
@@ -19,12 +20,13 @@ export const requireStrength: Condition = async ({ database }, name) => {
   const strength = await findStrength(database, name);
   if (strength !== undefined && strength >= minimumStrength) return undefined;
   const measure = `holdback suite strength ${name.suite} --revision ${name.revision}`;
+  const demand = `gate ${gate} demands a strength of at least ${minimumText(minimumStrength)}`;
   return {
     code: 'strength_too_low',
     message:
       strength === undefined
-        ? `gate ${gate} demands a strength of at least ${minimumStrength}, and that of the revision was not measured`
-        : `gate ${gate} demands a strength of at least ${minimumStrength}, and that of the revision is ${strength.toFixed(3)}`,
+        ? `${demand}, and that of the revision was not measured`
+        : `${demand}, and that of the revision is ${strengthText(strength)}`,
     advice:
       strength === undefined
         ? `measure it on a good reference that the revision holds: ${measure}`

@@ -133,3 +133,14 @@ export const measurementSchema = z.discriminatedUnion('state', [
   }),
 ]);
 export type Measurement = z.infer<typeof measurementSchema>;
+
+/** A strength in percent, rounded down: what is claimed is never more than what was measured. */
+export function strengthText(score: number): string {
+  return `${Math.floor(score * 1_000 + 1e-9) / 10}%`;
+}
+
+/** What a gate demands, in percent: all of its digits. */
+export function minimumText(minimumStrength: number): string {
+  // Without the digits that the multiplication makes up.
+  return `${Number((minimumStrength * 100).toPrecision(12))}%`;
+}

@@ -58,7 +58,7 @@ export function suggestionFor(path: PropertyKey[], detail: string): string | und
   if (detail === 'is missing' && key === 'name') return 'give the case a name of its own';
   if (key === 'expect' && detail === 'is missing') return 'say what is required, as expect: { equals: … }';
   if (detail === oneKind) return 'write one, as expect: { equals: … }';
-  if (detail === belongsToSteps) return `write ${key} in a step`;
+  if (detail === belongsToSteps && stepKeys.includes(key)) return `write ${key} in a step`;
   if (detail === noStepExpects) return 'give one of them an expect';
   if (detail === unknownZone) return 'write its IANA name, as Europe/Berlin';
   if (detail === wrongTime) return 'write it with its offset, as 2026-03-29T01:30:00+01:00';
