@@ -230,6 +230,7 @@ describe('a score', () => {
           passed: 0,
           total: 1,
           repeats: null,
+          seed: expect.stringMatching(/^[0-9a-f]{64}$/),
         },
       },
       { at, by: author.id, action: 'score.failures_read', about: { ...score, cases: 1 } },

@@ -43,6 +43,7 @@ const rolesOf: Record<string, Role[] | 'anybody'> = {
   'GET /verdict': ['ci', 'harness', 'author', 'lead'],
   'GET /changes/{change}': ['author', 'lead'],
   'GET /alarms': ['author', 'lead'],
+  'POST /scores/{id}/replay': ['author'],
   'POST /scores/{id}/override': ['lead'],
   'GET /recipient': 'anybody',
   'GET /identity': [],
@@ -229,7 +230,9 @@ describe('bodies', () => {
     },
   );
 
-  const needBodies = withBodies.filter(({ id }) => !/\/(?:activate|preflight|restore|rotate)$/.test(id));
+  const needBodies = withBodies.filter(
+    ({ id }) => !/\/(?:activate|preflight|replay|restore|rotate)$/.test(id),
+  );
   test.each(needBodies)('$id says that the body is missing', async ({ id, method, path }) => {
     const kind = raw.includes(id) ? 'application/octet-stream' : 'application/json';
     for (const headers of [undefined, { 'content-type': kind }]) {
