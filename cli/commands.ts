@@ -6,6 +6,7 @@ export type CommandEntry = { words: string; load(): Promise<Command> };
 const ofAudit = () => import('./commands/audit.ts');
 const ofGate = () => import('./commands/gate.ts');
 const ofIdentity = () => import('./commands/identity.ts');
+const ofIncident = () => import('./commands/incident.ts');
 const ofSuite = () => import('./commands/suite.ts');
 const ofSuiteLife = () => import('./commands/suite-life.ts');
 const ofToken = () => import('./commands/token.ts');
@@ -45,6 +46,12 @@ export const commands: CommandEntry[] = [
   { words: 'gate set', load: async () => (await ofGate()).gateSetCommand },
   { words: 'gate list', load: async () => (await ofGate()).gateListCommand },
   { words: 'gate exposure', load: async () => (await ofGate()).gateExposureCommand },
+  { words: 'gate escapes', load: async () => (await ofIncident()).gateEscapesCommand },
+  { words: 'incident create', load: async () => (await ofIncident()).incidentCreateCommand },
+  { words: 'incident draft', load: async () => (await ofIncident()).incidentDraftCommand },
+  { words: 'incident prove', load: async () => (await ofIncident()).incidentProveCommand },
+  { words: 'incident list', load: async () => (await ofIncident()).incidentListCommand },
+  { words: 'incident show', load: async () => (await ofIncident()).incidentShowCommand },
   { words: 'token create', load: async () => (await ofToken()).tokenCreateCommand },
   { words: 'audit verify', load: async () => (await ofAudit()).auditVerifyCommand },
   { words: 'audit list', load: async () => (await ofAudit()).auditListCommand },

@@ -5,6 +5,7 @@
 import type { AuditRecord } from '../gate/audit-chain.ts';
 import type { GateExposure, RaisedAlarm, Replay, Verdict } from '../gate/disclosed.ts';
 import type { Gate } from '../gate/gate.ts';
+import type { Escapes, Incident } from '../gate/incident.ts';
 import type { Preflight } from '../gate/preflight-report.ts';
 import type { StrengthReport } from '../gate/strength/strength.ts';
 import type { Changes } from '../suites/authoring/suite-check.ts';
@@ -24,6 +25,7 @@ import type { Score } from './scoring.ts';
 import { linesOf, SuiteRefused } from './suite-refused.ts';
 import { textOfAudit, textOfRecord } from './texts/audit.ts';
 import { textOfExposure, textOfGate } from './texts/gate.ts';
+import { noteOfIncident, textOfEscapes, textOfIncident, textOfProof } from './texts/incident.ts';
 import { textOfLeaks, unsaidOf } from './texts/leaks.ts';
 import { textOfReplay } from './texts/replay.ts';
 import { exitCodeOf, textOfAlarm, textOfScore, textOfVerdict } from './texts/score.ts';
@@ -50,6 +52,10 @@ export type Outcome =
   | { kind: 'compared'; comparison: Comparison }
   | { kind: 'suite_shown'; shown: SuiteCases }
   | { kind: 'published'; publication: Publication; text: string; output: string | undefined }
+  | { kind: 'incident'; incident: Incident }
+  | { kind: 'incidents'; incidents: Incident[] }
+  | { kind: 'proved'; incident: Incident }
+  | { kind: 'escapes'; escapes: Escapes }
   | { kind: 'sealed'; suite: string; recipient: string; sealed: string; output: string | undefined }
   | { kind: 'identity'; identity: IdentityState }
   | { kind: 'suites'; suites: Suite[] }
@@ -163,6 +169,26 @@ export function present(outcome: Outcome): Presentation {
       const note = `${counted(publication.cases.length)} published${where}: nobody can hold them back any more`;
       return { ...done, text: output === undefined ? text.trimEnd() : '', note, json: publication };
     }
+    case 'incident': {
+      const { incident } = outcome;
+      return { ...done, text: textOfIncident(incident), note: noteOfIncident(incident), json: incident };
+    }
+    case 'incidents':
+      return {
+        ...done,
+        text: lines(outcome.incidents.map(textOfIncident), 'no incidents'),
+        json: { incidents: outcome.incidents },
+      };
+    case 'proved': {
+      const { incident } = outcome;
+      const proves = incident.proofs[0]?.proves === true;
+      const note = proves
+        ? noteOfIncident(incident)
+        : 'that proves nothing: draft another case, or give another fix';
+      return { text: textOfProof(incident), note, json: incident, exitCode: proves ? 0 : 1 };
+    }
+    case 'escapes':
+      return { ...done, text: textOfEscapes(outcome.escapes), json: outcome.escapes };
     case 'sealed': {
       const { suite, recipient, sealed, output } = outcome;
       const where = output === undefined ? '' : ` in ${printable(output)}`;

@@ -64,7 +64,8 @@ export async function readScore(client: Client, id: string): Promise<Score> {
   return client.ask({ method: 'GET', path: ['scores', id] }, scoreSchema);
 }
 
-async function upload(client: Client, { bytes, digest }: Build): Promise<void> {
+/** Stores a build, and sees that it is the same there. Throws CommandError. */
+export async function upload(client: Client, { bytes, digest }: Build): Promise<void> {
   const body = { type: 'application/octet-stream' as const, content: bytes };
   const stored = await client.ask({ method: 'POST', path: ['candidates'], body }, uploadSchema);
   if (stored.digest !== digest) throw anotherAnswer(`stored ${stored.digest} instead of ${digest}`);

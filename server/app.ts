@@ -13,6 +13,7 @@ import { z } from 'zod';
 import type { AuditLog } from '../gate/audit-log.ts';
 import type { Preflights } from '../gate/preflight.ts';
 import type { Measurements } from '../gate/strength/measurements.ts';
+import type { Proving } from '../gate/prove-incident.ts';
 import type { Submissions } from '../gate/submit.ts';
 import { hasMoreValuesThan } from '../suites/authoring/json-values.ts';
 import type { Authoring } from '../suites/authoring/make-revision.ts';
@@ -29,6 +30,7 @@ import { auditRoutes } from './routes/audit.ts';
 import { gateRoutes } from './routes/gates.ts';
 import { healthRoutes } from './routes/health.ts';
 import { identityRoutes } from './routes/identity.ts';
+import { incidentRoutes } from './routes/incidents.ts';
 import { leakRoutes } from './routes/leaks.ts';
 import { scoreRoutes } from './routes/scores.ts';
 import { strengthRoutes } from './routes/strength.ts';
@@ -41,6 +43,7 @@ export type AppParts = {
   authoring: Authoring;
   suites: OpenedSuites;
   preflights: Preflights;
+  proving: Proving;
   rotation: Rotation;
   submissions: Submissions;
   measurements: Measurements;
@@ -102,6 +105,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
         { name: 'suites', description: 'Sealed holdback suites.' },
         { name: 'identity', description: 'What suites are sealed to.' },
         { name: 'scores', description: 'Candidates, their scores and verdicts.' },
+        { name: 'incidents', description: 'Bugs that got past a gate.' },
         { name: 'tokens', description: 'Who may ask.' },
         { name: 'audit', description: 'Who did what and when.' },
         { name: 'health', description: 'Whether the service lives and can score.' },
@@ -123,6 +127,11 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const activation = { database, suites: parts.suites, preflights: parts.preflights };
   await app.register(suiteRoutes, { authoring, activation });
   await app.register(suiteLifeRoutes, { authoring, activation, suites: parts.suites });
+  await app.register(incidentRoutes, {
+    authoring,
+    incidents: { database, seals, suites: parts.suites },
+    proving: parts.proving,
+  });
   await app.register(scoreRoutes, {
     disclosing: { database, seals, slotMs: parts.slotMs },
     submissions,

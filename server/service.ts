@@ -113,13 +113,14 @@ export async function startService(config: Config): Promise<Service> {
       runner: runnerVersion(hostCode, graderCode),
       rounds: config.preflightRounds,
     });
+    const candidates = new CandidateScripts(database.database, transformer);
     const submissions = new Submissions(
       {
         database: database.database,
         seals,
         suites,
         runners,
-        candidates: new CandidateScripts(database.database, transformer),
+        candidates,
         transformer,
         grader,
         preflights,
@@ -149,6 +150,14 @@ export async function startService(config: Config): Promise<Service> {
       },
       suites,
       preflights,
+      proving: {
+        database: database.database,
+        suites,
+        candidates,
+        runners,
+        grader,
+        hostsPerScore: config.hostsPerScore,
+      },
       rotation,
       submissions,
       measurements,

@@ -51,7 +51,7 @@ const mayImport: Record<string, RegExp[]> = {
     /^suites\/expiry\.ts$/,
     // What an author's module imports from the package is bundled from here.
     /^suites\/authoring\/define-suite\.ts$/,
-    /^gate\/(?:assurance|audit-chain|disclosed|gate|preflight-report|strength\/strength)\.ts$/,
+    /^gate\/(?:assurance|audit-chain|disclosed|gate|incident|preflight-report|strength\/strength)\.ts$/,
     /^runners\/protocol\.ts$/,
     /^server\/token\.ts$/,
   ],
