@@ -45,7 +45,7 @@ export async function draftCase(
   { suite: asked, case: authored }: IncidentCaseRequest,
   by: string,
 ): Promise<RevisionName> {
-  const { database, keys, reader } = authoring;
+  const { database, keys } = authoring;
   const { gate } = await findIncident(database, incident);
   const suite = await suiteFor(database, gate, asked);
   const before = await openContents(authoring, { suite, revision: await activeOf(authoring, suite) });
@@ -57,7 +57,7 @@ export async function draftCase(
   }
   const tags = [...new Set([...(authored.tags ?? []), incidentTag])];
   const source = { cases: [{ ...authored, tags }] };
-  const { contents, findings } = await readSuite(reader, keys.tripwire, suite, source);
+  const { contents, findings } = await readSuite(authoring, keys.tripwire, suite, source);
   const [drafted] = contents?.cases ?? [];
   if (drafted === undefined || isTripwire(drafted)) {
     throw new SuiteError(

@@ -40,8 +40,12 @@ export async function proveIncident(
       proving.suites.open(drafted),
       proving.candidates.get(digest),
     ]);
-    const asked = { positions: [drafted.position] };
-    const { results } = await scoreBuild(proving, script, contents, asked, seedOf(drafted));
+    const asked = { positions: [drafted.position], proving: 1 };
+    const { results } = await scoreBuild(proving, script, contents, asked, {
+      realms: seedOf(drafted),
+      // An incident's case has the one input that it was drafted with.
+      inputs: '0'.repeat(64),
+    });
     const [result, ...more] = results;
     return more.length === 0 && result?.passed === true;
   };

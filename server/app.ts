@@ -12,8 +12,8 @@ import {
 import { z } from 'zod';
 import type { AuditLog } from '../gate/audit-log.ts';
 import type { Preflights } from '../gate/preflight.ts';
-import type { Measurements } from '../gate/strength/measurements.ts';
 import type { Proving } from '../gate/prove-incident.ts';
+import type { Measurements } from '../gate/strength/measurements.ts';
 import type { Submissions } from '../gate/submit.ts';
 import { hasMoreValuesThan } from '../suites/authoring/json-values.ts';
 import type { Authoring } from '../suites/authoring/make-revision.ts';

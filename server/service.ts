@@ -156,6 +156,7 @@ export async function startService(config: Config): Promise<Service> {
         candidates,
         runners,
         grader,
+        transformer,
         hostsPerScore: config.hostsPerScore,
       },
       rotation,
