@@ -56,7 +56,9 @@ export async function draftCase(
     );
   }
   const tags = [...new Set([...(authored.tags ?? []), incidentTag])];
-  const source = { cases: [{ ...authored, tags }] };
+  // With the suite's limits and references, because the case is run under those and may be compared with these.
+  const { limits, references } = before;
+  const source = { cases: [{ ...authored, tags }], limits, references };
   const { contents, findings } = await readSuite(authoring, keys.tripwire, suite, source);
   const [drafted] = contents?.cases ?? [];
   if (drafted === undefined || isTripwire(drafted)) {

@@ -11,7 +11,10 @@ const isProven = sql`EXISTS (
     AND NOT ${incidentProofs.escapedPassed} AND ${incidentProofs.fixPassed}
 )`;
 
-/** Which of a revision's cases were drafted from an incident, in whichever revision and suite. */
+/**
+ * Which of a revision's cases were drafted from an incident, in whichever revision of the suite. What others drafted for their suites
+ * neither holds this one up nor is told to its readers, even if it is the same case.
+ */
 export async function findIncidentPositions(
   database: Database,
   { suite, revision }: RevisionName,
@@ -23,7 +26,13 @@ export async function findIncidentPositions(
       isProven: sql<boolean>`${isProven}`,
     })
     .from(revisionCases)
-    .innerJoin(incidentCases, eq(incidentCases.caseDigest, revisionCases.caseDigest))
+    .innerJoin(
+      incidentCases,
+      and(
+        eq(incidentCases.caseDigest, revisionCases.caseDigest),
+        eq(incidentCases.suite, revisionCases.suite),
+      ),
+    )
     .where(and(eq(revisionCases.suite, suite), eq(revisionCases.revision, revision)))
     .orderBy(asc(revisionCases.position));
 }

@@ -64,7 +64,9 @@ export const incidentSchema = z.strictObject({
       name: z.string().optional(),
     })
     .nullable()
-    .describe('The newest that was drafted from it.'),
+    .describe(
+      'The newest that was drafted from it; null too where it is in a suite that the token does not reach.',
+    ),
   proofs: z.array(proofSchema).describe('Of that case, newest first.'),
 });
 export type Incident = z.infer<typeof incidentSchema>;

@@ -17,8 +17,13 @@ import { changeOf, findScore, listScores, type ScoreRecord } from './history.ts'
 import type { Incident, IncidentRequest } from './incident.ts';
 import { findOverride } from './overrides.ts';
 
-/** Who reads: with `sees`, also what happened and what the case is called, where it is about a suite that they may know. */
-export type IncidentReader = { tokenId: string; sees(suite: string | undefined): boolean };
+export type IncidentReader = {
+  tokenId: string;
+  /** Whether they may know of the suite that the case is in. */
+  knows(suite: string): boolean;
+  /** Whether they may read what happened, and what the case is called; undefined where there is no case yet. */
+  sees(suite: string | undefined): boolean;
+};
 
 export type IncidentParts = { database: Database; seals: Seals; suites: OpenedSuites };
 
@@ -138,6 +143,7 @@ async function describe(parts: IncidentParts, row: Row, reader: IncidentReader):
   const { incidents: incident, scores: score } = row;
   const drafted = await findDraftedCase(database, incident.id);
   const proofs = drafted === undefined ? [] : await listProofs(database, incident.id, drafted.caseDigest);
+  const isKnown = drafted !== undefined && reader.knows(drafted.suite);
   const told = {
     id: incident.id,
     gate: incident.gate,
@@ -151,8 +157,8 @@ async function describe(parts: IncidentParts, row: Row, reader: IncidentReader):
         : proofs.some(({ proves }) => proves)
           ? ('proven' as const)
           : ('drafted' as const),
-    proofs,
-    case: drafted === undefined ? null : { suite: drafted.suite, revision: drafted.revision },
+    proofs: isKnown ? proofs : [],
+    case: !isKnown ? null : { suite: drafted.suite, revision: drafted.revision },
   };
   if (!reader.sees(drafted?.suite)) return told;
   const opened = sealedSchema.parse(JSON.parse(await seals.open(incident.sealed)));

@@ -19,7 +19,7 @@ export type Proving = BuildScoring & {
 
 /**
  * Runs the newest case of an incident on the two builds and records how it ended on each, whatever that proves. Throws
- * `incident_not_found`, `candidate_not_found`, `incident_unfit` where no case was drafted, and RunnerErrors, when nothing is recorded.
+ * `incident_not_found`, `candidate_not_found`, `incident_unfit` where no case was drafted or the fix is what escaped, and RunnerErrors, when nothing is recorded.
  */
 export async function proveIncident(
   proving: Proving,
@@ -35,6 +35,12 @@ export async function proveIncident(
   }
   await requireCandidate(database, fix);
   const { candidate: escaped } = await findScore(database, scoreId);
+  if (fix === escaped) {
+    throw new GateError(
+      'incident_unfit',
+      'the fix is the build that escaped, byte for byte: give one that mends it',
+    );
+  }
   const passes = async (digest: string): Promise<boolean> => {
     const [contents, { script }] = await Promise.all([
       proving.suites.open(drafted),

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Decrypter } from 'age-encryption';
 import { expect, onTestFinished } from 'vitest';
 import type { OpenDatabase } from '../migrations/open-database.ts';
-import { revisions, secrets, verdicts } from '../migrations/tables.ts';
+import { incidents, revisions, secrets, suiteEvents, verdicts } from '../migrations/tables.ts';
 import { copyTemplate } from './template-database.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { type Client, scoreRequest, type World } from './world.ts';
@@ -36,6 +36,8 @@ export async function opened(
     ...(await database.select({ sealed: revisions.sealed }).from(revisions)),
     ...(await database.select({ sealed: verdicts.sealedFailures }).from(verdicts)),
     ...(await database.select({ sealed: secrets.sealed }).from(secrets)),
+    ...(await database.select({ sealed: suiteEvents.sealed }).from(suiteEvents)),
+    ...(await database.select({ sealed: incidents.sealed }).from(incidents)),
   ].flatMap((row) => (row.sealed === null ? [] : [row.sealed]));
   const tried = await Promise.allSettled(
     sealed.map((bytes) => {

@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { storeCandidate } from '../../gate/candidates.ts';
 import { draftCase, suiteFor } from '../../gate/draft-case.ts';
+import { GateError } from '../../gate/errors.ts';
 import { countEscapes } from '../../gate/escapes.ts';
 import { scoreRequestSchema } from '../../gate/gate.ts';
 import {
@@ -25,6 +26,7 @@ import { findGate } from '../../gate/policies.ts';
 import { type Proving, proveIncident } from '../../gate/prove-incident.ts';
 import { candidateBytesMax } from '../../runners/protocol.ts';
 import type { Authoring } from '../../suites/authoring/make-revision.ts';
+import { SuiteError } from '../../suites/errors.ts';
 import { slugSchema } from '../../suites/suite.ts';
 import { readerOf, requireGate, requireSuite } from '../access.ts';
 import { RequestError } from '../problems.ts';
@@ -77,7 +79,11 @@ export const incidentRoutes: FastifyPluginAsyncZod<IncidentRoutesOptions> = asyn
       if (draft !== undefined) requireSuite(reader, await suiteFor(database, gate, draft.suite));
       const id = await recordIncident(incidents, request.body, reader.tokenId);
       reply.header('location', `/incidents/${id}`);
-      if (draft !== undefined) await draftCase(authoring, id, draft, reader.tokenId);
+      if (draft !== undefined) {
+        await draftCase(authoring, id, draft, reader.tokenId).catch((error: unknown) => {
+          throw withIncident(id, error);
+        });
+      }
       return reply.code(201).send(await readIncident(incidents, id, asReader(reader)));
     },
   );
@@ -209,11 +215,21 @@ export const incidentRoutes: FastifyPluginAsyncZod<IncidentRoutesOptions> = asyn
   );
 };
 
+/** Why no case was drafted, with the id of the incident: that is recorded, and would else be recorded again. */
+function withIncident(id: string, error: unknown): unknown {
+  if (!(error instanceof SuiteError || error instanceof GateError)) return error;
+  const message = `incident ${id} is recorded, but no case was drafted from it: ${error.message}`;
+  return error instanceof SuiteError
+    ? new SuiteError(error.code, message, { cause: error })
+    : new GateError(error.code, message, { cause: error });
+}
+
 /** What a reader may see: authors, what happened and what the case is called, if it is of a suite of theirs. */
 function asReader({ tokenId, role, suites }: Reader): IncidentReader {
   const mayRead = role === 'author' || role === 'admin';
   return {
     tokenId,
+    knows: (suite) => isWithinLimits(suites, suite),
     sees: (suite) => mayRead && (suite === undefined ? suites === null : isWithinLimits(suites, suite)),
   };
 }
