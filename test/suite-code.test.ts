@@ -557,10 +557,20 @@ describe('docs/writing-cases.md', () => {
     const commands = blocks
       .filter(({ language }) => language === 'sh')
       .flatMap(({ text }) => text.trim().split('\n'))
-      .map((line) => line.replace(/ +#.*/, '').split(' '));
+      .map((line) =>
+        [...line.replace(/ +#.*/, '').matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(
+          ([, single, double, bare]) => single ?? double ?? bare ?? '',
+        ),
+      );
+    /** Ids are made by the service: in the page stands ID. */
+    const incident = async () => {
+      const { json } = await world.admin('GET', '/incidents?limit=1');
+      return Object(json).incidents[0].id;
+    };
     for (const [npx, name, ...flags] of commands) {
       expect([npx, name]).toEqual(['npx', 'holdback']);
-      const ended = await holdback(flags);
+      const id = flags.includes('ID') ? await incident() : '';
+      const ended = await holdback(flags.map((flag) => (flag === 'ID' ? id : flag)));
       expect(ended, ended.err).toMatchObject({ code: 0 });
     }
     await world.admin('PUT', '/gates/prices', { suites: ['prices'] });
@@ -577,6 +587,7 @@ describe('docs/writing-cases.md', () => {
     };
     expect(await verdicts('carts', 'carts', ['cart.js', 'cart-wrong.js'])).toEqual(['merge', 'block']);
     expect(await verdicts('code')).toEqual(['merge', 'block']);
+    expect(await verdicts('escaped', 'shop', ['overflow.js'])).toEqual(['block']);
     for (const file of ['prices.suite.yaml', 'prices.suite.json']) {
       const pushed = await holdback(['suite', 'push', file, '--activate', '--yes']);
       expect(pushed, pushed.err).toMatchObject({ code: 0 });
