@@ -15,6 +15,7 @@ import {
   identitiesIn,
   opened,
   recipientOf,
+  right,
   settled,
   small,
   untilSettled,
@@ -35,8 +36,19 @@ describe.each(['PGlite', 'PostgreSQL'])('on %s', (kind) => {
     const { admin, service } = world;
     const redId = await fill(admin, 'rotated');
     const [old = ''] = await identitiesIn(path);
+    const review = async (owner: string) => {
+      const reviewer = await world.as('author', undefined, { owner });
+      const body = { verdict: 'approve', comment: `fine by ${owner}` };
+      return reviewer('POST', '/suites/rotated/revisions/1/reviews', body);
+    };
+    await review('bob');
+    await admin('POST', '/score', scoreRequest('rotated', right, 'green'));
+    const change = { id: 'green', commit: 'c0ffee' };
+    const incident = { gate: 'rotated', change, title: 'a bug', details: 'all of it' };
+    const { json: recorded, text } = await admin('POST', '/incidents', incident);
+    expect(recorded, text).toMatchObject({ title: 'a bug' });
     const before = await opened(service.database, old);
-    expect(before).toEqual({ opens: 5, all: 5 });
+    expect(before).toEqual({ opens: 7, all: 7 });
     const recipient = await recipientOf(world);
     expect(recipient).toBe(await identityToRecipient(old));
 
@@ -51,8 +63,12 @@ describe.each(['PGlite', 'PostgreSQL'])('on %s', (kind) => {
     expect((await readdir(world.dataDir)).filter((name) => name.startsWith('identity'))).toEqual([
       'identity',
     ]);
-    expect(await opened(service.database, old)).toEqual({ opens: 0, all: 5 });
-    expect(await opened(service.database, current)).toEqual({ opens: 5, all: 5 });
+    expect(await opened(service.database, old)).toEqual({ opens: 0, all: 7 });
+    expect(await opened(service.database, current)).toEqual({ opens: 7, all: 7 });
+    expect((await admin('GET', '/incidents')).json).toEqual({ incidents: [recorded] });
+    expect((await review('eve')).json).toMatchObject({
+      reviews: expect.arrayContaining([expect.objectContaining({ person: 'bob', comment: 'fine by bob' })]),
+    });
     await expectAll(admin, 'rotated', redId);
     const records = await service.database.database.select().from(audit);
     const [record] = records
