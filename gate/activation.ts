@@ -13,7 +13,13 @@ import {
   requireNotRolledBack,
 } from '../suites/revisions.ts';
 import { GateError } from './errors.ts';
-import { refuseExpired, refusePublished, refuseUnproven, refuseUnreviewed } from './life-conditions.ts';
+import {
+  refuseExpired,
+  refuseOvertaken,
+  refusePublished,
+  refuseUnproven,
+  refuseUnreviewed,
+} from './life-conditions.ts';
 import { type Preflights, referencesBehave } from './preflight.ts';
 import { unproven } from './preflight-report.ts';
 import { requireStrength } from './strength/require-strength.ts';
@@ -86,7 +92,11 @@ export async function activate(
   await requireFit(parts, name, by);
   // References may have run for minutes, in which somebody rejected it. Asked again, what was found out by running them is known.
   await requireFit(parts, name, by);
-  await appendActivation(database, name, { by, notBefore });
+  await appendActivation(database, name, {
+    by,
+    notBefore,
+    requireFit: (transaction) => requireStillFit({ ...parts, database: transaction }, name, by),
+  });
   const { references } = await suites.open(name);
   // What activation looked at vouches for nothing: the first score reads what is stored, and finds out if that was tampered with.
   suites.forget(name);
@@ -100,5 +110,19 @@ async function requireFit(parts: ActivationParts, name: RevisionName, by: string
     const refusal = await condition(parts, name, by);
     if (refusal !== undefined) refusals.push(refusal);
   }
+  if (refusals.length > 0) throw new ActivationRefused(name, refusals);
+}
+
+/**
+ * Throws ActivationRefused if something speaks against it by now that the database knows. It is asked in the transaction that activates,
+ * under the suite's lock, which reviews and publications take as well; so it opens nothing, which would need another connection.
+ */
+async function requireStillFit(parts: ActivationParts, name: RevisionName, by: string): Promise<void> {
+  const found = [
+    await refuseUnreviewed(parts, name, by),
+    await requireStrength(parts, name, by),
+    await refuseOvertaken(parts, name, by),
+  ];
+  const refusals = found.filter((refusal) => refusal !== undefined);
   if (refusals.length > 0) throw new ActivationRefused(name, refusals);
 }

@@ -1,7 +1,7 @@
 /** What the life of its cases may have against a revision's activation: that nobody reviewed it, or that a case is past, public or unproven. */
 import { caseNamesAt } from '../suites/case-names.ts';
 import { inForce } from '../suites/expiry.ts';
-import { listReviews } from '../suites/life/events.ts';
+import { findPublishedPositions, listReviews } from '../suites/life/events.ts';
 import { findMakers, standingOf } from '../suites/life/reviews.ts';
 import type { Condition } from './activation.ts';
 import { findUnprovenPositions } from './incident-cases.ts';
@@ -63,5 +63,17 @@ export const refuseUnproven: Condition = async ({ database, suites }, name) => {
     code: 'cases_unproven',
     message: `cases of incidents in it were not seen to fail on the build that escaped and to pass on one that mends it: ${caseNamesAt(await suites.open(name), positions)}`,
     advice: `prove them: \`holdback incident prove ${first.incident} --fix ENTRY\``,
+  };
+};
+
+/** As the two before, of the database alone: that a case was published, or drafted from an incident, since these were asked. */
+export const refuseOvertaken: Condition = async ({ database }, name) => {
+  const published = await findPublishedPositions(database, name);
+  const unproven = await findUnprovenPositions(database, name);
+  if (published.size === 0 && unproven.length === 0) return undefined;
+  return {
+    code: published.size > 0 ? 'cases_published' : 'cases_unproven',
+    message: 'cases in it were published, or drafted from an incident, in this moment',
+    advice: 'activate it again to be told which they are',
   };
 };

@@ -14,7 +14,7 @@ import { expiresAt } from '../suites/expiry.ts';
 import { type Actor, appendEvent } from '../suites/life/events.ts';
 import type { PublishedCase } from '../suites/life/life.ts';
 import type { OpenedSuites } from '../suites/opened-suites.ts';
-import { findActive, findSuite, type RevisionName } from '../suites/revisions.ts';
+import { findActive, findSuite, lockSuite, type RevisionName } from '../suites/revisions.ts';
 import type { Seals } from '../suites/sealing/sealing.ts';
 import type { SuiteContents } from '../suites/suite.ts';
 import { isTripwire } from '../suites/tripwire.ts';
@@ -46,11 +46,17 @@ export async function publishCases(
   actor: Actor,
 ): Promise<PublishedCase[]> {
   const { database, seals } = publishing;
+  const [before] = await findActive(database, [suite]);
   const found: Found[] = [];
   for (const name of new Set(names)) found.push(await findNewest(publishing, suite, name));
   for (const each of found) await requireBurnt(publishing, each);
   const answers = await Promise.all(found.map((each) => tellCase(publishing, each)));
   await database.transaction(async (transaction) => {
+    await lockSuite(transaction, suite);
+    const [active] = await findActive(transaction, [suite]);
+    if (active?.revision !== before?.revision) {
+      throw new SuiteError('case_in_force', 'another revision became active in this moment: ask again');
+    }
     for (const { name, contents, position, digest } of found) {
       const testCase = { digest, name: contents.cases[position]?.name ?? '' };
       await appendEvent(transaction, seals, { ...name, kind: 'published', testCase, said: undefined }, actor);

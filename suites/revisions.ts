@@ -65,8 +65,8 @@ export async function appendRevision(
   });
 }
 
-/** What is decided about a suite's revisions is decided one transaction after the other. */
-async function lockSuite(database: Database, suite: string): Promise<void> {
+/** What is decided about a suite's revisions, reviews of them included, is decided one transaction after the other. */
+export async function lockSuite(database: Database, suite: string): Promise<void> {
   await database.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${suite}, 1))`);
 }
 
@@ -123,11 +123,16 @@ export async function findSealedAt(
 export async function appendActivation(
   database: Database,
   name: RevisionName,
-  { by, notBefore }: { by: string; notBefore: Date | null },
+  {
+    by,
+    notBefore,
+    requireFit,
+  }: { by: string; notBefore: Date | null; requireFit: (transaction: Database) => Promise<void> },
 ): Promise<void> {
   await database.transaction(async (transaction) => {
     await lockSuite(transaction, name.suite);
     if (notBefore !== null) await requireNotRolledBack(transaction, name.suite, notBefore);
+    await requireFit(transaction);
     await transaction.insert(activations).values({ ...name, activatedBy: by });
     await appendAudit(transaction, { by, action: 'revision.activated', about: name });
   });

@@ -1,6 +1,8 @@
 /** The life of a case: drafted, reviewed by a second person, active, expired, retired, published; and nothing is ever overwritten. */
+import { asc } from 'drizzle-orm';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { audit } from '../migrations/tables.ts';
 import { suiteCasesSchema } from '../suites/life/life.ts';
 import { standingOf } from '../suites/life/reviews.ts';
 import { runCommand } from './command.ts';
@@ -186,6 +188,27 @@ describe('a review', () => {
     const told = (await lead('GET', '/audit?limit=1000')).text;
     expect(told).toContain('revision.reviewed');
     expect(told).not.toContain('asks too much');
+  });
+
+  test('comes before an activation or after it: what was rejected before is not activated', async () => {
+    const suite = await sealed([same(1)]);
+    await world.admin('PUT', `/gates/${suite}`, { suites: [suite], review: true });
+    const eve = await world.as('author', undefined, { owner: 'eve' });
+    for (let revision = 2; revision <= 5; revision++) {
+      await author('POST', `/suites/${suite}/revisions`, { cases: [same(revision)] });
+      const path = `/suites/${suite}/revisions/${revision}`;
+      const review = (verdict: string) => eve('POST', `${path}/reviews`, { verdict });
+      await review('approve');
+      await Promise.all([author('POST', `${path}/activate`), review('reject')]);
+    }
+    const records = await world.service.database.database.select().from(audit).orderBy(asc(audit.sequence));
+    const rejected = new Set<unknown>();
+    for (const { action, about } of records.map(({ entry }) => JSON.parse(entry))) {
+      if (about?.suite !== suite) continue;
+      if (action === 'revision.reviewed' && about.verdict === 'rejected') rejected.add(about.revision);
+      if (action === 'revision.activated') expect(rejected).not.toContain(about.revision);
+    }
+    expect(rejected.size).toBe(4);
   });
 
   test('counts the newest word of each person but whoever made the revision', () => {

@@ -6,7 +6,7 @@ import { eq, sql } from 'drizzle-orm';
 import type { Database } from '../../migrations/open-database.ts';
 import { revisions, tokens } from '../../migrations/tables.ts';
 import { SuiteError } from '../errors.ts';
-import type { RevisionName } from '../revisions.ts';
+import { lockSuite, type RevisionName } from '../revisions.ts';
 import type { Seals } from '../sealing/sealing.ts';
 import { type Actor, appendEvent, openEvents } from './events.ts';
 import type { ReviewedRevision } from './life.ts';
@@ -60,9 +60,11 @@ export async function reviewRevision(
     throw new SuiteError('review_own', 'you made this revision yourself: another person has to review it');
   }
   const kind = isApproval ? 'approved' : 'rejected';
-  await database.transaction((transaction) =>
-    appendEvent(transaction, seals, { ...name, kind, said: comment }, actor),
-  );
+  await database.transaction(async (transaction) => {
+    // A revision is rejected before it is activated or afterwards, and not while.
+    await lockSuite(transaction, name.suite);
+    await appendEvent(transaction, seals, { ...name, kind, said: comment }, actor);
+  });
 }
 
 /** The newest review of each person but the maker, with what was said. Throws `seal_broken`. */
