@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { audit } from '../migrations/tables.ts';
 import { suiteCasesSchema } from '../suites/life/life.ts';
 import { standingOf } from '../suites/life/reviews.ts';
+import { appendActivation } from '../suites/revisions.ts';
 import { runCommand } from './command.ts';
 import { type Client, scoreRequest, startWorld, type World } from './world.ts';
 
@@ -209,6 +210,19 @@ describe('a review', () => {
       if (action === 'revision.activated') expect(rejected).not.toContain(about.revision);
     }
     expect(rejected.size).toBe(4);
+  });
+
+  test('is heard in the transaction that activates: what speaks up there leaves everything as it was', async () => {
+    const suite = await sealed([same(1)]);
+    await author('POST', `/suites/${suite}/revisions`, { cases: [same(2)] });
+    const requireFit = () => Promise.reject(new Error('rejected in this moment'));
+    const activating = appendActivation(
+      world.service.database.database,
+      { suite, revision: 2 },
+      { by: 'a test', notBefore: null, requireFit },
+    );
+    await expect(activating).rejects.toThrow('rejected in this moment');
+    expect((await author('GET', `/suites/${suite}`)).json).toMatchObject({ activeRevision: 1 });
   });
 
   test('counts the newest word of each person but whoever made the revision', () => {
