@@ -2,11 +2,12 @@
  * What came of a command, and the only function that turns it into text, JSON and an exit code, so that the three cannot
  * disagree. Exit code 0 of a score or verdict needs all that a merge needs; everything odd is something else.
  */
-import type { AuditRecord } from '../gate/audit-chain.ts';
-import type { GateExposure, RaisedAlarm, Replay, Verdict } from '../gate/disclosed.ts';
+
+import type { Preflight } from '../gate/activation/preflight-report.ts';
+import type { AuditRecord } from '../gate/audit/audit-chain.ts';
+import type { GateExposure, RaisedAlarm, Replay, Verdict } from '../gate/disclosure/disclosed.ts';
 import type { Gate } from '../gate/gate.ts';
-import type { Escapes, Incident } from '../gate/incident.ts';
-import type { Preflight } from '../gate/preflight-report.ts';
+import type { Escapes, Incident } from '../gate/incidents/incident.ts';
 import type { StrengthReport } from '../gate/strength/strength.ts';
 import type { Changes } from '../suites/authoring/suite-check.ts';
 import type { Comparison, Publication, ReviewedRevision, SuiteCases } from '../suites/life/life.ts';

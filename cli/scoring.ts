@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { finishedScoreSchema, runningScoreSchema } from '../gate/disclosed.ts';
+import { finishedScoreSchema, runningScoreSchema } from '../gate/disclosure/disclosed.ts';
 import { type Change, digestSchema, type ScoreRequest } from '../gate/gate.ts';
 import type { Build } from './build.ts';
 import { type Client, json } from './client.ts';

@@ -2,7 +2,7 @@
 import { and, desc, eq, inArray } from 'drizzle-orm';
 import type { Database } from '../migrations/open-database.ts';
 import { alarms, scores } from '../migrations/tables.ts';
-import { type Alarm, alarmSchema, type RaisedAlarm } from './disclosed.ts';
+import { type Alarm, alarmSchema, type RaisedAlarm } from './disclosure/disclosed.ts';
 import { changeOf } from './history.ts';
 
 /** What was raised about a score. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { SuiteError } from '../suites/errors.ts';
 import type { Seals } from '../suites/sealing/sealing.ts';
 import type { SuiteScore } from './decide.ts';
-import { type Failure, failureSchema } from './disclosed.ts';
+import { type Failure, failureSchema } from './disclosure/disclosed.ts';
 
 const sealedSchema = z.strictObject({ score: z.string(), failures: z.array(failureSchema) });
 

@@ -7,12 +7,17 @@ import type { RevisionName } from '../suites/revisions.ts';
 import { sealForStorage } from '../suites/sealing/seal-for-storage.ts';
 import type { Seals } from '../suites/sealing/sealing.ts';
 import { block, type CaseResult, type Decision, type SuiteScore } from './decide.ts';
-import { type Alarm, type Failure, revisionNamesSchema, type VerdictQuestion } from './disclosed.ts';
+import {
+  type Alarm,
+  type Failure,
+  revisionNamesSchema,
+  type VerdictQuestion,
+} from './disclosure/disclosed.ts';
+import { marginMs } from './disclosure/publication.ts';
 import { GateError } from './errors.ts';
 import { textOfFailures } from './failures.ts';
 import type { Change, Gate } from './gate.ts';
 import { activeRevisions, findGateIfAny } from './policies.ts';
-import { marginMs } from './publication.ts';
 
 export type NewScore = {
   id: string;

@@ -6,7 +6,7 @@ import { and, asc, eq, sql } from 'drizzle-orm';
 import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { overrides, scores } from '../migrations/tables.ts';
-import type { DisclosedOverride } from './disclosed.ts';
+import type { DisclosedOverride } from './disclosure/disclosed.ts';
 import { GateError } from './errors.ts';
 import type { ScoreRecord } from './history.ts';
 import { findGate } from './policies.ts';

@@ -18,8 +18,8 @@ import { findActive, findSuite, lockSuite, type RevisionName } from '../suites/r
 import type { Seals } from '../suites/sealing/sealing.ts';
 import type { SuiteContents } from '../suites/suite.ts';
 import { isTripwire } from '../suites/tripwire.ts';
-import { chargeOf } from './charge.ts';
-import { findCaseExposures } from './exposure.ts';
+import { chargeOf } from './disclosure/charge.ts';
+import { findCaseExposures } from './disclosure/exposure.ts';
 import { listGates } from './policies.ts';
 
 export type Publishing = {

@@ -10,14 +10,14 @@ import { findLeaks } from '../suites/leaks/find-leaks.ts';
 import type { OpenedSuites } from '../suites/opened-suites.ts';
 import type { RevisionName } from '../suites/revisions.ts';
 import type { Seals } from '../suites/sealing/sealing.ts';
-import type { CandidateScripts } from './candidate-scripts.ts';
-import { chargeOf } from './charge.ts';
+import type { Preflights } from './activation/preflight.ts';
 import { type BlockReason, block, decide, decideAgain, type SuiteScore } from './decide.ts';
-import type { Alarm, Failure } from './disclosed.ts';
-import { countEarlierCandidates, countUndecided, findExposures } from './exposure.ts';
+import { chargeOf } from './disclosure/charge.ts';
+import type { Alarm, Failure } from './disclosure/disclosed.ts';
+import { countEarlierCandidates, countUndecided, findExposures } from './disclosure/exposure.ts';
+import { decidedWith, publishedAt, slotOf } from './disclosure/publication.ts';
 import { failuresOf, openFailures } from './failures.ts';
 import type { Disclosure, Gate } from './gate.ts';
-import type { Grader } from './grader.ts';
 import {
   appendVerdict,
   findSettled,
@@ -26,13 +26,13 @@ import {
   type StoredVerdict,
 } from './history.ts';
 import { findLapses } from './lapses.ts';
-import { seedOf } from './observe.ts';
 import { activeRevisions, findDisclosure, findGate } from './policies.ts';
-import type { Preflights } from './preflight.ts';
-import { decidedWith, publishedAt, slotOf } from './publication.ts';
-import { scoreBuild } from './score-build.ts';
-import { springTripwires } from './spring-tripwires.ts';
-import { newSeed } from './trials.ts';
+import type { CandidateScripts } from './scoring/candidate-scripts.ts';
+import type { Grader } from './scoring/grader.ts';
+import { seedOf } from './scoring/observe.ts';
+import { scoreBuild } from './scoring/score-build.ts';
+import { springTripwires } from './scoring/spring-tripwires.ts';
+import { newSeed } from './scoring/trials.ts';
 
 /** What scoring stands on: the database, the opened suites, the runners and the grader. */
 export type Scoring = {

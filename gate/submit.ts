@@ -8,8 +8,9 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import { digestOf } from '../suites/sealing/sealing.ts';
 import { requireCandidate, storeCandidate } from './candidates.ts';
 import { block } from './decide.ts';
-import type { Replay } from './disclosed.ts';
-import { type Hearer, knownFrom, type ScoreReader } from './disclosure.ts';
+import type { Replay } from './disclosure/disclosed.ts';
+import { type Hearer, knownFrom, type ScoreReader } from './disclosure/disclosure.ts';
+import { publishedAt } from './disclosure/publication.ts';
 import { GateError } from './errors.ts';
 import type { Gate, ScoreRequest } from './gate.ts';
 import {
@@ -21,9 +22,8 @@ import {
   type StoredVerdict,
 } from './history.ts';
 import { findGate } from './policies.ts';
-import { publishedAt } from './publication.ts';
-import { replayScore } from './replay.ts';
 import { type Scoring, scoreCandidate, scoreWithoutRunning } from './score.ts';
+import { replayScore } from './scoring/replay.ts';
 
 /** An attempt without a verdict after this long will have none, in milliseconds. */
 const verdictMsMax = 2 * 3_600_000;

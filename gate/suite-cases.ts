@@ -9,8 +9,8 @@ import type { SuiteCases } from '../suites/life/life.ts';
 import type { OpenedSuites } from '../suites/opened-suites.ts';
 import type { RevisionName } from '../suites/revisions.ts';
 import type { Seals } from '../suites/sealing/sealing.ts';
-import { findCaseExposures } from './exposure.ts';
-import { findIncidentPositions } from './incident-cases.ts';
+import { findCaseExposures } from './disclosure/exposure.ts';
+import { findIncidentPositions } from './incidents/incident-cases.ts';
 
 export type Looking = { database: Database; seals: Seals; suites: OpenedSuites; caseKey: Uint8Array };
 

@@ -1,8 +1,8 @@
 /** The question that any pipeline asks before it merges: may this commit, built to this candidate, merge now? */
 import type { Database } from '../migrations/open-database.ts';
 import { block, lapseOf } from './decide.ts';
-import type { Verdict, VerdictQuestion } from './disclosed.ts';
-import { decisionOf, type Hearer, hearsInSlots, isKnown } from './disclosure.ts';
+import type { Verdict, VerdictQuestion } from './disclosure/disclosed.ts';
+import { decisionOf, type Hearer, hearsInSlots, isKnown } from './disclosure/disclosure.ts';
 import { findNewestVerdict, isInForce } from './history.ts';
 import { findLapses } from './lapses.ts';
 import { findOverride } from './overrides.ts';

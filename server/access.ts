@@ -3,7 +3,7 @@
  * token comes in the `Authorization` header and nowhere else, once.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Role, VerdictQuestion } from '../gate/disclosed.ts';
+import type { Role, VerdictQuestion } from '../gate/disclosure/disclosed.ts';
 import { changeSchema, type ScoreRequest } from '../gate/gate.ts';
 import { isWithinLimits } from '../gate/limits.ts';
 import type { Database } from '../migrations/open-database.ts';

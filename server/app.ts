@@ -10,9 +10,9 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { AuditLog } from '../gate/audit-log.ts';
-import type { Preflights } from '../gate/preflight.ts';
-import type { Proving } from '../gate/prove-incident.ts';
+import type { Preflights } from '../gate/activation/preflight.ts';
+import type { AuditLog } from '../gate/audit/audit-log.ts';
+import type { Proving } from '../gate/incidents/prove-incident.ts';
 import type { Measurements } from '../gate/strength/measurements.ts';
 import type { Submissions } from '../gate/submit.ts';
 import { hasMoreValuesThan } from '../suites/authoring/json-values.ts';

@@ -6,7 +6,7 @@ import { STATUS_CODES } from 'node:http';
 import type { SwaggerTransformObject } from '@fastify/swagger';
 import { createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { type ZodType, z } from 'zod';
-import { auditHeadSchema, auditRecordSchema } from '../gate/audit-chain.ts';
+import { auditHeadSchema, auditRecordSchema } from '../gate/audit/audit-chain.ts';
 import {
   disclosedScoreSchema,
   failureSchema,
@@ -14,7 +14,7 @@ import {
   replaySchema,
   runningScoreSchema,
   verdictSchema,
-} from '../gate/disclosed.ts';
+} from '../gate/disclosure/disclosed.ts';
 import { changeSchema, gatePolicySchema, gateSchema, scoreRequestSchema } from '../gate/gate.ts';
 import {
   measurementSchema,

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { roundsDefault, roundsMax } from '../gate/preflight-report.ts';
+import { roundsDefault, roundsMax } from '../gate/activation/preflight-report.ts';
 import { isJwt } from './oidc.ts';
 import { isMistyped } from './token.ts';
 

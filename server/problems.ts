@@ -6,7 +6,8 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { ActivationRefused, refusalSchema } from '../gate/activation.ts';
+import { ActivationRefused } from '../gate/activation/activation.ts';
+import { refusalSchema } from '../gate/activation/condition.ts';
 import { withoutStatement } from '../migrations/errors.ts';
 
 /** What is known of each code: its status and its title. */

@@ -1,13 +1,13 @@
 /** One running service: constructs every part, in the order in which they need one another, and ends them in reverse. */
 import { readFile } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
-import { AuditLog } from '../gate/audit-log.ts';
-import { CandidateScripts } from '../gate/candidate-scripts.ts';
-import { Grader } from '../gate/grader.ts';
-import { Preflights } from '../gate/preflight.ts';
+import { Preflights } from '../gate/activation/preflight.ts';
+import { buildTrier } from '../gate/activation/try-build.ts';
+import { AuditLog } from '../gate/audit/audit-log.ts';
+import { CandidateScripts } from '../gate/scoring/candidate-scripts.ts';
+import { Grader } from '../gate/scoring/grader.ts';
 import { Measurements } from '../gate/strength/measurements.ts';
 import { Submissions } from '../gate/submit.ts';
-import { buildTrier } from '../gate/try-build.ts';
 import { type OpenDatabase, openDatabase } from '../migrations/open-database.ts';
 import { bundleHost, bundleRealm, type HostCode } from '../runners/bundle.ts';
 import { HostPool } from '../runners/pool.ts';

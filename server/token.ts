@@ -5,7 +5,7 @@
 import { randomInt } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
-import { roles } from '../gate/disclosed.ts';
+import { roles } from '../gate/disclosure/disclosed.ts';
 import { wellFormed } from '../gate/gate.ts';
 import { slugSchema } from '../suites/suite.ts';
 

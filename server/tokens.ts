@@ -5,7 +5,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { and, desc, eq, gt, isNull, lt, or, sql } from 'drizzle-orm';
 import { z } from 'zod';
-import { type Role, roles } from '../gate/disclosed.ts';
+import { type Role, roles } from '../gate/disclosure/disclosed.ts';
 import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { tokens } from '../migrations/tables.ts';

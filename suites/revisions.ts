@@ -117,7 +117,7 @@ export async function findSealedAt(
 }
 
 /**
- * Makes a revision the active one; whether it may be is for `gate/activation.ts` to find out. `notBefore` is when its author sealed it,
+ * Makes a revision the active one; whether it may be is for `gate/activation/activation.ts` to find out. `notBefore` is when its author sealed it,
  * where what was sealed later keeps it out. Throws `seal_rolled_back`.
  */
 export async function appendActivation(

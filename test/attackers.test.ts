@@ -4,10 +4,10 @@
  * can rule out, in bits; on average it is never more than the ledger charged.
  */
 import { describe, expect, test } from 'vitest';
-import { chargeOf } from '../gate/charge.ts';
 import { type CaseResult, decide } from '../gate/decide.ts';
+import { chargeOf } from '../gate/disclosure/charge.ts';
+import { slotOf } from '../gate/disclosure/publication.ts';
 import type { Disclosure } from '../gate/gate.ts';
-import { slotOf } from '../gate/publication.ts';
 
 const cases = 8;
 const secrets = 2 ** cases;

@@ -21,8 +21,8 @@ import {
   readEntry,
   verifyChain,
   verifyHeads,
-} from '../gate/audit-chain.ts';
-import type { Role } from '../gate/disclosed.ts';
+} from '../gate/audit/audit-chain.ts';
+import type { Role } from '../gate/disclosure/disclosed.ts';
 import { appendAudit } from '../migrations/append-audit.ts';
 import { type Database, openDatabase } from '../migrations/open-database.ts';
 import { audit, auditHeads } from '../migrations/tables.ts';

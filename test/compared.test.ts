@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { budgetFloorMs, overBudget } from '../gate/budget.ts';
+import { budgetFloorMs, overBudget } from '../gate/scoring/budget.ts';
 import { scoreRequest, sealSuite, startWorld, type World } from './world.ts';
 
 let world: World;

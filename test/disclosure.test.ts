@@ -5,9 +5,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { storeCandidate } from '../gate/candidates.ts';
-import { isKnown, knownFrom } from '../gate/disclosure.ts';
+import { isKnown, knownFrom } from '../gate/disclosure/disclosure.ts';
+import { decidedWith, publishedAt, slotOf } from '../gate/disclosure/publication.ts';
 import { appendScore, findScore, type ScoreRecord } from '../gate/history.ts';
-import { decidedWith, publishedAt, slotOf } from '../gate/publication.ts';
 import { askVerdict } from '../gate/verdict.ts';
 import { verdicts } from '../migrations/tables.ts';
 import { type Client, openWorld, type Reply, startWorld, type World } from './world.ts';

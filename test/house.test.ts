@@ -51,7 +51,9 @@ const mayImport: Record<string, RegExp[]> = {
     /^suites\/expiry\.ts$/,
     // What an author's module imports from the package is bundled from here.
     /^suites\/authoring\/define-suite\.ts$/,
-    /^gate\/(?:assurance|audit-chain|disclosed|gate|incident|preflight-report|strength\/strength)\.ts$/,
+    /^gate\/(?:gate|audit\/audit-chain|strength\/strength)\.ts$/,
+    /^gate\/disclosure\/(?:assurance|disclosed)\.ts$/,
+    /^gate\/(?:activation\/preflight-report|incidents\/incident)\.ts$/,
     /^runners\/protocol\.ts$/,
     /^server\/token\.ts$/,
   ],

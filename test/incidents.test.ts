@@ -1,6 +1,6 @@
 /** From a bug that got past a gate to a case that would have caught it: recorded, drafted, proven, and only then asked. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { escapesSchema, incidentSchema } from '../gate/incident.ts';
+import { escapesSchema, incidentSchema } from '../gate/incidents/incident.ts';
 import { audit } from '../migrations/tables.ts';
 import { runCommand } from './command.ts';
 import { adminToken, type Client, type Reply, scoreRequest, startWorld, type World } from './world.ts';

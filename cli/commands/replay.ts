@@ -1,5 +1,5 @@
 /** `holdback replay`: runs a score again on the inputs of then, and tells the smallest inputs on which generated cases fail. */
-import { replaySchema } from '../../gate/disclosed.ts';
+import { replaySchema } from '../../gate/disclosure/disclosed.ts';
 import { connect } from '../client.ts';
 import type { Command } from '../command.ts';
 import { withProgress } from '../progress.ts';

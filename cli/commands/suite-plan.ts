@@ -1,5 +1,5 @@
 /** `holdback suite plan`: how many cases a suite needs for its green to mean something. Needs no service. */
-import { casesNeeded, deltaDefault, failureRateAtMost } from '../../gate/assurance.ts';
+import { casesNeeded, deltaDefault, failureRateAtMost } from '../../gate/disclosure/assurance.ts';
 import type { Command } from '../command.ts';
 
 /** What one ordinary score discloses: one bit for the verdict, one for the time slot it was published in. */

@@ -1,5 +1,5 @@
 /** `holdback suite preflight`: has the builds that a suite holds run, and tells whether they behave. Nothing is activated. */
-import { preflightSchema } from '../../gate/preflight-report.ts';
+import { preflightSchema } from '../../gate/activation/preflight-report.ts';
 import { connect } from '../client.ts';
 import type { Command } from '../command.ts';
 import { usageError } from '../errors.ts';

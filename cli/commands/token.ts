@@ -1,6 +1,6 @@
 /** `holdback token …`: tokens for pipelines, harnesses and people. One is printed once, when it is made, and kept nowhere. */
 import { z } from 'zod';
-import { roles } from '../../gate/disclosed.ts';
+import { roles } from '../../gate/disclosure/disclosed.ts';
 import { type TokenRequest, tokenSchema } from '../../server/token.ts';
 import { slugSchema } from '../../suites/suite.ts';
 import type { Arguments } from '../arguments.ts';

@@ -1,6 +1,6 @@
 /** `holdback verdict`: asks for the verdict that stands, without scoring anything. Its exit code is the verdict. */
 
-import { verdictSchema } from '../../gate/disclosed.ts';
+import { verdictSchema } from '../../gate/disclosure/disclosed.ts';
 import { digestSchema } from '../../gate/gate.ts';
 import type { Arguments } from '../arguments.ts';
 import { entryFlag, readGivenBuild } from '../build.ts';

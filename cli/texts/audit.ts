@@ -1,5 +1,5 @@
 /** The audit and its check, as people read them. */
-import { type AuditRecord, readEntry } from '../../gate/audit-chain.ts';
+import { type AuditRecord, readEntry } from '../../gate/audit/audit-chain.ts';
 import type { AuditCheck } from '../commands/audit.ts';
 import { clip, printable } from '../printable.ts';
 import { numbered } from './wording.ts';

@@ -1,5 +1,5 @@
 /** Gates and what was spent at them, as people read them. */
-import type { GateExposure } from '../../gate/disclosed.ts';
+import type { GateExposure } from '../../gate/disclosure/disclosed.ts';
 import type { Gate } from '../../gate/gate.ts';
 import { minimumText } from '../../gate/strength/strength.ts';
 import { lines } from './wording.ts';

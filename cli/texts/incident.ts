@@ -1,5 +1,5 @@
 /** Incidents and escapes as people read them. */
-import type { Escapes, Incident } from '../../gate/incident.ts';
+import type { Escapes, Incident } from '../../gate/incidents/incident.ts';
 import { printable } from '../printable.ts';
 import { lines, numbered } from './wording.ts';
 

@@ -1,5 +1,5 @@
 /** Replays as people read them. */
-import type { Replay } from '../../gate/disclosed.ts';
+import type { Replay } from '../../gate/disclosure/disclosed.ts';
 import { clip, printable } from '../printable.ts';
 import { counted } from './wording.ts';
 

@@ -1,6 +1,6 @@
 /** Scores, verdicts and alarms as people read them; what decides the exit code of a verdict is here as well. */
 import { styleText } from 'node:util';
-import type { RaisedAlarm, Verdict } from '../../gate/disclosed.ts';
+import type { RaisedAlarm, Verdict } from '../../gate/disclosure/disclosed.ts';
 import type { ExitCode } from '../outcome.ts';
 import { clip, printable } from '../printable.ts';
 import type { FinishedScore } from '../scoring.ts';

@@ -1,5 +1,5 @@
 /** Suites, checks of them, and plans for them as people read them. */
-import { type Preflight, tellPreflightFinding, unproven } from '../../gate/preflight-report.ts';
+import { type Preflight, tellPreflightFinding, unproven } from '../../gate/activation/preflight-report.ts';
 import { casesMax, type Suite } from '../../suites/suite.ts';
 import type { CheckedFile } from '../commands/suite-check.ts';
 import type { SuitePlan } from '../commands/suite-plan.ts';

@@ -3,10 +3,10 @@ import type { HostPool } from '../../runners/pool.ts';
 import type { ObservedCase } from '../../runners/protocol.ts';
 import type { Transformer } from '../../runners/transformer.ts';
 import type { SuiteContents } from '../../suites/suite.ts';
-import type { Grader } from '../grader.ts';
-import { observeReferences } from '../observe-references.ts';
-import { isComparable, requireSame } from '../same-as.ts';
-import type { Trial, TrialResult } from '../trials.ts';
+import type { Grader } from '../scoring/grader.ts';
+import { observeReferences } from '../scoring/observe-references.ts';
+import { isComparable, requireSame } from '../scoring/same-as.ts';
+import type { Trial, TrialResult } from '../scoring/trials.ts';
 
 export type GradingParts = {
   grader: Grader;

@@ -3,7 +3,7 @@
  * is what was measured last on a good reference that the revision itself holds: a build that somebody sends along could be as simple
  * as it takes.
  */
-import type { Condition } from '../activation.ts';
+import type { Condition } from '../activation/condition.ts';
 import { listGates } from '../policies.ts';
 import { minimumText, strengthText } from './strength.ts';
 import { findStrength } from './strengths.ts';

@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import type { SuiteContents } from '../../suites/suite.ts';
-import type { Grader } from '../grader.ts';
-import { makeTrials, type Trial } from '../trials.ts';
+import type { Grader } from '../scoring/grader.ts';
+import { makeTrials, type Trial } from '../scoring/trials.ts';
 
 /** Of a generated case so many inputs are made. */
 const runsMeasured = 20;

@@ -4,8 +4,8 @@
  */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { auditFaultSchema, auditHeadSchema, auditRecordSchema } from '../../gate/audit-chain.ts';
-import type { AuditLog } from '../../gate/audit-log.ts';
+import { auditFaultSchema, auditHeadSchema, auditRecordSchema } from '../../gate/audit/audit-chain.ts';
+import type { AuditLog } from '../../gate/audit/audit-log.ts';
 import { readerOf, requireUnlimited } from '../access.ts';
 import { pageOf } from '../page-of.ts';
 import { withProblems } from '../responses.ts';

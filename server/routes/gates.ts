@@ -1,8 +1,8 @@
 /** `/gates`: what a merge needs. Admins set it; authors and leads may look. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { exposureSchema } from '../../gate/disclosed.ts';
-import { findExposures } from '../../gate/exposure.ts';
+import { exposureSchema } from '../../gate/disclosure/disclosed.ts';
+import { findExposures } from '../../gate/disclosure/exposure.ts';
 import { gatePolicySchema, gateSchema } from '../../gate/gate.ts';
 import { isWithinLimits } from '../../gate/limits.ts';
 import { activeRevisions, findGate, listGates, setPolicy } from '../../gate/policies.ts';

@@ -2,16 +2,16 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { storeCandidate } from '../../gate/candidates.ts';
-import { draftCase, suiteFor } from '../../gate/draft-case.ts';
 import { GateError } from '../../gate/errors.ts';
-import { countEscapes } from '../../gate/escapes.ts';
 import { scoreRequestSchema } from '../../gate/gate.ts';
+import { draftCase, suiteFor } from '../../gate/incidents/draft-case.ts';
+import { countEscapes } from '../../gate/incidents/escapes.ts';
 import {
   escapesSchema,
   incidentCaseRequestSchema,
   incidentRequestSchema,
   incidentSchema,
-} from '../../gate/incident.ts';
+} from '../../gate/incidents/incident.ts';
 import {
   findDraftedCase,
   findIncident,
@@ -20,10 +20,10 @@ import {
   listIncidents,
   readIncident,
   recordIncident,
-} from '../../gate/incidents.ts';
+} from '../../gate/incidents/incidents.ts';
+import { type Proving, proveIncident } from '../../gate/incidents/prove-incident.ts';
 import { isWithinLimits } from '../../gate/limits.ts';
 import { findGate } from '../../gate/policies.ts';
-import { type Proving, proveIncident } from '../../gate/prove-incident.ts';
 import { candidateBytesMax } from '../../runners/protocol.ts';
 import type { Authoring } from '../../suites/authoring/make-revision.ts';
 import { SuiteError } from '../../suites/errors.ts';

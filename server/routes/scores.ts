@@ -11,8 +11,8 @@ import {
   runningScoreSchema,
   verdictQuestionSchema,
   verdictSchema,
-} from '../../gate/disclosed.ts';
-import { type Disclosing, disclose } from '../../gate/disclosure.ts';
+} from '../../gate/disclosure/disclosed.ts';
+import { type Disclosing, disclose } from '../../gate/disclosure/disclosure.ts';
 import { changeSchema, digestSchema, scoreRequestSchema, wellFormed } from '../../gate/gate.ts';
 import { findScore, listScores } from '../../gate/history.ts';
 import { approveOverride } from '../../gate/overrides.ts';

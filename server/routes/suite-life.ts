@@ -1,7 +1,8 @@
 /** The life of a suite's revisions and cases: reviewed, compared, restored, retired, published. For its authors. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { type ActivationParts, activate } from '../../gate/activation.ts';
+import { activate } from '../../gate/activation/activation.ts';
+import type { ActivationParts } from '../../gate/activation/condition.ts';
 import { type Publishing, publishCases } from '../../gate/publish-cases.ts';
 import { lookAtCases } from '../../gate/suite-cases.ts';
 import { type Authoring, describeRevision } from '../../suites/authoring/make-revision.ts';

@@ -1,9 +1,10 @@
 /** `/suites`: authors push revisions and activate them. The contents are for authors alone. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { type ActivationParts, activate } from '../../gate/activation.ts';
+import { activate } from '../../gate/activation/activation.ts';
+import type { ActivationParts } from '../../gate/activation/condition.ts';
+import { preflightSchema, roundsMax } from '../../gate/activation/preflight-report.ts';
 import { isWithinLimits } from '../../gate/limits.ts';
-import { preflightSchema, roundsMax } from '../../gate/preflight-report.ts';
 import { checkSuite } from '../../suites/authoring/check-suite.ts';
 import {
   type Authoring,

@@ -1,0 +1,128 @@
+/**
+ * The exposure ledger: how much, in bits, disclosed verdicts may have taught about each case. A score charges every case of the
+ * revisions it used. A case is known by a keyed digest of its content, so a renamed or copied suite inherits what was spent,
+ * and only fresh cases begin at nothing.
+ */
+import { type SQL, sql } from 'drizzle-orm';
+import { z } from 'zod';
+import type { Database } from '../../migrations/open-database.ts';
+import type { RevisionName } from '../../suites/revisions.ts';
+import type { ScoreRecord } from '../history.ts';
+
+/** How much was spent on a revision: the bits of the case of it that was charged most. */
+export type Exposure = RevisionName & { bits: number };
+
+const exposuresSchema = z.array(z.object({ suite: z.string(), revision: z.number(), bits: z.number() }));
+const caseExposuresSchema = z.array(z.object({ caseDigest: z.string(), bits: z.number() }));
+const countsSchema = z.array(z.object({ count: z.coerce.number() }));
+
+/** What was spent on each of the given revisions, by every gate, whoever asked; with `until`, by that score and those before it. */
+export async function findExposures(
+  database: Database,
+  revisions: RevisionName[],
+  until?: ScoreRecord,
+): Promise<Exposure[]> {
+  const earlier =
+    until === undefined
+      ? sql``
+      : sql`JOIN scores ON scores.id = charges.score_id AND scores.sequence <= ${until.sequence}`;
+  const rows = await database.execute(sql`
+    WITH shared AS (${casesSharedWith(revisions)}),
+    totals AS (
+      SELECT charges.suite, charges.revision, sum(charges.bits) AS bits
+      FROM charges ${earlier}
+      WHERE (charges.suite, charges.revision) IN (SELECT suite, revision FROM shared)
+      GROUP BY charges.suite, charges.revision
+    )
+    SELECT of_suite AS suite, of_revision AS revision, max(bits)::double precision AS bits
+    FROM (
+      SELECT of_suite, of_revision, case_digest, sum(totals.bits) AS bits
+      FROM shared JOIN totals USING (suite, revision)
+      GROUP BY of_suite, of_revision, case_digest
+    ) AS of_cases
+    GROUP BY of_suite, of_revision`);
+  const spent = exposuresSchema.parse(rowsOf(rows));
+  return revisions.map(({ suite, revision }) => ({
+    suite,
+    revision,
+    bits: spent.find((one) => one.suite === suite && one.revision === revision)?.bits ?? 0,
+  }));
+}
+
+/** What was spent on each case of a revision, by its identity; a case that is missing has told nothing. */
+export async function findCaseExposures(
+  database: Database,
+  name: RevisionName,
+): Promise<Map<string, number>> {
+  const rows = await database.execute(sql`
+    WITH shared AS (${casesSharedWith([name])})
+    SELECT case_digest AS "caseDigest", sum(charges.bits)::double precision AS bits
+    FROM shared JOIN charges USING (suite, revision)
+    GROUP BY case_digest`);
+  return new Map(caseExposuresSchema.parse(rowsOf(rows)).map(({ caseDigest, bits }) => [caseDigest, bits]));
+}
+
+/**
+ * How many other candidates of the same change of the same repository were tried at the gate before this attempt. With
+ * `revisions`, only such as still run, or were charged for a case of these.
+ */
+export async function countEarlierCandidates(
+  database: Database,
+  score: ScoreRecord,
+  revisions?: RevisionName[],
+): Promise<number> {
+  const { id: change, repository } = score.change;
+  const relevant =
+    revisions === undefined
+      ? sql``
+      : sql`AND (
+          EXISTS (
+            SELECT FROM charges WHERE charges.score_id = scores.id
+              AND (charges.suite, charges.revision) IN (SELECT suite, revision FROM shared)
+          )
+          OR (scores.deadline_at > now() AND NOT EXISTS (SELECT FROM verdicts WHERE verdicts.score_id = scores.id))
+        )`;
+  const shared = revisions === undefined ? sql`` : sql`WITH shared AS (${casesSharedWith(revisions)})`;
+  const rows = await database.execute(sql`
+    ${shared}
+    SELECT count(DISTINCT candidate) AS count FROM scores
+    WHERE gate = ${score.gate} AND change_id = ${change} AND repository IS NOT DISTINCT FROM ${repository ?? null}
+      AND sequence < ${score.sequence} AND candidate <> ${score.candidate} ${relevant}`);
+  return countsSchema.parse(rowsOf(rows))[0]?.count ?? 0;
+}
+
+/**
+ * How many other candidates, of whichever change at whichever gate, were accepted before this attempt, are not decided yet, and
+ * are for suites that share a case with the given revisions.
+ */
+export async function countUndecided(
+  database: Database,
+  { gate, candidate, sequence }: ScoreRecord,
+  revisions: RevisionName[],
+): Promise<number> {
+  const rows = await database.execute(sql`
+    WITH shared AS (${casesSharedWith(revisions)})
+    SELECT count(DISTINCT (scores.gate, scores.candidate)) AS count
+    FROM scores JOIN gate_policies AS policy ON policy.gate = scores.gate AND policy.version = scores.policy_version
+    WHERE scores.sequence < ${sequence} AND scores.deadline_at > now()
+      -- What came before an attempt whose time is over is over too; so no more than the last hours are looked at.
+      AND scores.sequence > coalesce((SELECT max(sequence) FROM scores WHERE deadline_at <= now()), 0)
+      AND (scores.gate, scores.candidate) <> (${gate}, ${candidate})
+      AND NOT EXISTS (SELECT FROM verdicts WHERE verdicts.score_id = scores.id)
+      AND EXISTS (SELECT FROM shared WHERE shared.suite = ANY (policy.suites))`);
+  return countsSchema.parse(rowsOf(rows))[0]?.count ?? 0;
+}
+
+/** Each case of the given revisions with every revision that has it too. */
+function casesSharedWith(revisions: RevisionName[]): SQL {
+  return sql`
+    SELECT DISTINCT mine.suite AS of_suite, mine.revision AS of_revision, mine.case_digest, theirs.suite, theirs.revision
+    FROM jsonb_to_recordset(${JSON.stringify(revisions)}::jsonb) AS wanted (suite text, revision int)
+    JOIN revision_cases AS mine USING (suite, revision)
+    JOIN revision_cases AS theirs ON theirs.case_digest = mine.case_digest`;
+}
+
+/** The two drivers give rows in different wrappings. */
+function rowsOf(result: unknown): unknown {
+  return typeof result === 'object' && result !== null && 'rows' in result ? result.rows : result;
+}
