@@ -6,6 +6,7 @@ import { activations, revisionCases, revisions } from '../migrations/tables.ts';
 import { SuiteError } from './errors.ts';
 import { listReviews } from './life/events.ts';
 import { findMakers, standingOf } from './life/reviews.ts';
+import { lockSuite } from './lock-suite.ts';
 import type { Sealed } from './sealing/sealing.ts';
 import type { Revision, Suite } from './suite.ts';
 
@@ -63,11 +64,6 @@ export async function appendRevision(
     });
     return name;
   });
-}
-
-/** What is decided about a suite's revisions, reviews of them included, is decided one transaction after the other. */
-export async function lockSuite(database: Database, suite: string): Promise<void> {
-  await database.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${suite}, 1))`);
 }
 
 async function requireNewest(database: Database, suite: string, sealedAt: Date): Promise<void> {
