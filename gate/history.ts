@@ -253,13 +253,17 @@ export async function findNewestVerdict(
   return row === undefined ? undefined : toRecord(row);
 }
 
-/** What `publishedAt` says, for the database: that a verdict's slot has ended. */
+/** That a verdict's slot has ended. */
 function isPublished(slotMs: number): SQL {
-  if (slotMs === 0) return sql`${verdicts.decidedAt} <= ${new Date().toISOString()}::timestamptz`;
+  return sql`${publishedFrom(slotMs)} <= ${new Date().toISOString()}::timestamptz`;
+}
+
+/** What `publishedAt` says, for a question to the database about `scores` and `verdicts`. */
+export function publishedFrom(slotMs: number): SQL {
+  if (slotMs === 0) return sql`${verdicts.decidedAt}`;
   const tookMs = sql`greatest(0, extract(epoch FROM ${verdicts.decidedAt} - ${scores.requestedAt}) * 1000)`;
   const slots = sql`(floor((${tookMs} + ${marginMs(slotMs)}::numeric) / ${slotMs}::numeric) + 1)`;
-  return sql`${scores.requestedAt} + ${slots}::double precision * ${slotMs}::double precision * interval '1 millisecond'
-    <= ${new Date().toISOString()}::timestamptz`;
+  return sql`(${scores.requestedAt} + ${slots}::double precision * ${slotMs}::double precision * interval '1 millisecond')`;
 }
 
 /** Attempts of a change at a gate, newest first, from before a sequence number. */

@@ -74,6 +74,15 @@ export function requireUnlimited({ gates, suites }: Reader, what: string): void 
   );
 }
 
+/** For what concerns every suite: throws `suite_forbidden` where the token is limited to some of them. */
+export function requireEverySuite({ suites }: Reader, what: string): void {
+  if (suites === null) return;
+  throw new RequestError(
+    'suite_forbidden',
+    `${what} concerns every suite, and the token is limited to some: use one that is not`,
+  );
+}
+
 /** Throws `suite_forbidden` where the token is limited to other suites. */
 export function requireSuite(reader: Reader, suite: string): void {
   if (isWithinLimits(reader.suites, suite)) return;

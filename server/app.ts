@@ -129,7 +129,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(suiteLifeRoutes, { authoring, activation, suites: parts.suites });
   await app.register(incidentRoutes, {
     authoring,
-    incidents: { database, seals, suites: parts.suites },
+    incidents: { database, seals, suites: parts.suites, slotMs: parts.slotMs },
     proving: parts.proving,
   });
   await app.register(scoreRoutes, {

@@ -271,6 +271,15 @@ describe('time slots', () => {
       expect((await agent('GET', `/scores/${id}`)).json).toMatchObject({ state: 'running' });
       expect((await agent('GET', verdict)).json).toMatchObject({ verdict: 'block', reason: 'not_scored' });
     }
+    // When it was decided tells of suites that a token does not reach: neither an incident nor a count of greens gives it away.
+    const limited = await world.as('author', ['s'], { suites: ['another'] });
+    const incident = { gate: 's', score: id, title: 'a bug' };
+    expect((await limited('POST', '/incidents', incident)).json).toMatchObject({
+      code: 'incident_not_merged',
+    });
+    for (const to of ['', '?to=2199-01-01T00:00:00Z'])
+      expect((await limited('GET', `/gates/s/escapes${to}`)).json).toMatchObject({ buckets: [] });
+    expect((await lead('GET', '/gates/s/escapes')).json).toMatchObject({ buckets: [{ merged: 1 }] });
     expect((await ci('POST', '/score', request, { prefer: 'wait=1' })).status).toBe(202);
     expect((await lead('GET', verdict)).json).toMatchObject({ verdict: 'merge' });
     // A repetition, whose own slots begin when its caller likes, is decided when the first is published.

@@ -305,6 +305,10 @@ test('escapes are counted out of what became green, each once, beside what was r
   expect(await ask('?to=2020-01-01T00:00:00Z')).toEqual([]);
   expect(await ask('?from=2099-01-01T00:00:00Z&to=2099-02-01T00:00:00Z')).toEqual([]);
   expect((await lead('GET', '/gates/nobody/escapes')).status).toBe(404);
+  for (const when of ['from', 'to']) {
+    const reply = await lead('GET', `/gates/${suite}/escapes?${when}=0000-01-01T00:00:00Z`);
+    expect(reply.status, reply.text).toBe(400);
+  }
 });
 
 test('all of it is done on the command line', async () => {

@@ -181,11 +181,14 @@ describe('a review', () => {
     expect(refused.json).toMatchObject({ refusals: [{ code: 'revision_rejected' }] });
     expect(await review(eve, 'approve')).toMatchObject({ state: 'reviewed' });
     expect((await author('POST', `${path}/activate`)).json).toMatchObject({ state: 'active' });
+    const lead = await world.as('lead');
+    const readings = async () => (await lead('GET', '/audit?limit=1000')).text.split('revision.read').length;
+    const before = await readings();
     expect((await author('GET', `${path}/reviews`)).json).toMatchObject({
       state: 'active',
       reviews: [{ verdict: 'approve' }, { verdict: 'approve' }],
     });
-    const lead = await world.as('lead');
+    expect(await readings()).toBe(before + 1);
     const told = (await lead('GET', '/audit?limit=1000')).text;
     expect(told).toContain('revision.reviewed');
     expect(told).not.toContain('asks too much');
@@ -329,6 +332,23 @@ describe('a case that is retired', () => {
 });
 
 describe('a case that is published', () => {
+  test('is not published by who may not know of every suite: another may ask the same', async () => {
+    const theirs = await sealed([same('asked elsewhere')]);
+    const limited = await world.as('author', undefined, { suites: ['guesses'] });
+    const guesses = { cases: [same('asked elsewhere'), same('asked nowhere')] };
+    expect((await limited('POST', '/suites/guesses/revisions', guesses)).status).toBe(201);
+    const replies = await Promise.all(
+      guesses.cases.map((guess) =>
+        limited('POST', '/suites/guesses/publications', { cases: [Object(guess).name] }),
+      ),
+    );
+    expect(replies.map(({ json }) => Object(json).code)).toEqual(['suite_forbidden', 'suite_forbidden']);
+    expect(replies[0]?.text).toBe(replies[1]?.text);
+    expect((await author('GET', `/suites/${theirs}/cases`)).json).toMatchObject({
+      cases: [{ published: false }],
+    });
+  });
+
   const secret = {
     order: {
       code: 'ZEBRA-7741',

@@ -3,8 +3,10 @@
  * chance, so that a case which goes now one way, now the other is found before it makes a right build red. That a revision passed
  * holds for one version of what runs and grades; with the next it is tried again before it scores.
  */
+
 import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
+import { appendAudit } from '../../migrations/append-audit.ts';
 import type { Database } from '../../migrations/open-database.ts';
 import type { Transformed, Transformer } from '../../runners/transformer.ts';
 import { type InForce, inForce } from '../../suites/expiry.ts';
@@ -46,6 +48,9 @@ export type PreflightParts = BuildScoring & {
   rounds: number;
 };
 
+/** By whom what a score needs is run. */
+const service = 'service';
+
 export class Preflights {
   readonly #parts: PreflightParts;
   /** One after the other, because each may take every core. */
@@ -68,7 +73,14 @@ export class Preflights {
   async run(name: RevisionName, by: string, rounds = this.#parts.rounds): Promise<Preflight> {
     const what = `${name.suite}@${name.revision} ${rounds}`;
     const running = this.#running.get(what);
-    if (running !== undefined) return running;
+    if (running !== undefined) {
+      const preflight = await running;
+      // The run is recorded for who began it; its findings name cases to this one too.
+      if (by !== service) {
+        await appendAudit(this.#parts.database, { by, action: 'revision.read', about: name });
+      }
+      return preflight;
+    }
     if (this.#running.size >= waitingMax) {
       throw new GateError('queue_full', 'too many preflights are waiting: try again later');
     }
@@ -98,7 +110,7 @@ export class Preflights {
     const known = await findPreflight(database, name, runner);
     if (known?.passed === true) return true;
     if (known !== undefined && Date.now() - known.at.getTime() < againMs) return false;
-    return (await this.run(name, 'service')).passed;
+    return (await this.run(name, service)).passed;
   }
 }
 

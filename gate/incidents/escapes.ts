@@ -1,7 +1,9 @@
 /** How many bugs are known to have got past a gate, over time, and out of how many that it let merge: one question to the database. */
+
 import { sql } from 'drizzle-orm';
 import { z } from 'zod';
 import type { Database } from '../../migrations/open-database.ts';
+import { publishedFrom } from '../history.ts';
 import type { Escapes } from './incident.ts';
 
 const rowsSchema = z.array(
@@ -16,20 +18,24 @@ const rowsSchema = z.array(
 /**
  * What became green in each bucket, and of how much of that a bug is known by now, whenever it was recorded. A commit and build that was
  * scored again counts once, in the bucket in which it was green first; of late greens, most bugs are not known yet. What people
- * overrode was no green, and is among `recorded` alone.
+ * overrode was no green, and is among `recorded` alone. With `slotMs` a verdict counts at the end of its slot and from then on: when it
+ * was decided tells of every case that was run.
  */
 export async function countEscapes(
   database: Database,
   gate: string,
-  { from, to, bucket }: { from: Date; to: Date; bucket: Escapes['bucket'] },
+  asked: { from: Date; to: Date; bucket: Escapes['bucket']; slotMs: number | undefined },
 ): Promise<Escapes['buckets']> {
+  const { from, to, bucket, slotMs } = asked;
+  const now = sql`${new Date().toISOString()}::timestamptz`;
+  const isKnown = slotMs === undefined ? sql`true` : sql`${publishedFrom(slotMs)} <= ${now}`;
   const [start, end] = [sql`${from.toISOString()}::timestamptz`, sql`${to.toISOString()}::timestamptz`];
   const rows: unknown = await database.execute(sql`
     WITH greens AS (
-      SELECT change_id, repository, commit, candidate, min(decided_at) AS at,
+      SELECT change_id, repository, commit, candidate, min(${publishedFrom(slotMs ?? 0)}) AS at,
         bool_or(EXISTS (SELECT FROM incidents WHERE incidents.score_id = scores.id)) AS escaped
       FROM scores JOIN verdicts ON verdicts.score_id = scores.id
-      WHERE scores.gate = ${gate} AND verdicts.verdict = 'merge'
+      WHERE scores.gate = ${gate} AND verdicts.verdict = 'merge' AND ${isKnown}
       GROUP BY change_id, repository, commit, candidate
     ),
     counted AS (

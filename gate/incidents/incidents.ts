@@ -2,6 +2,7 @@
  * Incidents: a bug that got past a gate is recorded against the score that let it, becomes a case, and that case is seen to fail on
  * the build that escaped and to pass on one that mends it. Rows are appended, never changed.
  */
+
 import { randomUUID } from 'node:crypto';
 import { and, desc, eq, inArray } from 'drizzle-orm';
 import { z } from 'zod';
@@ -12,6 +13,7 @@ import { SuiteError } from '../../suites/errors.ts';
 import type { OpenedSuites } from '../../suites/opened-suites.ts';
 import { sealForStorage } from '../../suites/sealing/seal-for-storage.ts';
 import type { Seals } from '../../suites/sealing/sealing.ts';
+import { type Hearer, isKnown } from '../disclosure/disclosure.ts';
 import { GateError } from '../errors.ts';
 import { changeOf, findScore, listScores, type ScoreRecord } from '../history.ts';
 import { findOverride } from '../overrides.ts';
@@ -25,7 +27,7 @@ export type IncidentReader = {
   sees(suite: string | undefined): boolean;
 };
 
-export type IncidentParts = { database: Database; seals: Seals; suites: OpenedSuites };
+export type IncidentParts = { database: Database; seals: Seals; suites: OpenedSuites; slotMs: number };
 
 const sealedSchema = z.strictObject({
   incident: z.uuid(),
@@ -41,13 +43,15 @@ const scoresMax = 200;
  * change merge.
  */
 export async function recordIncident(
-  { database, seals }: IncidentParts,
+  parts: IncidentParts,
   { gate, score: id, change, title, details }: IncidentRequest,
-  by: string,
+  { tokenId: by, ...hearer }: Hearer & { tokenId: string },
 ): Promise<string> {
-  const score = id === undefined ? await findMerged(database, gate, change) : await findScore(database, id);
+  const { database, seals } = parts;
+  const score =
+    id === undefined ? await findMerged(parts, gate, change, hearer) : await findScore(database, id);
   if (score?.gate !== gate) throw new GateError('score_not_found', `gate ${gate} has no such score`);
-  if (!(await letMerge(database, score))) throw notMerged();
+  if (!(await letMerge(parts, score, hearer))) throw notMerged();
   const incident = randomUUID();
   await database.transaction(async (transaction) => {
     const text = JSON.stringify({ incident, title, details } satisfies z.infer<typeof sealedSchema>);
@@ -66,21 +70,28 @@ export async function recordIncident(
 
 /** The newest score of a commit that let it merge. Throws `incident_not_merged`. */
 async function findMerged(
-  database: Database,
+  parts: IncidentParts,
   gate: string,
   change: IncidentRequest['change'],
+  hearer: Hearer,
 ): Promise<ScoreRecord> {
   const asked = { gate, change: change?.id ?? '', before: undefined, limit: scoresMax };
-  for (const score of await listScores(database, asked)) {
+  for (const score of await listScores(parts.database, asked)) {
     const isIt =
       score.change.commit === change?.commit &&
       (change.repository === undefined || score.change.repository === change.repository);
-    if (isIt && (await letMerge(database, score))) return score;
+    if (isIt && (await letMerge(parts, score, hearer))) return score;
   }
   throw notMerged();
 }
 
-async function letMerge(database: Database, score: ScoreRecord): Promise<boolean> {
+/** Whether it let the change merge, as far as who asks may know by now. */
+async function letMerge(
+  { database, slotMs }: IncidentParts,
+  score: ScoreRecord,
+  hearer: Hearer,
+): Promise<boolean> {
+  if (!isKnown(score, hearer, slotMs)) return false;
   if (score.verdict?.verdict === 'merge') return true;
   const override = await findOverride(database, score);
   return override !== undefined && override.approvals.length >= override.needed;
@@ -143,7 +154,7 @@ async function describe(parts: IncidentParts, row: Row, reader: IncidentReader):
   const { incidents: incident, scores: score } = row;
   const drafted = await findDraftedCase(database, incident.id);
   const proofs = drafted === undefined ? [] : await listProofs(database, incident.id, drafted.caseDigest);
-  const isKnown = drafted !== undefined && reader.knows(drafted.suite);
+  const isOfTheirs = drafted !== undefined && reader.knows(drafted.suite);
   const told = {
     id: incident.id,
     gate: incident.gate,
@@ -157,8 +168,8 @@ async function describe(parts: IncidentParts, row: Row, reader: IncidentReader):
         : proofs.some(({ proves }) => proves)
           ? ('proven' as const)
           : ('drafted' as const),
-    proofs: isKnown ? proofs : [],
-    case: !isKnown ? null : { suite: drafted.suite, revision: drafted.revision },
+    proofs: isOfTheirs ? proofs : [],
+    case: !isOfTheirs ? null : { suite: drafted.suite, revision: drafted.revision },
   };
   if (!reader.sees(drafted?.suite)) return told;
   const opened = sealedSchema.parse(JSON.parse(await seals.open(incident.sealed)));

@@ -75,6 +75,8 @@ export class Measurements {
   async find(name: RevisionName, id: string, by: string): Promise<Measurement> {
     const known = this.#underWay.get(id) ?? this.#failed.get(id);
     if (known !== undefined && known.name.suite === name.suite && known.name.revision === name.revision) {
+      // Why it failed may name a case.
+      if (known.measurement.state === 'failed') await this.#recordReading(name, id, by);
       return known.measurement;
     }
     const report = await openStrength(this.#parts, name, id);
@@ -84,12 +86,16 @@ export class Measurements {
         `there is no measurement ${id} of revision ${name.revision} of ${name.suite}: those that were under way when the service ended are lost`,
       );
     }
+    await this.#recordReading(name, id, by);
+    return { state: 'finished', id, report };
+  }
+
+  async #recordReading(name: RevisionName, id: string, by: string): Promise<void> {
     await appendAudit(this.#parts.database, {
       by,
       action: 'revision.read',
       about: { ...name, strength: id },
     });
-    return { state: 'finished', id, report };
   }
 
   /** Ends what is under way. Nothing is left running. */

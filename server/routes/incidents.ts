@@ -1,7 +1,9 @@
 /** `/incidents` and `/gates/{gate}/escapes`: bugs that got past a gate. Authors record and prove; leads count. */
+
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { storeCandidate } from '../../gate/candidates.ts';
+import { hearsInSlots } from '../../gate/disclosure/disclosure.ts';
 import { GateError } from '../../gate/errors.ts';
 import { scoreRequestSchema } from '../../gate/gate.ts';
 import { draftCase, suiteFor } from '../../gate/incidents/draft-case.ts';
@@ -38,6 +40,11 @@ const incidentBytesMax = 4 << 20;
 const incidentValuesMax = 200_000;
 /** In JSON a character may take six bytes, as in `\u0000`. */
 const proofBytesMax = candidateBytesMax * 2 + (64 << 10);
+
+/** What the database can hold, also that span before it. */
+const instantSchema = z.iso
+  .datetime()
+  .refine((text) => text >= '1970', { error: 'must be after 1970-01-01T00:00:00Z' });
 
 /** Escapes are counted over this long unless it is said, in milliseconds. */
 const spanMsDefault = 90 * 86_400_000;
@@ -77,7 +84,7 @@ export const incidentRoutes: FastifyPluginAsyncZod<IncidentRoutesOptions> = asyn
       const { gate, draft } = request.body;
       requireGate(reader, gate);
       if (draft !== undefined) requireSuite(reader, await suiteFor(database, gate, draft.suite));
-      const id = await recordIncident(incidents, request.body, reader.tokenId);
+      const id = await recordIncident(incidents, request.body, reader);
       reply.header('location', `/incidents/${id}`);
       if (draft !== undefined) {
         await draftCase(authoring, id, draft, reader.tokenId).catch((error: unknown) => {
@@ -196,8 +203,8 @@ export const incidentRoutes: FastifyPluginAsyncZod<IncidentRoutesOptions> = asyn
         summary: 'How many bugs are known to have got past a gate, over time, and out of how many merges',
         params: z.strictObject({ gate: slugSchema }),
         querystring: z.strictObject({
-          from: z.iso.datetime().optional().describe('90 days ago unless said.'),
-          to: z.iso.datetime().optional(),
+          from: instantSchema.optional().describe('90 days ago unless said.'),
+          to: instantSchema.optional(),
           bucket: escapesSchema.shape.bucket.default('week'),
         }),
         response: withProblems({ 200: escapesSchema }),
@@ -205,12 +212,14 @@ export const incidentRoutes: FastifyPluginAsyncZod<IncidentRoutesOptions> = asyn
     },
     async (request) => {
       const { gate } = request.params;
-      requireGate(readerOf(request), gate);
+      const reader = readerOf(request);
+      requireGate(reader, gate);
       await findGate(database, gate);
       const { bucket, ...asked } = request.query;
       const to = asked.to === undefined ? new Date(Date.now() + 1) : new Date(asked.to);
       const from = asked.from === undefined ? new Date(to.getTime() - spanMsDefault) : new Date(asked.from);
-      return { gate, bucket, buckets: await countEscapes(database, gate, { from, to, bucket }) };
+      const slotMs = hearsInSlots(reader) ? incidents.slotMs : undefined;
+      return { gate, bucket, buckets: await countEscapes(database, gate, { from, to, bucket, slotMs }) };
     },
   );
 };

@@ -5,6 +5,7 @@ import { activate } from '../../gate/activation/activation.ts';
 import type { ActivationParts } from '../../gate/activation/condition.ts';
 import { type Publishing, publishCases } from '../../gate/publish-cases.ts';
 import { lookAtCases } from '../../gate/suite-cases.ts';
+import { appendAudit } from '../../migrations/append-audit.ts';
 import { type Authoring, describeRevision } from '../../suites/authoring/make-revision.ts';
 import {
   activeOf,
@@ -25,7 +26,7 @@ import { openReviews, reviewRevision } from '../../suites/life/reviews.ts';
 import type { OpenedSuites } from '../../suites/opened-suites.ts';
 import type { RevisionName } from '../../suites/revisions.ts';
 import { activatedRevisionSchema, revisionSchema, slugSchema } from '../../suites/suite.ts';
-import { readerOf, requireSuite } from '../access.ts';
+import { readerOf, requireEverySuite, requireSuite } from '../access.ts';
 import { withProblems } from '../responses.ts';
 import type { Reader } from '../tokens.ts';
 
@@ -92,8 +93,11 @@ export const suiteLifeRoutes: FastifyPluginAsyncZod<SuiteLifeOptions> = async (a
       },
     },
     async (request) => {
-      requireSuite(readerOf(request), request.params.suite);
-      return answerReviews(request.params);
+      const actor = readerOf(request);
+      requireSuite(actor, request.params.suite);
+      const answer = await answerReviews(request.params);
+      await appendAudit(database, { by: actor.tokenId, action: 'revision.read', about: request.params });
+      return answer;
     },
   );
 
@@ -168,7 +172,7 @@ export const suiteLifeRoutes: FastifyPluginAsyncZod<SuiteLifeOptions> = async (a
         tags: ['suites'],
         summary: 'Publish cases to the visible tests: those that are retired, expired or spent',
         description:
-          'They are answered as they were authored. From then on they can never be holdback again, and are no leak where they turn up.',
+          'They are answered as they were authored. From then on they can never be holdback again, and are no leak where they turn up, in whichever suite; so a token that is limited to some suites may not.',
         params: suiteParams,
         body: publicationRequestSchema,
         response: withProblems({ 201: publicationSchema }),
@@ -178,6 +182,8 @@ export const suiteLifeRoutes: FastifyPluginAsyncZod<SuiteLifeOptions> = async (a
       const actor = readerOf(request);
       const { suite } = request.params;
       requireSuite(actor, suite);
+      // Other suites may ask the same: whether it is refused for that would tell, and if it were not, their case would be public.
+      requireEverySuite(actor, 'a publication');
       const cases = await publishCases(publishing, suite, request.body.cases, actor);
       return reply.code(201).send({ suite, cases });
     },
