@@ -220,7 +220,7 @@ export async function listSuites(database: Database, only?: string): Promise<Sui
       if (revision === activeRevision) return 'active';
       const isIt = (name: RevisionName) => name.suite === suite && name.revision === revision;
       if (everActive.some(isIt)) return 'superseded';
-      const { maker } = makers.find(isIt) ?? { maker: '' };
+      const maker = makers.find(isIt) ?? { maker: '', isAuthor: false };
       return standingOf(maker, reviews.filter(isIt)) === 'approved' ? 'reviewed' : 'draft';
     };
     return {

@@ -13,7 +13,8 @@ export const refuseUnreviewed: Condition = async ({ database }, name) => {
   const asking = gates.filter(({ review, suites }) => review && suites.includes(name.suite));
   if (asking.length === 0) return undefined;
   const isIt = ({ revision }: { revision: number }) => revision === name.revision;
-  const maker = (await findMakers(database, name.suite)).find(isIt)?.maker ?? '';
+  const unknown = { maker: '', isAuthor: false };
+  const maker = (await findMakers(database, name.suite)).find(isIt) ?? unknown;
   const standing = standingOf(maker, (await listReviews(database, [name.suite])).filter(isIt));
   if (standing === 'approved') return undefined;
   const isRejected = standing === 'rejected';
@@ -21,7 +22,9 @@ export const refuseUnreviewed: Condition = async ({ database }, name) => {
     code: isRejected ? 'revision_rejected' : 'revision_unreviewed',
     message: isRejected
       ? 'a reviewer rejects it'
-      : `gate ${asking[0]?.gate} asks that a second person approve its revisions, and nobody has approved this one`,
+      : maker.isAuthor
+        ? `gate ${asking[0]?.gate} asks that a second person approve its revisions, and nobody has approved this one`
+        : `gate ${asking[0]?.gate} asks that a second person approve its revisions, and of this one, which CI pushed, nobody knows the first: two have to approve it`,
     advice: isRejected
       ? 'mend it and push it again, or have who rejected it approve it'
       : `have another person write \`holdback suite review ${name.suite} ${name.revision} --approve\``,

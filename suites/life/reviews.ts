@@ -15,24 +15,33 @@ import type { ReviewedRevision } from './life.ts';
 /** One review; in lists the later ones come later. */
 export type Review = { person: string; isApproval: boolean };
 
-/** What the reviews of a revision come to. Pure. */
-export function standingOf(maker: string, reviews: Review[]): 'approved' | 'rejected' | 'unreviewed' {
+/** Who made a revision. What CI carried here was written by somebody unknown, who may be one of those that approve it. */
+export type Maker = { maker: string; isAuthor: boolean };
+
+/** What the reviews of a revision come to: with an unknown author, two people have to approve, so that one is another. Pure. */
+export function standingOf(
+  { maker, isAuthor }: Maker,
+  reviews: Review[],
+): 'approved' | 'rejected' | 'unreviewed' {
   const newest = new Map(reviews.map(({ person, isApproval }) => [person, isApproval]));
   newest.delete(maker);
-  if (newest.size === 0) return 'unreviewed';
-  return [...newest.values()].every((isApproval) => isApproval) ? 'approved' : 'rejected';
+  const words = [...newest.values()];
+  if (words.some((isApproval) => !isApproval)) return 'rejected';
+  return words.length >= (isAuthor ? 1 : 2) ? 'approved' : 'unreviewed';
 }
 
 /** Who made each revision of these suites: the owner of the token that it was made with, or else that itself. */
 export async function findMakers(
   database: Database,
   suite: string | undefined,
-): Promise<(RevisionName & { maker: string })[]> {
+): Promise<(RevisionName & Maker)[]> {
   return database
     .select({
       suite: revisions.suite,
       revision: revisions.number,
       maker: sql<string>`coalesce(${tokens.owner}, ${revisions.createdBy})`,
+      // A job of CI that comes with its system's own token has none here.
+      isAuthor: sql<boolean>`coalesce(${tokens.role} <> 'ci', false)`,
     })
     .from(revisions)
     .leftJoin(tokens, sql`${tokens.id}::text = ${revisions.createdBy}`)
