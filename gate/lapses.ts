@@ -2,6 +2,7 @@
 import { sql } from 'drizzle-orm';
 import { z } from 'zod';
 import type { Database } from '../migrations/open-database.ts';
+import { rowsOf } from '../migrations/rows-of.ts';
 import type { RevisionName } from '../suites/revisions.ts';
 import type { Lapse } from './decide.ts';
 
@@ -18,14 +19,12 @@ export async function findLapses(
   if (revisions.length === 0) return [];
   const inForce = (at: Date) =>
     sql`(count(*) FILTER (WHERE own.expires_at IS NULL OR own.expires_at > ${at.toISOString()}::timestamptz))::int`;
-  const rows: unknown = await database.execute(sql`
+  const rows = await database.execute(sql`
     SELECT suite, ${inForce(from)} AS before, ${inForce(to)} AS after,
       coalesce(revisions.spent_at <= ${to.toISOString()}::timestamptz, false) AS spent
     FROM jsonb_to_recordset(${JSON.stringify(revisions)}::jsonb) AS wanted (suite text, revision int)
     JOIN revision_cases AS own USING (suite, revision)
     JOIN revisions USING (suite) WHERE revisions.number = wanted.revision
     GROUP BY suite, wanted.revision, revisions.spent_at`);
-  // The two drivers give rows in different wrappings.
-  const list: unknown = typeof rows === 'object' && rows !== null && 'rows' in rows ? rows.rows : rows;
-  return lapsesSchema.parse(list).map(({ spent, ...lapse }) => ({ ...lapse, isSpent: spent }));
+  return lapsesSchema.parse(rowsOf(rows)).map(({ spent, ...lapse }) => ({ ...lapse, isSpent: spent }));
 }

@@ -2,9 +2,9 @@
  * Cases that tell nothing any more are published to the visible tests: those that no active revision holds, and those that have
  * expired or are spent. From then on everybody may read them, so that they can never be holdback again.
  */
-import { sql } from 'drizzle-orm';
-import { z } from 'zod';
+import { eq } from 'drizzle-orm';
 import type { Database } from '../migrations/open-database.ts';
+import { revisionCases } from '../migrations/tables.ts';
 import { asAuthored } from '../suites/authoring/make-revision.ts';
 import type { SuiteReader } from '../suites/authoring/read-suite.ts';
 import { hasPredicate } from '../suites/case.ts';
@@ -87,18 +87,15 @@ async function findNewest(
   );
 }
 
-const holdersSchema = z.array(z.object({ suite: z.string(), revision: z.number() }));
-
 async function requireBurnt({ database, suites, caseKey }: Publishing, found: Found): Promise<void> {
   const testCase = found.contents.cases[found.position];
   const called = JSON.stringify(testCase?.name);
   const refuse = (why: string) => new SuiteError('case_in_force', `${called} cannot be published: ${why}`);
   if (testCase === undefined || isTripwire(testCase)) throw refuse('no test could want its answer');
-  const rows: unknown = await database.execute(sql`
-    SELECT DISTINCT suite, revision FROM revision_cases WHERE case_digest = ${found.digest}`);
-  // The two drivers give rows in different wrappings.
-  const list: unknown = typeof rows === 'object' && rows !== null && 'rows' in rows ? rows.rows : rows;
-  const holders = holdersSchema.parse(list);
+  const holders = await database
+    .selectDistinct({ suite: revisionCases.suite, revision: revisionCases.revision })
+    .from(revisionCases)
+    .where(eq(revisionCases.caseDigest, found.digest));
   const active = await findActive(database, [...new Set(holders.map(({ suite }) => suite))]);
   const isActive = (one: RevisionName) =>
     active.some(({ suite, revision }) => suite === one.suite && revision === one.revision);

@@ -22,7 +22,6 @@ export const generationSchema = z.strictObject({
   /** The SHA-256 of the first inputs that the generator makes from a fixed seed, which tell what case it is. */
   sample: z.string().regex(/^[0-9a-f]{64}$/),
 });
-export type Generation = z.infer<typeof generationSchema>;
 
 /** Where a generator's chance begins for one input: the state of xoroshiro128+, four 32-bit integers. */
 export type ChanceState = [number, number, number, number];

@@ -6,6 +6,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import type { Database } from '../../migrations/open-database.ts';
+import { rowsOf } from '../../migrations/rows-of.ts';
 import type { RevisionName } from '../../suites/revisions.ts';
 import type { ScoreRecord } from '../history.ts';
 
@@ -120,9 +121,4 @@ function casesSharedWith(revisions: RevisionName[]): SQL {
     FROM jsonb_to_recordset(${JSON.stringify(revisions)}::jsonb) AS wanted (suite text, revision int)
     JOIN revision_cases AS mine USING (suite, revision)
     JOIN revision_cases AS theirs ON theirs.case_digest = mine.case_digest`;
-}
-
-/** The two drivers give rows in different wrappings. */
-function rowsOf(result: unknown): unknown {
-  return typeof result === 'object' && result !== null && 'rows' in result ? result.rows : result;
 }

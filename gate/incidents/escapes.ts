@@ -3,6 +3,7 @@
 import { sql } from 'drizzle-orm';
 import { z } from 'zod';
 import type { Database } from '../../migrations/open-database.ts';
+import { rowsOf } from '../../migrations/rows-of.ts';
 import { publishedFrom } from '../history.ts';
 import type { Escapes } from './incident.ts';
 
@@ -30,7 +31,7 @@ export async function countEscapes(
   const now = sql`${new Date().toISOString()}::timestamptz`;
   const isKnown = slotMs === undefined ? sql`true` : sql`${publishedFrom(slotMs)} <= ${now}`;
   const [start, end] = [sql`${from.toISOString()}::timestamptz`, sql`${to.toISOString()}::timestamptz`];
-  const rows: unknown = await database.execute(sql`
+  const rows = await database.execute(sql`
     WITH greens AS (
       SELECT change_id, repository, commit, candidate, min(${publishedFrom(slotMs ?? 0)}) AS at,
         bool_or(EXISTS (SELECT FROM incidents WHERE incidents.score_id = scores.id)) AS escaped
@@ -47,7 +48,5 @@ export async function countEscapes(
       sum(merged)::int AS merged, sum(escaped)::int AS escaped, sum(recorded)::int AS recorded
     FROM counted WHERE at >= ${start} AND at < ${end}
     GROUP BY 1 ORDER BY 1`);
-  // The two drivers give rows in different wrappings.
-  const list: unknown = typeof rows === 'object' && rows !== null && 'rows' in rows ? rows.rows : rows;
-  return rowsSchema.parse(list).map(({ start: begins, ...counts }) => ({ from: begins, ...counts }));
+  return rowsSchema.parse(rowsOf(rows)).map(({ start: begins, ...counts }) => ({ from: begins, ...counts }));
 }

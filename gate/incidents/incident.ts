@@ -36,7 +36,7 @@ export const incidentRequestSchema = z
   });
 export type IncidentRequest = z.infer<typeof incidentRequestSchema>;
 
-export const proofSchema = z.strictObject({
+const proofSchema = z.strictObject({
   escaped: digestSchema.describe('The build that escaped.'),
   fix: digestSchema,
   escapedPassed: z.boolean(),
@@ -44,7 +44,6 @@ export const proofSchema = z.strictObject({
   proves: z.boolean().describe('That the case fails on the one and passes on the other.'),
   provedAt: z.iso.datetime(),
 });
-export type Proof = z.infer<typeof proofSchema>;
 
 /** An incident as its reader may see it: to leads, that there was one; what happened, and the name of its case, to authors alone. */
 export const incidentSchema = z.strictObject({
