@@ -1,11 +1,13 @@
 /** One function for each question asked of the database about scores and verdicts. Rows are appended, never changed. */
 import { and, desc, eq, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
-import { appendAudit } from '../migrations/append-audit.ts';
+import { z } from 'zod';
+import { auditEntry } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
-import { alarms, charges, gatePolicies, revisions, scores, verdicts } from '../migrations/tables.ts';
+import { rowsOf } from '../migrations/rows-of.ts';
+import { gatePolicies, revisions, scores, verdicts } from '../migrations/tables.ts';
 import type { RevisionName } from '../suites/revisions.ts';
 import { sealForStorage } from '../suites/sealing/seal-for-storage.ts';
-import type { Seals } from '../suites/sealing/sealing.ts';
+import type { Sealed, Seals } from '../suites/sealing/sealing.ts';
 import { block, type CaseResult, type Decision, type SuiteScore } from './decide.ts';
 import {
   type Alarm,
@@ -44,6 +46,9 @@ export type ScoreRecord = {
   requestedBy: string;
   deadlineAt: Date;
   requestDigest: string;
+  /** Which attempt of its change at the gate it is, from 1, and when the first of these was requested. */
+  attempt: number;
+  firstRequestedAt: Date;
   verdict: StoredVerdict | undefined;
 };
 
@@ -71,24 +76,32 @@ export async function appendScore(
   database: Database,
   score: NewScore,
 ): Promise<{ record: ScoreRecord; isNew: boolean }> {
-  const { change, ...rest } = score;
+  const { change, requestedBy: by } = score;
   const { id: changeId, ...changeRest } = change;
-  const row = await database.transaction(async (transaction) => {
-    // One after the other, so that whoever sees an attempt sees all that come before it: budgets count on that.
-    await transaction.execute(sql`SELECT pg_advisory_xact_lock(7276554)`);
-    const [appended] = await transaction
-      .insert(scores)
-      .values({ ...rest, ...changeRest, changeId, idempotencyKey: score.idempotencyKey ?? null })
-      .onConflictDoNothing({ target: [scores.requestedBy, scores.idempotencyKey] })
-      .returning();
-    if (appended !== undefined) {
-      const { id, gate, candidate, requestedBy: by } = score;
-      const about = { score: id, gate, change: changeId, commit: change.commit, candidate };
-      await appendAudit(transaction, { by, action: 'score.accepted', about });
-    }
-    return appended;
-  });
-  if (row !== undefined) return { record: toRecord({ scores: row, verdicts: null }), isNew: true };
+  const row = {
+    id: score.id,
+    gate: score.gate,
+    policy_version: score.policyVersion,
+    change_id: changeId,
+    ...changeRest,
+    candidate: score.candidate,
+    requested_at: score.requestedAt,
+    requested_by: by,
+    deadline_at: score.deadlineAt,
+    idempotency_key: score.idempotencyKey,
+    request_digest: score.requestDigest,
+  };
+  const { id, gate, candidate } = score;
+  const about = { score: id, gate, change: changeId, commit: change.commit, candidate };
+  const entry = auditEntry({ by, action: 'score.accepted', about });
+  const appended = await database.execute(
+    sql`SELECT * FROM append_score(${JSON.stringify(row)}::jsonb, ${entry})`,
+  );
+  const [placed] = placesSchema.parse(rowsOf(appended));
+  if (placed !== undefined) {
+    const { idempotencyKey: _, ...rest } = score;
+    return { record: { ...rest, ...placed, verdict: undefined }, isNew: true };
+  }
   const [earlier] = await select(database).where(
     and(eq(scores.requestedBy, score.requestedBy), eq(scores.idempotencyKey, score.idempotencyKey ?? '')),
   );
@@ -100,6 +113,20 @@ export async function appendScore(
   }
   return { record: toRecord(earlier), isNew: false };
 }
+
+const placesSchema = z.array(
+  z
+    .object({
+      appended_sequence: z.coerce.number(),
+      appended_attempt: z.number(),
+      appended_first_requested_at: z.coerce.date(),
+    })
+    .transform((row) => ({
+      sequence: row.appended_sequence,
+      attempt: row.appended_attempt,
+      firstRequestedAt: row.appended_first_requested_at,
+    })),
+);
 
 export type NewVerdict = {
   scoreId: string;
@@ -122,81 +149,99 @@ export type NewVerdict = {
 };
 
 /**
- * Appends the one verdict of a score with all its case results, charges and alarms, in one transaction. If meanwhile the policy
- * or an active revision has changed, the verdict becomes `stale`: what was scored is not what the gate asks for now. Answers the
+ * Appends the one verdict of a score with all its case results, charges and alarms, in one statement. If meanwhile the policy
+ * or an active revision has changed, a merge becomes `stale`: what was scored is not what the gate asks for now. Answers the
  * verdict as it was stored.
  */
 export async function appendVerdict(
   { database, seals }: { database: Database; seals: Seals },
   verdict: NewVerdict,
 ): Promise<StoredVerdict> {
-  const { scoreId, scored, repeats } = verdict;
+  const { scoreId, scored, repeats, failures } = verdict;
   const names = repeats?.verdict?.revisions ?? scored.map(({ suite, revision }) => ({ suite, revision }));
   const counts = repeats?.verdict ?? {
-    passed: scored.reduce((sum, { results }) => sum + results.filter(({ passed }) => passed).length, 0),
+    passed: scored.reduce((sum, { results }) => sum + passedOf(results), 0),
     total: scored.reduce((sum, { positions }) => sum + positions.length, 0),
   };
-  return database.transaction(async (transaction) => {
-    const current = await isCurrent(transaction, verdict.gate, verdict.policyVersion, names);
-    const decision = verdict.decision.verdict === 'merge' && !current ? block('stale') : verdict.decision;
-    const failures =
-      verdict.failures.length === 0
-        ? undefined
-        : await sealForStorage(transaction, seals, textOfFailures(scoreId, verdict.failures));
-    const row = {
-      scoreId,
-      verdict: decision.verdict,
-      reason: decision.reason,
-      revisions: names,
-      passed: counts.passed,
-      total: counts.total,
-      durationMs: verdict.durationMs,
-      sealedFailures: failures?.sealed ?? null,
-      sealedTo: failures?.recipient ?? null,
-      repeats: repeats?.id ?? null,
-      seed: verdict.seed,
-      decidedAt: verdict.decidedAt,
-    };
-    await transaction.insert(verdicts).values(row);
-    for (const { suite, revision, results } of scored) {
-      // One array for each column, however many rows there are: it is read in half the time of as many JSON objects.
-      const column = (of: (result: CaseResult) => string | number | boolean) => `{${results.map(of).join()}}`;
-      await transaction.execute(sql`
-        INSERT INTO case_results (score_id, suite, revision, position, outcome, passed, duration_ms)
-        SELECT ${scoreId}::uuid, ${suite}, ${revision}::int, result.*
-        FROM unnest(
-          ${column(({ position }) => position)}::int[], ${column(({ outcome }) => outcome)}::text[],
-          ${column(({ passed }) => passed)}::boolean[], ${column(({ durationMs }) => durationMs)}::double precision[]
-        ) AS result`);
-    }
-    if (verdict.charges.length > 0) {
-      await transaction.insert(charges).values(verdict.charges.map((charge) => ({ ...charge, scoreId })));
-    }
-    for (const alarm of verdict.alarms) {
-      await transaction.insert(alarms).values({ ...alarm, scoreId });
-      await appendAudit(transaction, {
-        by: 'service',
-        action: 'alarm.raised',
-        about: { score: scoreId, gate: verdict.gate, ...alarm },
-      });
-    }
-    await appendAudit(transaction, {
-      by: 'service',
-      action: 'verdict.decided',
-      about: {
-        score: scoreId,
-        gate: verdict.gate,
-        verdict: decision.verdict,
-        reason: decision.reason,
-        revisions: names.map(({ suite, revision }) => `${suite}@${revision}`),
+  const isMerge = verdict.decision.verdict === 'merge';
+  const isStale = isMerge && !(await isCurrent(database, verdict.gate, verdict.policyVersion, names));
+  const { verdict: answer, reason } = isStale ? block('stale') : verdict.decision;
+  const stored: Omit<StoredVerdict, 'sealedFailures'> = {
+    verdict: answer,
+    reason,
+    revisions: names,
+    passed: counts.passed,
+    total: counts.total,
+    durationMs: verdict.durationMs,
+    repeats: repeats?.id ?? null,
+    seed: verdict.seed,
+    decidedAt: verdict.decidedAt,
+  };
+  const append = (on: Database, sealed: Sealed | undefined) =>
+    on.execute(sql`SELECT append_verdict(
+      ${JSON.stringify({
+        score_id: scoreId,
+        verdict: answer,
+        reason,
+        revisions: names,
         passed: counts.passed,
         total: counts.total,
-        repeats: repeats?.id ?? null,
+        duration_ms: verdict.durationMs,
+        sealed_to: sealed?.recipient,
+        repeats: stored.repeats,
         seed: verdict.seed,
-      },
-    });
-    return toVerdict(row);
+        decided_at: verdict.decidedAt,
+      })}::jsonb,
+      ${sealed?.sealed ?? null}::bytea,
+      ${JSON.stringify(scored.map((suite) => rowsOfSuite(suite, verdict.charges)))}::jsonb,
+      ${JSON.stringify(verdict.alarms)}::jsonb,
+      ARRAY(SELECT jsonb_array_elements_text(${JSON.stringify(auditOf(verdict, stored))}::jsonb))
+    )`);
+  if (failures.length === 0) {
+    await append(database, undefined);
+    return { ...stored, sealedFailures: null };
+  }
+  return database.transaction(async (transaction) => {
+    const sealed = await sealForStorage(transaction, seals, textOfFailures(scoreId, failures));
+    await append(transaction, sealed);
+    return { ...stored, sealedFailures: sealed.sealed };
   });
+}
+
+/** What is kept of one suite's part: one array for each column, however many rows there are. */
+function rowsOfSuite({ suite, revision, positions, results }: SuiteScore, charges: NewVerdict['charges']) {
+  const column = (of: (result: CaseResult) => string | number | boolean) => `{${results.map(of).join()}}`;
+  return {
+    suite,
+    revision,
+    passed: passedOf(results),
+    total: positions.length,
+    bits: charges.find((charge) => charge.suite === suite)?.bits ?? null,
+    positions: column(({ position }) => position),
+    outcomes: column(({ outcome }) => outcome),
+    passes: column(({ passed }) => passed),
+    durations: column(({ durationMs }) => durationMs),
+  };
+}
+
+function passedOf(results: CaseResult[]): number {
+  return results.filter(({ passed }) => passed).length;
+}
+
+/** What the audit tells of a verdict: its alarms, and then itself. */
+function auditOf(
+  { scoreId: score, gate, alarms }: NewVerdict,
+  stored: Omit<StoredVerdict, 'sealedFailures'>,
+): string[] {
+  const { verdict, reason, revisions, passed, total, repeats, seed } = stored;
+  const names = revisions.map(({ suite, revision }) => `${suite}@${revision}`);
+  const about = { score, gate, verdict, reason, revisions: names, passed, total, repeats, seed };
+  return [
+    ...alarms.map((alarm) =>
+      auditEntry({ by: 'service', action: 'alarm.raised', about: { score, gate, ...alarm } }),
+    ),
+    auditEntry({ by: 'service', action: 'verdict.decided', about }),
+  ];
 }
 
 /** Whether a policy version and revisions are those in force. An empty list of revisions is never current. */
@@ -377,6 +422,8 @@ function toRecord({ scores: score, verdicts: verdict }: Row): ScoreRecord {
     requestedBy: score.requestedBy,
     deadlineAt: score.deadlineAt,
     requestDigest: score.requestDigest,
+    attempt: score.attempt,
+    firstRequestedAt: score.firstRequestedAt,
     verdict: verdict === null ? undefined : toVerdict(verdict),
   };
 }

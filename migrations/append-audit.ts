@@ -41,7 +41,11 @@ export type AuditEntry = {
 };
 
 /** Appends a record. Nobody else can append until the transaction ends, so it should be the transaction's last statement. */
-export async function appendAudit(database: Database, { by, action, about }: AuditEntry): Promise<void> {
-  const entry = JSON.stringify({ at: new Date().toISOString(), by, action, about });
-  await database.execute(sql`SELECT append_audit(${entry})`);
+export async function appendAudit(database: Database, entry: AuditEntry): Promise<void> {
+  await database.execute(sql`SELECT append_audit(${auditEntry(entry)})`);
+}
+
+/** The text of a record of now, for a statement that appends it with what it is about. */
+export function auditEntry({ by, action, about }: AuditEntry): string {
+  return JSON.stringify({ at: new Date().toISOString(), by, action, about });
 }

@@ -290,16 +290,43 @@ export const scores = pgTable(
     deadlineAt: time('deadline_at').notNull(),
     idempotencyKey: text('idempotency_key'),
     requestDigest: text('request_digest').notNull(),
+    /** Which attempt of its change at the gate it is, from 1. A change is a repository's: two of one id in two of them are two. */
+    attempt: integer('attempt').notNull(),
+    /** When the first of these was requested. */
+    firstRequestedAt: time('first_requested_at').notNull(),
+    /** What CI says of the tests that the author sees: so many passed, of so many; null where it says nothing. */
+    visiblePassed: integer('visible_passed'),
+    visibleTotal: integer('visible_total'),
   },
   (table) => [
     uniqueIndex('scores_idempotency').on(table.requestedBy, table.idempotencyKey),
-    index('scores_change').on(table.gate, table.changeId, table.sequence),
+    index('scores_change').on(table.gate, table.changeId, table.repository, table.sequence),
     index('scores_candidate').on(table.gate, table.candidate, table.sequence),
     index('scores_verdict').on(table.gate, table.changeId, table.commit, table.candidate, table.sequence),
   ],
 );
 
-/** The one verdict of a score. */
+/** What trends ask of every attempt, kept beside its verdict and beside each of its suites, so that they join nothing. */
+const attemptColumns = () => ({
+  gate: text('gate').notNull(),
+  requestedAt: time('requested_at').notNull(),
+  changeId: text('change_id').notNull(),
+  repository: text('repository'),
+  /** These three are cut after 100 characters: they are in an index, whose rows are bounded. */
+  author: text('author'),
+  agent: text('agent'),
+  model: text('model'),
+  attempt: integer('attempt').notNull(),
+  firstRequestedAt: time('first_requested_at').notNull(),
+  visiblePassed: integer('visible_passed'),
+  visibleTotal: integer('visible_total'),
+  /** Whether it is the first of its change at the gate that is green: as a whole, or as far as the suite goes. */
+  isFirstGreen: boolean('is_first_green').notNull(),
+  /** What it may have taught about each case that was asked, in bits; 0 where nothing was charged. */
+  bits: doublePrecision('bits').notNull(),
+});
+
+/** The one verdict of a score. What is the attempt's is copied from `scores` by `append_verdict`; `verdicts_trend` is in the SQL alone. */
 export const verdicts = pgTable('verdicts', {
   scoreId: uuid('score_id').primaryKey(),
   verdict: text('verdict').notNull(),
@@ -318,9 +345,33 @@ export const verdicts = pgTable('verdicts', {
   /** What the inputs of generated cases were made from: 64 hexadecimal digits, null where nothing was run. */
   seed: text('seed'),
   decidedAt: time('decided_at').notNull().defaultNow(),
+  ...attemptColumns(),
 });
 
-/** How every case of every score ended. Cases are named by position: their names are sealed. */
+/** How every suite of every score that ran it came out. The index that trends read, `suite_results_trend`, is in the SQL alone. */
+export const suiteResults = pgTable(
+  'suite_results',
+  {
+    scoreId: uuid('score_id').notNull(),
+    suite: text('suite').notNull(),
+    revision: integer('revision').notNull(),
+    candidate: text('candidate').notNull(),
+    passed: integer('passed').notNull(),
+    total: integer('total').notNull(),
+    decidedAt: time('decided_at').notNull(),
+    ...attemptColumns(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.scoreId, table.suite] }),
+    // Equality is all that is asked of it, and digests are long.
+    index('suite_results_candidate').using('hash', table.candidate),
+  ],
+);
+
+/**
+ * How every case of every score ended. Cases are named by position: their names are sealed. Partitioned by the month of `at`, in
+ * UTC, so that whole months can be dropped; the partitions and the index of what failed are in the SQL alone.
+ */
 export const caseResults = pgTable(
   'case_results',
   {
@@ -331,8 +382,29 @@ export const caseResults = pgTable(
     outcome: text('outcome').notNull(),
     passed: boolean('passed').notNull(),
     durationMs: doublePrecision('duration_ms').notNull(),
+    /** When the score was requested. */
+    at: time('at').notNull(),
   },
-  (table) => [primaryKey({ columns: [table.scoreId, table.suite, table.position] })],
+  (table) => [primaryKey({ columns: [table.scoreId, table.suite, table.position, table.at] })],
+);
+
+/** Cases that passed in one score and failed in another, of the same candidate, on the same revision. */
+export const flakyResults = pgTable(
+  'flaky_results',
+  {
+    /** The later of the two scores, and whether the case passed in it. */
+    scoreId: uuid('score_id').notNull(),
+    suite: text('suite').notNull(),
+    revision: integer('revision').notNull(),
+    position: integer('position').notNull(),
+    passed: boolean('passed').notNull(),
+    /** When it was requested. */
+    at: time('at').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.scoreId, table.suite, table.position] }),
+    index('flaky_results_suite').on(table.suite, table.at),
+  ],
 );
 
 /** What a disclosed verdict may have taught about the cases of one revision, in bits. */

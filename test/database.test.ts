@@ -163,6 +163,23 @@ describe('one data directory', () => {
   });
 });
 
+/** A verdict written by hand. */
+function forgedVerdict(row: {
+  score: string;
+  verdict: string;
+  reason: string;
+  passed: number;
+  total: number;
+}) {
+  return sql`
+    INSERT INTO verdicts (
+      score_id, verdict, reason, revisions, passed, total, duration_ms,
+      gate, requested_at, change_id, attempt, first_requested_at, is_first_green, bits
+    ) VALUES (
+      ${row.score}::uuid, ${row.verdict}, ${row.reason}, '[]', ${row.passed}, ${row.total}, 1, 'g', now(), 'c', 1, now(), false, 0
+    )`;
+}
+
 describe('verdicts', () => {
   let world: World;
   beforeAll(async () => {
@@ -187,12 +204,12 @@ describe('verdicts', () => {
     ] as const) {
       const forged = randomUUID();
       await database.execute(sql`
-        INSERT INTO scores (id, gate, policy_version, change_id, commit, candidate, requested_by, deadline_at, request_digest)
-        SELECT ${forged}::uuid, gate, policy_version, change_id, commit, candidate, requested_by, deadline_at, request_digest
+        INSERT INTO scores (
+          id, gate, policy_version, change_id, commit, candidate, requested_by, deadline_at, request_digest, attempt, first_requested_at
+        )
+        SELECT ${forged}::uuid, gate, policy_version, change_id, commit, candidate, requested_by, deadline_at, request_digest, 2, requested_at
         FROM scores WHERE id = ${id}::uuid`);
-      const inserted = database.execute(sql`
-        INSERT INTO verdicts (score_id, verdict, reason, revisions, passed, total, duration_ms)
-        VALUES (${forged}::uuid, ${verdict}, ${reason}, '[]', ${passed}, ${total}, 1)`);
+      const inserted = database.execute(forgedVerdict({ score: forged, verdict, reason, passed, total }));
       await expect(inserted, `${verdict} ${reason} ${passed} of ${total}`).rejects.toMatchObject({
         cause: { message: expect.stringContaining('verdicts_merge_is_green') },
       });
@@ -203,9 +220,9 @@ describe('verdicts', () => {
     await sealSuite(world, 'once', { cases });
     const scored = await world.admin('POST', '/score', scoreRequest('once', 'export const run = () => 0'));
     const verdictOf = (score: unknown) =>
-      world.service.database.database.execute(sql`
-        INSERT INTO verdicts (score_id, verdict, reason, revisions, passed, total, duration_ms)
-        VALUES (${score}::uuid, 'merge', 'green', '[]', 1, 1, 1)`);
+      world.service.database.database.execute(
+        forgedVerdict({ score: `${score}`, verdict: 'merge', reason: 'green', passed: 1, total: 1 }),
+      );
     await expect(verdictOf(Reflect.get(Object(scored.json), 'id'))).rejects.toMatchObject({
       cause: { message: expect.stringContaining('verdicts_pkey') },
     });
@@ -213,8 +230,9 @@ describe('verdicts', () => {
       cause: { message: expect.stringContaining('verdicts_of_a_score') },
     });
     const results = world.service.database.database.execute(sql`
-      INSERT INTO case_results (score_id, suite, revision, position, outcome, passed, duration_ms)
-      SELECT unnest(${`{${Reflect.get(Object(scored.json), 'id')},${randomUUID()}}`}::uuid[]), 'once', 1, 77, 'returned', true, 1`);
+      INSERT INTO case_results (score_id, suite, revision, position, outcome, passed, duration_ms, at)
+      SELECT unnest(${`{${Reflect.get(Object(scored.json), 'id')},${randomUUID()}}`}::uuid[]), 'once', 1, 77, 'returned', true, 1,
+        (SELECT requested_at FROM scores WHERE id = ${Reflect.get(Object(scored.json), 'id')}::uuid)`);
     await expect(results).rejects.toMatchObject({
       cause: { message: expect.stringContaining('case_results_of_a_score') },
     });

@@ -316,6 +316,8 @@ describe('time slots', () => {
       await database.insert(verdicts).values({
         ...{ scoreId: record.id, verdict: 'block', reason: 'indeterminate', revisions: [] },
         ...{ passed: 0, total: 0, durationMs: 0, decidedAt: new Date(requestedAt.getTime() + tookMs) },
+        ...{ gate: 's', requestedAt, changeId: 'p', attempt: record.attempt, bits: 0, isFirstGreen: false },
+        firstRequestedAt: record.firstRequestedAt,
       });
       records.push(await findScore(database, record.id));
     }

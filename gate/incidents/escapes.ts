@@ -33,11 +33,11 @@ export async function countEscapes(
   const [start, end] = [sql`${from.toISOString()}::timestamptz`, sql`${to.toISOString()}::timestamptz`];
   const rows = await database.execute(sql`
     WITH greens AS (
-      SELECT change_id, repository, commit, candidate, min(${publishedFrom(slotMs ?? 0)}) AS at,
+      SELECT scores.change_id, scores.repository, scores.commit, scores.candidate, min(${publishedFrom(slotMs ?? 0)}) AS at,
         bool_or(EXISTS (SELECT FROM incidents WHERE incidents.score_id = scores.id)) AS escaped
       FROM scores JOIN verdicts ON verdicts.score_id = scores.id
       WHERE scores.gate = ${gate} AND verdicts.verdict = 'merge' AND ${isKnown}
-      GROUP BY change_id, repository, commit, candidate
+      GROUP BY scores.change_id, scores.repository, scores.commit, scores.candidate
     ),
     counted AS (
       SELECT at, 1 AS merged, escaped::int AS escaped, 0 AS recorded FROM greens
