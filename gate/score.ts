@@ -30,6 +30,7 @@ import { activeRevisions, findDisclosure, findGate } from './policies.ts';
 import type { CandidateScripts } from './scoring/candidate-scripts.ts';
 import type { Grader } from './scoring/grader.ts';
 import { seedOf } from './scoring/observe.ts';
+import type { Progress } from './scoring/progress.ts';
 import { scoreBuild } from './scoring/score-build.ts';
 import { springTripwires } from './scoring/spring-tripwires.ts';
 import { newSeed } from './scoring/trials.ts';
@@ -63,9 +64,14 @@ type Outcome = Pick<NewVerdict, 'decision' | 'scored' | 'repeats' | 'alarms' | '
  * Scores the candidate of an accepted attempt and appends its verdict. Throws only what keeps it from appending a
  * verdict at all; every other failure of ours ends as `indeterminate`.
  */
-export async function scoreCandidate(scoring: Scoring, score: ScoreRecord): Promise<StoredVerdict> {
+export async function scoreCandidate(
+  scoring: Scoring,
+  score: ScoreRecord,
+  progress: Progress,
+): Promise<StoredVerdict> {
   const started = performance.now();
-  const verdict = await appendOutcome(scoring, score, await scoreOrBlock(scoring, score), started);
+  progress.stage = 'preparing';
+  const verdict = await appendOutcome(scoring, score, await scoreOrBlock(scoring, score, progress), started);
   scoring.transformer.prepareSoon();
   return verdict;
 }
@@ -121,12 +127,12 @@ export async function scoreWithoutRunning(
   return outcome && appendOutcome(scoring, score, outcome, started);
 }
 
-async function scoreOrBlock(scoring: Scoring, score: ScoreRecord): Promise<Outcome> {
+async function scoreOrBlock(scoring: Scoring, score: ScoreRecord, progress: Progress): Promise<Outcome> {
   // One seed however often we fail: what a score asks is drawn once.
   const seed = newSeed();
   for (let failures = 0; ; failures++) {
     try {
-      return await scoreOnce(scoring, score, seed);
+      return await scoreOnce(scoring, score, seed, progress);
     } catch (error) {
       if (scoring.runners.closed || failures === retriesMax) {
         process.emitWarning(`score ${score.id} is indeterminate: ${codeOf(error)}`);
@@ -136,7 +142,12 @@ async function scoreOrBlock(scoring: Scoring, score: ScoreRecord): Promise<Outco
   }
 }
 
-async function scoreOnce(scoring: Scoring, score: ScoreRecord, seed: string): Promise<Outcome> {
+async function scoreOnce(
+  scoring: Scoring,
+  score: ScoreRecord,
+  seed: string,
+  progress: Progress,
+): Promise<Outcome> {
   const { database, suites } = scoring;
   // Read by another process, and waited for only where it has to run.
   const reading = scoring.candidates.get(score.candidate);
@@ -155,7 +166,14 @@ async function scoreOnce(scoring: Scoring, score: ScoreRecord, seed: string): Pr
     const asked = inForce(contents, score.requestedAt);
     if (asked.proving === 0) return blocked('not_scored');
     const [build, { looked }] = await Promise.all([
-      scoreBuild(scoring, candidate.script, contents, asked, { realms: seedOf(name), inputs: seed }),
+      scoreBuild(
+        scoring,
+        candidate.script,
+        contents,
+        asked,
+        { realms: seedOf(name), inputs: seed },
+        progress,
+      ),
       findLeaks(suites, [name], candidate.text),
     ]);
     if (build.unfit > 0)

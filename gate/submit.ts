@@ -23,6 +23,7 @@ import {
 } from './history.ts';
 import { findGate } from './policies.ts';
 import { type Scoring, scoreCandidate, scoreWithoutRunning } from './score.ts';
+import { newProgress, type Progress, type ScoreState, stateOf } from './scoring/progress.ts';
 import { replayScore } from './scoring/replay.ts';
 
 /** An attempt without a verdict after this long will have none, in milliseconds. */
@@ -30,6 +31,9 @@ const verdictMsMax = 2 * 3_600_000;
 
 /** How often the verdict of an attempt that runs in another process is looked for, in milliseconds. */
 const pollMs = 100;
+
+/** How often those who follow an attempt look how far it has come, in milliseconds. */
+const followMs = 100;
 
 /** So many replays may go on at once; whatever one of them runs waits for a turn, as a score does. */
 const replaysMax = 4;
@@ -42,6 +46,8 @@ export class Submissions {
   readonly #placesMax: number;
   /** Those under way, each with what becomes of it. */
   readonly #running = new Map<string, Promise<ScoreRecord>>();
+  /** How far each of them has come, in the order in which they came. */
+  readonly #progress = new Map<string, Progress>();
   /** The newest attempt for each candidate at each gate: the same again waits for it, and gets the same verdict. */
   readonly #newest = new Map<string, Promise<unknown>>();
   /** How many are being written down, and will wait in a moment. */
@@ -114,6 +120,27 @@ export class Submissions {
     }
   }
 
+  /**
+   * What an attempt is at while it has no verdict, each state as it is seen; ends when there is a verdict, when there will be none, or
+   * when the signal says so. For readers who need not wait for slots: it tells of cases and of others who wait.
+   */
+  async *follow(id: string, signal: AbortSignal): AsyncGenerator<ScoreState> {
+    let told = '';
+    while (!signal.aborted) {
+      const running = this.#running.get(id);
+      if (running === undefined) {
+        const { verdict, deadlineAt } = await findScore(this.#scoring.database, id);
+        if (verdict !== undefined || deadlineAt <= new Date()) return;
+      }
+      const state = stateOf(this.#progress.get(id), this.#progress.values());
+      const text = JSON.stringify(state);
+      if (text !== told) yield state;
+      told = text;
+      if (running === undefined) await sleep(pollMs * 10, undefined, { signal }).catch(() => {});
+      else await withinMs(running, followMs);
+    }
+  }
+
   /** Runs a score again for an author, in turns. Throws `replay_impossible` and `queue_full`, and what keeps it from running. */
   async replay(score: ScoreRecord, reader: ScoreReader): Promise<Replay> {
     if (this.#replays >= replaysMax) {
@@ -141,9 +168,10 @@ export class Submissions {
 
   #start(record: ScoreRecord): void {
     const what = `${record.gate} ${record.candidate}`;
+    const progress = newProgress();
     const earlier = this.#newest.get(what) ?? Promise.resolve();
     const running = earlier
-      .then(() => this.#score(record))
+      .then(() => this.#score(record, progress))
       .catch(() => appendIndeterminate(this.#scoring, record))
       .then((verdict): ScoreRecord => ({ ...record, verdict }))
       .catch((error: unknown) => {
@@ -155,20 +183,22 @@ export class Submissions {
       })
       .then((finished) => {
         this.#running.delete(record.id);
+        this.#progress.delete(record.id);
         if (this.#newest.get(what) === running) this.#newest.delete(what);
         void this.#leaveWhenPublished(finished);
         return finished;
       });
     this.#places++;
+    this.#progress.set(record.id, progress);
     this.#running.set(record.id, running);
     this.#newest.set(what, running);
   }
 
   /** Only what has to run waits for a turn, so that nobody who need not run can tell by waiting how long others do. */
-  async #score(record: ScoreRecord): Promise<StoredVerdict> {
+  async #score(record: ScoreRecord, progress: Progress): Promise<StoredVerdict> {
     const isBusy = this.#turns.activeCount >= this.#turns.concurrency;
     const verdict = isBusy ? await scoreWithoutRunning(this.#scoring, record) : undefined;
-    return verdict ?? this.#turns(() => scoreCandidate(this.#scoring, record));
+    return verdict ?? this.#turns(() => scoreCandidate(this.#scoring, record, progress));
   }
 
   async #leaveWhenPublished({ requestedAt, verdict }: ScoreRecord): Promise<void> {

@@ -42,6 +42,8 @@ export type CandidateRun = {
   limits: Limits;
   /** The most hosts at once. */
   hosts: number;
+  /** Counts the runs that have ended, for whoever looks meanwhile. */
+  tally?: { observed: number } | undefined;
 };
 
 /** What the hosts of one score may use up between them, and the cases that have ended one. */
@@ -166,6 +168,8 @@ async function runOnHost(
           allowance.outputChars < 0
             ? { outcome: 'output_rejected', detail: 'the outputs of all cases together are too long' }
             : parseObservation(text, limits.outputBytes + (frameBytes[index] ?? 0));
+        if (run.tally !== undefined && observed[position]?.observation.outcome === 'not_run')
+          run.tally.observed++;
         const one = { observation, durationMs, ...(cpuMs === undefined ? {} : { cpuMs }) };
         observed[position] = together(observed[position], one);
       },

@@ -37,6 +37,7 @@ import { strengthRoutes } from './routes/strength.ts';
 import { suiteLifeRoutes } from './routes/suite-life.ts';
 import { suiteRoutes } from './routes/suites.ts';
 import { tokenRoutes } from './routes/tokens.ts';
+import type { ScoreEvents } from './score-events.ts';
 import { validatorCompiler } from './validation.ts';
 
 export type AppParts = {
@@ -46,6 +47,7 @@ export type AppParts = {
   proving: Proving;
   rotation: Rotation;
   submissions: Submissions;
+  scoreEvents: ScoreEvents;
   measurements: Measurements;
   auditLog: AuditLog;
   runnersReady: () => boolean;
@@ -135,6 +137,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(scoreRoutes, {
     disclosing: { database, seals, slotMs: parts.slotMs },
     submissions,
+    events: parts.scoreEvents,
   });
   await app.register(leakRoutes, { database, suites: parts.suites });
   await app.register(identityRoutes, { rotation: parts.rotation });

@@ -21,6 +21,7 @@ import { Seals } from '../suites/sealing/sealing.ts';
 import { buildApp } from './app.ts';
 import type { Config } from './config.ts';
 import { loadIssuers } from './issuers.ts';
+import { ScoreEvents } from './score-events.ts';
 import { ensureAdminToken } from './tokens.ts';
 
 export type Service = {
@@ -129,6 +130,7 @@ export async function startService(config: Config): Promise<Service> {
       },
       { concurrency: config.concurrency, waitingMax: config.queue },
     );
+    const scoreEvents = new ScoreEvents(submissions, database.database);
     const measurements = new Measurements({
       database: database.database,
       seals,
@@ -161,6 +163,7 @@ export async function startService(config: Config): Promise<Service> {
       },
       rotation,
       submissions,
+      scoreEvents,
       measurements,
       auditLog,
       runnersReady: () => !runners.closed && runners.canStart,
@@ -176,6 +179,7 @@ export async function startService(config: Config): Promise<Service> {
       // Those who wait are answered before the server closes: their scores end as indeterminate.
       await Promise.all([runners.close(), graders.close(), measurements.close()]);
       await submissions.drain();
+      scoreEvents.close();
       // A connection on which nothing was ever asked counts as busy, and would be waited for.
       const force = setTimeout(() => app.server.closeAllConnections(), closeMs);
       await app.close();

@@ -46,6 +46,7 @@ const rolesOf: Record<string, Role[] | 'anybody'> = {
   'POST /candidates': ['ci', 'author'],
   'POST /score': ['ci', 'author'],
   'GET /scores/{id}': ['ci', 'harness', 'author', 'lead'],
+  'GET /scores/{id}/events': ['author', 'lead'],
   'GET /verdict': ['ci', 'harness', 'author', 'lead'],
   'GET /changes/{change}': ['author', 'lead'],
   'GET /alarms': ['author', 'lead'],

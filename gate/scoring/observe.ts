@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { HostPool } from '../../runners/pool.ts';
 import type { ObservedCase } from '../../runners/protocol.ts';
-import { runCandidate } from '../../runners/run-candidate.ts';
+import { type CandidateRun, runCandidate } from '../../runners/run-candidate.ts';
 import type { Transformed } from '../../runners/transformer.ts';
 import type { RevisionName } from '../../suites/revisions.ts';
 import type { SuiteContents } from '../../suites/suite.ts';
@@ -15,13 +15,13 @@ import { runOfCase } from './run-of-case.ts';
 export type Observing = { runners: HostPool; hostsPerScore: number };
 
 /** What is run: cases, and, where several are trials of one, which case of the suite each of them is. */
-type Observed = Pick<SuiteContents, 'cases' | 'limits'> & { caseOf?: number[] };
+type Observed = Pick<SuiteContents, 'cases' | 'limits'> & { caseOf?: number[] } & Pick<CandidateRun, 'tally'>;
 
 /** One observation for each case, in their order. `seed` decides the order in which they run, and all chance in the realms. */
 export async function observe(
   { runners, hostsPerScore }: Observing,
   build: Transformed,
-  { cases, limits, caseOf }: Observed,
+  { cases, limits, caseOf, tally }: Observed,
   seed: number,
 ): Promise<ObservedCase[]> {
   if (!build.ok) {
@@ -37,6 +37,7 @@ export async function observe(
     seed,
     limits,
     hosts: hostsPerScore,
+    tally,
   });
 }
 

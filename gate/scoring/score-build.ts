@@ -12,6 +12,7 @@ import { overBudget } from './budget.ts';
 import type { Grader } from './grader.ts';
 import { observe } from './observe.ts';
 import { type ObservedReference, observeReferences, type ReferenceObserving } from './observe-references.ts';
+import type { Progress } from './progress.ts';
 import { isComparable, requireSame } from './same-as.ts';
 import {
   casesOf,
@@ -43,17 +44,25 @@ export type BuildScore = {
   unfit: number;
 };
 
-/** Runs and grades a build. Throws RunnerErrors. */
+/** Runs and grades a build, and writes down how far it has come. Throws RunnerErrors. */
 export async function scoreBuild(
   scoring: BuildScoring,
   build: Transformed,
   contents: SuiteContents,
   { positions }: Pick<InForce, 'positions'>,
   seeds: Seeds,
+  progress?: Progress,
 ): Promise<BuildScore> {
   const made = await makeTrials(contents, positions, seeds.inputs, scoring.grader.draw(contents));
   const { trials } = made;
-  const { observed, results, unfit } = await runTrials(scoring, build, contents, trials, seeds.realms);
+  const { observed, results, unfit } = await runTrials(
+    scoring,
+    build,
+    contents,
+    trials,
+    seeds.realms,
+    progress,
+  );
   return { trials, observed, results: resultsOf(contents, positions, made, results), unfit };
 }
 
@@ -64,11 +73,15 @@ export async function runTrials(
   contents: SuiteContents,
   trials: Trial[],
   seed: number,
+  progress?: Progress,
 ): Promise<Pick<BuildScore, 'observed' | 'unfit'> & { results: TrialResult[] }> {
-  const { limits } = contents;
+  const { suite, limits } = contents;
+  const run = casesOf(trials);
+  if (progress !== undefined)
+    Object.assign(progress, { stage: 'running', suite, trials: run.cases.length, observed: 0 });
   // At the same time, so that how busy the machine is matters to both alike.
   const [observed, references] = await Promise.all([
-    observe(scoring, build, { ...casesOf(trials), limits }, seed),
+    observe(scoring, build, { ...run, limits, tally: progress }, seed),
     observeReferences(
       scoring,
       contents,
@@ -76,6 +89,7 @@ export async function runTrials(
       seed,
     ),
   ]);
+  if (progress !== undefined) progress.stage = 'grading';
   const tried = observedOf(trials, observed);
   const results = await scoring.grader.grade(contents, trials, tried);
   await compare(scoring.grader, contents, { trials, tried, references, results });

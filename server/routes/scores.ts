@@ -25,6 +25,7 @@ import { bindQuestion, bindRepository, readerOf, requireGate, requireSuite } fro
 import { pageOf } from '../page-of.ts';
 import { RequestError } from '../problems.ts';
 import { withProblems } from '../responses.ts';
+import { eventStream, eventsSchema, type ScoreEvents } from '../score-events.ts';
 
 /** A caller waits for a verdict this long unless it says otherwise, and at most so long, in seconds. */
 const waitSecondsDefault = 60;
@@ -33,10 +34,10 @@ const waitSecondsMax = 600;
 /** In JSON a character may take six bytes, as in `\u0000`. */
 const scoreBytesMax = candidateBytesMax * 2 + (64 << 10);
 
-export type ScoreRoutesOptions = { disclosing: Disclosing; submissions: Submissions };
+export type ScoreRoutesOptions = { disclosing: Disclosing; submissions: Submissions; events: ScoreEvents };
 
 export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app, options) => {
-  const { disclosing, submissions } = options;
+  const { disclosing, submissions, events } = options;
   const { database } = disclosing;
 
   // Raw bytes are accepted on /candidates alone: the parser lives in a scope of its own.
@@ -128,6 +129,32 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
       const score = await findScore(database, request.params.id);
       requireGate(reader, score.gate);
       return disclose(disclosing, score, reader);
+    },
+  );
+
+  app.get(
+    '/scores/:id/events',
+    {
+      config: { roles: ['author', 'lead'] },
+      schema: {
+        tags: ['scores'],
+        summary: 'Follow a score until it has a verdict',
+        description:
+          'Server-sent events: `state` with how far it has come (`waiting` with its place, `preparing`, `running` with how many trials have ended, `grading`), then one `verdict`, with which the stream ends. A long stream ends without; open it again. Not for tokens that are limited to suites.',
+        params: z.strictObject({ id: z.uuid() }),
+        response: withProblems({
+          200: {
+            description: 'Events, each with JSON data.',
+            content: { 'text/event-stream': { schema: eventsSchema } },
+          },
+        }),
+      },
+    },
+    async (request, reply) => {
+      const reader = readerOf(request);
+      const score = await findScore(database, request.params.id);
+      requireGate(reader, score.gate);
+      return reply.type(eventStream).header('cache-control', 'no-store').send(events.open(score, reader));
     },
   );
 
