@@ -48,6 +48,18 @@ export const tokens = pgTable('tokens', {
   revokedBy: text('revoked_by'),
 });
 
+/** Who is signed in at a browser: what its cookie holds is stored as its SHA-256 alone. Rows go when it ends: they are no history. */
+export const sessions = pgTable(
+  'sessions',
+  {
+    sha256: text('sha256').primaryKey(),
+    tokenId: uuid('token_id').notNull(),
+    createdAt: time('created_at').notNull().defaultNow(),
+    expiresAt: time('expires_at').notNull(),
+  },
+  (table) => [index('sessions_expiry').on(table.expiresAt)],
+);
+
 /** What the service itself must keep secret, sealed like a suite. */
 export const secrets = pgTable('secrets', {
   name: text('name').primaryKey(),

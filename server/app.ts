@@ -144,8 +144,38 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(tokenRoutes, { database });
   await app.register(auditRoutes, { auditLog: parts.auditLog });
   await app.register(healthRoutes, { database, runnersReady: parts.runnersReady });
+  servePages(app, parts);
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;
+}
+
+/**
+ * Gives what is asked under `/ui` to the pages, which are loaded when the first of them is opened: a service that scores and shows
+ * nothing need not read their code.
+ */
+function servePages(app: FastifyInstance, parts: AppParts): void {
+  let loading: Promise<FastifyInstance> | undefined;
+  const load = async () => (await import('./pages/pages.ts')).buildPages(parts);
+  const schema = { hide: true };
+  app.get('/', { schema }, async (_request, reply) => reply.redirect('/ui/'));
+  app.get('/ui', { schema }, async (_request, reply) => reply.redirect('/ui/'));
+  app.route({
+    method: ['GET', 'POST'],
+    url: '/ui/*',
+    schema,
+    // Before the body is read: the pages read it themselves.
+    onRequest: async (request, reply) => {
+      loading ??= load();
+      const pages = await loading.catch((error: unknown) => {
+        loading = undefined;
+        throw error;
+      });
+      reply.hijack();
+      pages.routing(request.raw, reply.raw);
+    },
+    handler: async () => undefined,
+  });
+  app.addHook('onClose', async () => (await loading?.catch(() => undefined))?.close());
 }
 
 const transformSchema = createJsonSchemaTransform({

@@ -2,7 +2,7 @@
  * How often one address, and one token, may ask. Each process counts for itself, in memory that is bounded, and forgets with
  * every minute.
  */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { RequestError } from './problems.ts';
 
 const minuteMs = 60_000;
@@ -25,6 +25,19 @@ export function limitTokens(app: FastifyInstance, perMinute: number): void {
   );
 }
 
+/** Where somebody signs in: so many tokens a minute are tried from one address, and no more than requests are answered at all. */
+const guessesPerMinute = 30;
+
+/** Limits a route on which tokens could be guessed; a `perMinute` of 0 is no limit here either. */
+export function limitGuesses(app: FastifyInstance, perMinute: number) {
+  const max = Math.min(guessesPerMinute, perMinute);
+  const count = app.createRateLimit({ max, timeWindow: minuteMs });
+  return async (request: FastifyRequest, reply: FastifyReply) => {
+    if (perMinute === 0) return;
+    await refuseTooMuch(count, request, reply, `at most ${max} tokens a minute are tried from one address`);
+  };
+}
+
 /** Refuses what is too much, with the limit in words; `limitOf` gives no words for a request that does not count. */
 function addLimit(
   app: FastifyInstance,
@@ -34,9 +47,18 @@ function addLimit(
   app.addHook('onRequest', async (request, reply) => {
     const limit = limitOf(request);
     if (limit === undefined || request.routeOptions.config.rateLimit === false) return;
-    const counted = await count(request);
-    if (counted.isAllowed || !counted.isExceeded) return;
-    reply.header('retry-after', `${counted.ttlInSeconds}`);
-    throw new RequestError('rate_limited', `${limit}: try again in ${counted.ttlInSeconds} s`);
+    await refuseTooMuch(count, request, reply, limit);
   });
+}
+
+async function refuseTooMuch(
+  count: ReturnType<FastifyInstance['createRateLimit']>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  limit: string,
+): Promise<void> {
+  const counted = await count(request);
+  if (counted.isAllowed || !counted.isExceeded) return;
+  reply.header('retry-after', `${counted.ttlInSeconds}`);
+  throw new RequestError('rate_limited', `${limit}: try again in ${counted.ttlInSeconds} s`);
 }

@@ -86,6 +86,11 @@ export async function findReader(database: Database, token: string): Promise<Rea
     .from(tokens)
     .where(eq(tokens.sha256, hash(token)));
   if (row === undefined) throw new RequestError('token_unknown', 'the token is not known here');
+  return readerWith(row);
+}
+
+/** Who holds this token. Throws `token_revoked` or `token_expired` where it is good no more. */
+export function readerWith(row: typeof tokens.$inferSelect): Reader {
   if (row.revokedAt !== null) {
     throw new RequestError('token_revoked', 'the token was revoked: ask an admin for another');
   }

@@ -1,5 +1,6 @@
 /** The published package: packed, installed into an empty folder as its users do, and run there by the machine's own Node. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, sep } from 'node:path';
@@ -75,6 +76,24 @@ it('holdback demo runs from an installed package, and every verdict is as it sho
   expect(report.asExpected).toBe(true);
   expect(report.verdicts.map(({ seen }) => seen.ci.verdict)).toEqual(['block', 'merge', 'block', 'merge']);
 }, 120_000);
+
+it('the pages are served from an installed package, with their style and scripts', async () => {
+  const user = join(folder, 'user');
+  const flags = ['serve', '--port', '0', '--data-dir', join(folder, 'data'), '--json'];
+  const service = spawn(join(user, 'node_modules/.bin/holdback'), flags, { cwd: user, env: environment });
+  try {
+    const [printed] = await once(service.stdout, 'data');
+    const { url } = z.object({ url: z.string() }).parse(JSON.parse(`${printed}`));
+    const page = await (await fetch(`${url}/ui/sign-in`)).text();
+    expect(page).toContain('<h1>Sign in</h1>');
+    const assets = [...page.matchAll(/(?:href|src)="(\/ui\/assets\/[^"]+)"/g)].map(([, path]) => path);
+    expect(assets.length).toBeGreaterThan(1);
+    for (const path of assets) expect((await fetch(`${url}${path}`)).status).toBe(200);
+  } finally {
+    service.kill('SIGTERM');
+    await once(service, 'close');
+  }
+}, 60_000);
 
 it('defineSuite is typed and bundles in an installed package, in every suite that names it', async () => {
   const user = join(folder, 'user');

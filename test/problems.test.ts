@@ -399,7 +399,6 @@ describe('addresses', () => {
     ['GET', `/scores/${randomUUID()}`, 'score_not_found'],
     ['GET', `/tokens/${randomUUID()}`, 'token_not_found'],
     ['DELETE', `/tokens/${randomUUID()}`, 'token_not_found'],
-    ['GET', '/', 'route_not_found'],
     ['GET', '/score', 'route_not_found'],
     ['GET', '/constructor', 'route_not_found'],
     ['GET', '/gates/', 'invalid_request'],

@@ -1,0 +1,97 @@
+/**
+ * A real browser for a test file: one headless Chromium, which talks to this machine alone. Pages are looked at as people see them, in
+ * both themes, on a desk and on a phone, and as those see them who cannot see: axe-core must find nothing serious.
+ */
+import { mkdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import chromiumBinary from '@sparticuz/chromium';
+import type { AxeResults } from 'axe-core';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { expect } from 'vitest';
+
+const output = fileURLToPath(new URL('output/', import.meta.url));
+const axeSource = readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** The sizes in which every page is looked at. */
+const sizes = { desktop: { width: 1280, height: 800 }, phone: { width: 375, height: 740 } };
+const themes = ['light', 'dark'] as const;
+
+/** Starts the browser; close it when the file ends. */
+export async function startBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: await chromiumBinary.executablePath(),
+    headless: true,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+}
+
+/** A visitor at a service, with nothing kept from before. Whatever would leave the service is refused, and scripts' errors are kept. */
+export async function visit(
+  browser: Browser,
+  address: string,
+): Promise<{ context: BrowserContext; page: Page; faults: string[] }> {
+  const context = await browser.newContext({
+    baseURL: address,
+    viewport: sizes.desktop,
+    reducedMotion: 'reduce',
+  });
+  await context.route(
+    (url) => url.origin !== new URL(address).origin,
+    (route) => route.abort(),
+  );
+  const page = await context.newPage();
+  const faults: string[] = [];
+  page.on('pageerror', (error) => faults.push(`${error}`));
+  page.on('dialog', (dialog) => {
+    faults.push(`a dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  return { context, page, faults };
+}
+
+/** Signs a visitor in with a token, by the form, as people do. */
+export async function signIn(page: Page, token: string, to = '/ui/'): Promise<void> {
+  await page.goto(to);
+  await page.getByLabel('Token').fill(token);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.waitForURL((url) => !url.pathname.startsWith('/ui/sign-in'));
+}
+
+/**
+ * Looks at the page that is open: a picture of it in each theme and size in `test/output/`, no sideways scrolling on a phone,
+ * and nothing that axe-core calls serious or critical.
+ */
+export async function look(page: Page, name: string): Promise<void> {
+  await mkdir(output, { recursive: true });
+  for (const [size, viewport] of Object.entries(sizes)) {
+    await page.setViewportSize(viewport);
+    for (const theme of themes) {
+      await page.emulateMedia({ colorScheme: theme });
+      await page.screenshot({ path: `${output}${name}-${size}-${theme}.png`, fullPage: true });
+      expect(await seriousFaults(page), `${name}, ${size}, ${theme}`).toEqual([]);
+    }
+    const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+    expect(overflow, `${name} is wider than a ${size}`).toBeLessThanOrEqual(0);
+  }
+  await page.setViewportSize(sizes.desktop);
+  await page.emulateMedia({ colorScheme: 'light' });
+}
+
+/** What axe-core calls serious or critical on the page that is open. */
+async function seriousFaults(page: Page): Promise<string[]> {
+  // By the debugger, whom the page's policy does not bind as it binds the page.
+  await page.evaluate(await axeSource);
+  const results = await page.evaluate<AxeResults>('axe.run()');
+  return results.violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`));
+}
