@@ -1,11 +1,9 @@
 /** A suite that cannot be taken as it is written: each thing that is wrong, by the file and line where it is to be mended. */
 import { quoted } from '../suites/authoring/faults.ts';
 import { type Finding, findingsMax } from '../suites/authoring/finding.ts';
+import type { Place } from '../suites/authoring/suite-text.ts';
 import { CommandError } from './errors.ts';
 import { clip, printable } from './printable.ts';
-
-/** A line and a column, both from 1. */
-export type Place = { line: number; column: number };
 
 /** A finding with the place in a file that it is about; of some no place is known. */
 export type PlacedFinding = Finding & { file: string; place: Place | null };

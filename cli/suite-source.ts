@@ -15,14 +15,14 @@ import {
   findTwins,
   suiteFinding,
 } from '../suites/authoring/finding.ts';
+import { type Place, readSuiteText, type SuiteText } from '../suites/authoring/suite-text.ts';
 import { authoredSuiteSchema, casesMax } from '../suites/suite.ts';
 import { readBytes } from './build.ts';
 import { buildsAsText } from './builds-as-text.ts';
 import { BundleError, bundleModule } from './bundle.ts';
 import { usageError } from './errors.ts';
 import { bundleReferences } from './reference-files.ts';
-import { type Findings, gather, type Place, type PlacedFinding, SuiteRefused } from './suite-refused.ts';
-import { readSuiteText, type SuiteText } from './suite-text.ts';
+import { type Findings, gather, type PlacedFinding, SuiteRefused } from './suite-refused.ts';
 
 export type SuiteSourceFile = {
   path: string;

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit, { type LimitFunction } from 'p-limit';
+import type { Authoring } from '../suites/authoring/make-revision.ts';
 import { digestOf } from '../suites/sealing/sealing.ts';
 import { requireCandidate, storeCandidate } from './candidates.ts';
 import { block } from './decide.ts';
@@ -23,8 +24,10 @@ import {
 } from './history.ts';
 import { findGate } from './policies.ts';
 import { type Scoring, scoreCandidate, scoreWithoutRunning } from './score.ts';
+import type { DryRun, DryRunRequest } from './scoring/dry-run.ts';
+import { dryRunCase } from './scoring/dry-run-case.ts';
 import { newProgress, type Progress, type ScoreState, stateOf } from './scoring/progress.ts';
-import { replayScore } from './scoring/replay.ts';
+import { type InTurn, replayScore } from './scoring/replay.ts';
 
 /** An attempt without a verdict after this long will have none, in milliseconds. */
 const verdictMsMax = 2 * 3_600_000;
@@ -35,8 +38,8 @@ const pollMs = 100;
 /** How often those who follow an attempt look how far it has come, in milliseconds. */
 const followMs = 100;
 
-/** So many replays may go on at once; whatever one of them runs waits for a turn, as a score does. */
-const replaysMax = 4;
+/** So many replays and dry runs may go on at once; whatever one of them runs waits for a turn, as a score does. */
+const asideMax = 4;
 
 export type Submission = { request: ScoreRequest; by: string; idempotencyKey: string | undefined };
 
@@ -54,7 +57,8 @@ export class Submissions {
   #accepting = 0;
   /** How many were accepted of which agents have not heard yet: that a place is free tells nobody that a verdict was decided. */
   #places = 0;
-  #replays = 0;
+  /** How many replays and dry runs go on. */
+  #aside = 0;
 
   constructor(scoring: Scoring, options: { concurrency: number; waitingMax: number }) {
     this.#scoring = scoring;
@@ -143,14 +147,24 @@ export class Submissions {
 
   /** Runs a score again for an author, in turns. Throws `replay_impossible` and `queue_full`, and what keeps it from running. */
   async replay(score: ScoreRecord, reader: ScoreReader): Promise<Replay> {
-    if (this.#replays >= replaysMax) {
-      throw new GateError('queue_full', 'too many replays are waiting: try again later');
+    return this.#runAside((inTurn) => replayScore(this.#scoring, score, reader, inTurn));
+  }
+
+  /** Runs a case that an author writes, in turns. Throws `queue_full`, and what `dryRunCase` throws. */
+  async dryRun(authoring: Authoring, suite: string, request: DryRunRequest, by: string): Promise<DryRun> {
+    const parts = { scoring: this.#scoring, authoring };
+    return this.#runAside((inTurn) => dryRunCase(parts, suite, request, by, inTurn));
+  }
+
+  async #runAside<Answer>(run: (inTurn: InTurn) => Promise<Answer>): Promise<Answer> {
+    if (this.#aside >= asideMax) {
+      throw new GateError('queue_full', 'too many replays and dry runs are waiting: try again later');
     }
-    this.#replays++;
+    this.#aside++;
     try {
-      return await replayScore(this.#scoring, score, reader, (run) => this.#turns(run));
+      return await run((part) => this.#turns(part));
     } finally {
-      this.#replays--;
+      this.#aside--;
     }
   }
 

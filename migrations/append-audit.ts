@@ -16,6 +16,7 @@ export const auditActions = [
   'revision.reviewed',
   'case.retired',
   'case.published',
+  'case.dry_run',
   'incident.recorded',
   'incident.drafted',
   'incident.proved',

@@ -15,6 +15,7 @@ import type { AuditLog } from '../gate/audit/audit-log.ts';
 import type { Proving } from '../gate/incidents/prove-incident.ts';
 import type { Measurements } from '../gate/strength/measurements.ts';
 import type { Submissions } from '../gate/submit.ts';
+import { CaseChecks } from '../suites/authoring/case-checks.ts';
 import { hasMoreValuesThan } from '../suites/authoring/json-values.ts';
 import type { Authoring } from '../suites/authoring/make-revision.ts';
 import type { OpenedSuites } from '../suites/opened-suites.ts';
@@ -34,6 +35,7 @@ import { incidentRoutes } from './routes/incidents.ts';
 import { leakRoutes } from './routes/leaks.ts';
 import { scoreRoutes } from './routes/scores.ts';
 import { strengthRoutes } from './routes/strength.ts';
+import { suiteCaseRoutes } from './routes/suite-cases.ts';
 import { suiteLifeRoutes } from './routes/suite-life.ts';
 import { suiteRoutes } from './routes/suites.ts';
 import { tokenRoutes } from './routes/tokens.ts';
@@ -129,6 +131,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const activation = { database, suites: parts.suites, preflights: parts.preflights };
   await app.register(suiteRoutes, { authoring, activation });
   await app.register(suiteLifeRoutes, { authoring, activation, suites: parts.suites });
+  const caseChecks = new CaseChecks(authoring, parts.suites);
+  await app.register(suiteCaseRoutes, { authoring, activation, submissions, caseChecks });
   await app.register(incidentRoutes, {
     authoring,
     incidents: { database, seals, suites: parts.suites, slotMs: parts.slotMs },

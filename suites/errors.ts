@@ -6,6 +6,8 @@ export type SuiteErrorCode =
   | 'revision_not_found'
   /** A revision has no case of this name. */
   | 'case_not_found'
+  /** Somebody made a revision meanwhile, which the new one would pass over. */
+  | 'revision_overtaken'
   /** Nobody reviews a revision that they made themselves. */
   | 'review_own'
   /** A case that gates still ask for cannot be published, nor a tripwire ever. */

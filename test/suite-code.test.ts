@@ -9,7 +9,6 @@ import { Ajv } from 'ajv';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest';
 import type { z } from 'zod';
 import { confirm, isAttended } from '../cli/confirm.ts';
-import { readSuiteText } from '../cli/suite-text.ts';
 import type { limitsSchema } from '../runners/protocol.ts';
 import { compareContents } from '../suites/authoring/compare-contents.ts';
 import {
@@ -21,6 +20,7 @@ import {
 } from '../suites/authoring/define-suite.ts';
 import { nearest } from '../suites/authoring/suggestion.ts';
 import { suiteCheckSchema } from '../suites/authoring/suite-check.ts';
+import { readSuiteText } from '../suites/authoring/suite-text.ts';
 import { caseDigest } from '../suites/case-digest.ts';
 import type { ExpectationKind } from '../suites/expectation.ts';
 import { authoredSuiteSchema } from '../suites/suite.ts';

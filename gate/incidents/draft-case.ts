@@ -7,12 +7,11 @@ import type { Database } from '../../migrations/open-database.ts';
 import { incidentCases } from '../../migrations/tables.ts';
 import { tellFinding } from '../../suites/authoring/finding.ts';
 import { type Authoring, openContents, sealContents } from '../../suites/authoring/make-revision.ts';
-import { readSuite } from '../../suites/authoring/read-suite.ts';
+import { readCase } from '../../suites/authoring/read-case.ts';
 import { caseDigest } from '../../suites/case-digest.ts';
 import { SuiteError } from '../../suites/errors.ts';
 import { activeOf } from '../../suites/life/change-revisions.ts';
 import type { RevisionName } from '../../suites/revisions.ts';
-import { casesMax } from '../../suites/suite.ts';
 import { isTripwire } from '../../suites/tripwire.ts';
 import { GateError } from '../errors.ts';
 import { findGate } from '../policies.ts';
@@ -49,34 +48,14 @@ export async function draftCase(
   const { gate } = await findIncident(database, incident);
   const suite = await suiteFor(database, gate, asked);
   const before = await openContents(authoring, { suite, revision: await activeOf(authoring, suite) });
-  if (before.cases.length >= casesMax) {
-    throw new SuiteError(
-      'suite_invalid',
-      `suite ${suite} has ${casesMax} cases, and takes no more: retire some first`,
-    );
-  }
   const tags = [...new Set([...(authored.tags ?? []), incidentTag])];
-  // With the suite's limits and references, because the case is run under those and may be compared with these.
-  const { limits, references } = before;
-  const source = { cases: [{ ...authored, tags }], limits, references };
-  const { contents, findings } = await readSuite(authoring, keys.tripwire, suite, source);
-  const [drafted] = contents?.cases ?? [];
+  const read = await readCase(authoring, before, { ...authored, tags });
+  const drafted = 'testCase' in read ? read.testCase : undefined;
   if (drafted === undefined || isTripwire(drafted)) {
-    throw new SuiteError(
-      'suite_invalid',
-      findings[0] === undefined ? 'it is no case' : tellFinding(findings[0]),
-    );
+    const [first] = 'findings' in read ? read.findings : [];
+    throw new SuiteError('suite_invalid', first === undefined ? 'it is no case' : tellFinding(first));
   }
   const digest = caseDigest(keys.caseDigest, drafted);
-  if (before.cases.some(({ name }) => name === drafted.name)) {
-    throw new SuiteError('suite_invalid', `suite ${suite} has a case of this name: give it another`);
-  }
-  if (before.cases.some((each) => caseDigest(keys.caseDigest, each) === digest)) {
-    throw new SuiteError(
-      'suite_invalid',
-      `suite ${suite} asks this already: the bug escaped in some other way`,
-    );
-  }
   const after = { ...before, cases: [...before.cases, drafted] };
   return sealContents(authoring, after, {
     by,

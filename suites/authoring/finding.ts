@@ -69,9 +69,9 @@ function faultFinding({ path, detail }: Fault, name: (position: number) => strin
   return caseFinding(about, rest, rest.length === 0 ? `the case ${detail}` : detail);
 }
 
-/** That cases share a name: one finding for each case after the first of that name. */
-export function findTwins(cases: { name: string; position: number }[]): Finding[] {
-  const names = new Set<string>();
+/** That cases share a name, or have one that is taken: one finding for each case after the first of that name. */
+export function findTwins(cases: { name: string; position: number }[], taken: string[] = []): Finding[] {
+  const names = new Set(taken);
   return cases.flatMap((one) => {
     if (!names.has(one.name)) {
       names.add(one.name);

@@ -62,12 +62,16 @@ export type ReadSuite = {
   contents: SuiteContents | undefined;
 };
 
-/** Reads what an author wrote to be pushed as a suite of this name. Throws no error for anything that the author can mend. */
+/**
+ * Reads what an author wrote to be pushed as a suite of this name. `among` are cases that the suite has besides: what holds for all cases
+ * together is asked of these too. Throws no error for anything that the author can mend.
+ */
 export async function readSuite(
   { reader, tryBuild }: { reader: SuiteReader; tryBuild: TryBuild },
   tripwireKey: Buffer,
   suite: string,
   source: AuthoredSuite,
+  among: SealedCase[] = [],
 ): Promise<ReadSuite> {
   const listed = await listSource(reader, source);
   if ('finding' in listed) return { name: null, cases: 0, findings: [listed.finding], contents: undefined };
@@ -81,8 +85,9 @@ export async function readSuite(
   const limits = readBy(limitsSchema, limitsOf(listed.limits, source.limits));
   const limitFaults = limits.ok ? [] : limits.faults;
   const held = readReferences(source.references ?? listed.references);
-  if (authored.length > casesMax) {
-    const findings = findCount({ cases: authored.length, tripwires: 0, max: casesMax });
+  const count = authored.length + among.length;
+  if (count > casesMax) {
+    const findings = findCount({ cases: count, tripwires: 0, max: casesMax });
     return { name: null, cases: authored.length, findings, contents: undefined };
   }
   const named = authored.flatMap((each, position) => {
@@ -127,17 +132,20 @@ export async function readSuite(
     ...read.flatMap((each) => ('testCase' in each ? [] : each)),
     ...wrong,
     ...wrongRelations,
-    ...findZones(placed),
+    ...findZones(placed, among),
     ...findUncompared(placed, held.references),
-    ...findTwins(named),
+    ...findTwins(
+      named,
+      among.map(({ name }) => name),
+    ),
   ];
-  const tripwires = placed.filter(({ testCase }) => isTripwire(testCase)).length;
+  const tripwires = [...among, ...placed.map(({ testCase }) => testCase)].filter(isTripwire).length;
   const findings = [
     ...new Map(names.flatMap(({ findings }) => findings).map((each) => [each.detail, each])).values(),
     ...limitFaults.map(({ path, detail }) => suiteFinding(['limits', ...path], detail)),
     ...held.findings,
-    ...findCount({ cases: authored.length, tripwires, max: casesMax }),
-    ...findTrials(placed),
+    ...findCount({ cases: count, tripwires, max: casesMax }),
+    ...findTrials([...among, ...placed.map(({ testCase }) => testCase)]),
     ...ofCases.toSorted((a, b) => (a.position ?? -1) - (b.position ?? -1)),
   ];
   const name = names.find((each) => each.name !== null)?.name ?? null;
@@ -232,8 +240,8 @@ function makingOf(authored: unknown, position: number): Making[] {
 }
 
 /** That the cases call a candidate too often. */
-function findTrials(placed: PlacedCase[]): Finding[] {
-  const trials = placed.reduce((sum, { testCase: { generate, relate } }) => {
+function findTrials(cases: SealedCase[]): Finding[] {
+  const trials = cases.reduce((sum, { generate, relate }) => {
     return sum + (generate?.runs ?? 1) * (relate === true ? 2 : 1);
   }, 0);
   if (trials <= trialsMax) return [];
@@ -283,8 +291,9 @@ async function tryReferences(
 }
 
 /** That the cases are in too many time zones: the first case too many is told. */
-function findZones(placed: PlacedCase[]): Finding[] {
-  const zones = new Set<string>();
+function findZones(placed: PlacedCase[], among: SealedCase[]): Finding[] {
+  const known = among.flatMap(({ zone }) => (zone === undefined ? [] : [canonicalZone(zone) ?? zone]));
+  const zones = new Set<string>(known);
   for (const { position, testCase } of placed) {
     const { name, zone } = testCase;
     if (zone !== undefined) zones.add(canonicalZone(zone) ?? zone);

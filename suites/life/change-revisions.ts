@@ -1,10 +1,12 @@
 /**
- * Revisions that are made from others: without some cases, or with the contents of an earlier one. Each is a new revision, a draft;
+ * Revisions that are made from others: with one case more, or another in its place, without some, or with the contents of an earlier one. Each is a new revision, a draft;
  * nothing is ever overwritten.
  */
 import { appendAudit } from '../../migrations/append-audit.ts';
+import { tellCaseFinding } from '../authoring/case-text.ts';
 import { comparables, compareContents } from '../authoring/compare-contents.ts';
 import { type Authoring, openContents, sealContents } from '../authoring/make-revision.ts';
+import { readCaseText } from '../authoring/read-case.ts';
 import { hasFunctions, type SealedCase } from '../case.ts';
 import { caseDigest } from '../case-digest.ts';
 import { SuiteError } from '../errors.ts';
@@ -13,16 +15,16 @@ import type { SuiteContents } from '../suite.ts';
 import { isTripwire } from '../tripwire.ts';
 import { type Actor, appendEvent } from './events.ts';
 import { keepCases } from './keep-cases.ts';
-import type { Comparison, RetirementRequest } from './life.ts';
+import type { CaseEdit, Comparison, RetirementRequest } from './life.ts';
 
 /**
- * Makes a revision without these cases, and records that they were retired. Throws `revision_not_found`, `case_not_found`, and
- * `suite_invalid` where no case would be left that proves anything.
+ * Makes a revision without these cases, and records that they were retired. Throws `revision_not_found`, `case_not_found`,
+ * `revision_overtaken`, and `suite_invalid` where no case would be left that proves anything.
  */
 export async function retireCases(
   authoring: Authoring,
   suite: string,
-  { cases: names, reason, from }: RetirementRequest,
+  { cases: names, reason, from, newest }: RetirementRequest,
   actor: Actor,
 ): Promise<RevisionName> {
   const { seals, keys } = authoring;
@@ -43,6 +45,7 @@ export async function retireCases(
   return sealContents(authoring, after, {
     by: actor.tokenId,
     record: async (transaction, name) => {
+      requireFollowing(name, newest);
       for (const position of leaving) {
         const testCase = before.cases[position];
         if (testCase === undefined) continue;
@@ -56,6 +59,47 @@ export async function retireCases(
       }
     },
   });
+}
+
+/**
+ * Makes a revision in which a case is added, or takes the place of another; every other case stays as it is. Throws
+ * `revision_not_found`, `case_not_found`, `revision_overtaken`, and `suite_invalid` with what is wrong, or where only whoever has the
+ * suite's module can change a case.
+ */
+export async function editCase(
+  authoring: Authoring,
+  suite: string,
+  { revision, replaces, newest, text, form }: CaseEdit,
+  actor: Actor,
+): Promise<RevisionName> {
+  const before = await openContents(authoring, { suite, revision });
+  const position = replaces === undefined ? before.cases.length : findCase(before, replaces);
+  const replaced = before.cases[position];
+  if (replaced !== undefined && hasFunctions(replaced)) throw new SuiteError('suite_invalid', hasCode);
+  const read = await readCaseText(authoring, before, { text, form }, position);
+  if ('findings' in read) {
+    const [first] = read.findings;
+    throw new SuiteError('suite_invalid', first === undefined ? 'it is no case' : tellCaseFinding(first));
+  }
+  // Functions of a module are found by the positions of their cases: nobody's position changes.
+  const after = { ...before, cases: before.cases.toSpliced(position, 1, read.testCase) };
+  return sealContents(authoring, after, {
+    by: actor.tokenId,
+    record: async (_, name) => requireFollowing(name, newest),
+  });
+}
+
+/** What is said of a case that cannot be written as a text. */
+export const hasCode =
+  "functions of the suite's module belong to this case: change it in the file of the suite, and `holdback suite push` that";
+
+/** Throws `revision_overtaken` unless this new revision comes right after the one that was the newest for whoever made it. */
+function requireFollowing({ suite, revision }: RevisionName, newest: number | undefined): void {
+  if (newest === undefined || revision === newest + 1) return;
+  throw new SuiteError(
+    'revision_overtaken',
+    `revision ${revision - 1} of suite ${suite} was made meanwhile: nothing was stored; look at what changed, and do it again on that one`,
+  );
 }
 
 /** Makes a revision with the contents of an earlier one. Throws `revision_not_found` and `seal_broken`. */

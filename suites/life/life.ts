@@ -1,5 +1,6 @@
 /** The nouns of a case's life, as they are asked for and answered: one schema each, for both ends. */
 import { z } from 'zod';
+import { caseTextSchema } from '../authoring/case-text.ts';
 import { changesSchema } from '../authoring/suite-check.ts';
 import { lifeFields, tagsSchema } from '../case.ts';
 import { revisionSchema, slugSchema } from '../suite.ts';
@@ -33,6 +34,26 @@ export const reviewedRevisionSchema = revisionSchema.extend({
 });
 export type ReviewedRevision = z.infer<typeof reviewedRevisionSchema>;
 
+/** So that nobody's revision is passed over unseen. */
+const newestSchema = z
+  .int()
+  .positive()
+  .optional()
+  .describe('The newest revision that you know of: if there is another by now, nothing is made.');
+
+export const caseEditSchema = z.strictObject({
+  ...caseTextSchema.shape,
+  revision: z.int().positive().describe('The revision whose other cases are kept as they are.'),
+  replaces: z
+    .string()
+    .min(1)
+    .max(500)
+    .optional()
+    .describe('The name of the case that it takes the place of; left out, it is one more.'),
+  newest: newestSchema,
+});
+export type CaseEdit = z.infer<typeof caseEditSchema>;
+
 export const retirementRequestSchema = z.strictObject({
   cases: caseNamesSchema.describe('The names of the cases to leave out.'),
   reason: saidSchema.optional().describe('For the authors of the suite. It is sealed.'),
@@ -41,6 +62,7 @@ export const retirementRequestSchema = z.strictObject({
     .positive()
     .optional()
     .describe('The revision to leave them out of; the active one unless said.'),
+  newest: newestSchema,
 });
 export type RetirementRequest = z.infer<typeof retirementRequestSchema>;
 

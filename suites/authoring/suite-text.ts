@@ -3,7 +3,9 @@
  * silently take for something else is found: keys that are given twice, and numbers that become others.
  */
 import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
-import type { Place } from './suite-refused.ts';
+
+/** A line and a column, both from 1. */
+export type Place = { line: number; column: number };
 
 /** A text as it was read: its value, where things are in it, and what is wrong with it as a text. */
 export type SuiteText = {
