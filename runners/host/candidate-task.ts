@@ -13,7 +13,14 @@ declare const REALM_SOURCE: string;
 
 const warmCases = 8;
 
-export type Equipped = { isolate: ivm.Isolate; isolateMb: number; prelude: ivm.Script; entry: string };
+export type Equipped = {
+  isolate: ivm.Isolate;
+  isolateMb: number;
+  /** Makes and opens the realm's own code, from the text that is the global property `given`; afterwards there is none. */
+  prelude: ivm.Script;
+  given: string;
+  entry: string;
+};
 
 let equipped: Equipped | undefined;
 
@@ -21,8 +28,12 @@ export function equip(isolateMb: number): Equipped {
   const isolate = new ivm.Isolate({ memoryLimit: isolateMb });
   // A lexical name that the candidate cannot list: what it cannot find it does not call.
   const entry = `holdback_${Math.random().toString(36).slice(2)}`;
-  const prelude = isolate.compileScriptSync(`const ${entry} = ${REALM_SOURCE}; undefined`);
-  return { isolate, isolateMb, prelude, entry };
+  const given = `${entry}_given`;
+  // Handed over as a property, because a script that held it would have to be compiled for each case.
+  const prelude = isolate.compileScriptSync(
+    `const ${entry} = ${REALM_SOURCE}; ${entry}.open(globalThis.${given}); delete globalThis.${given}; undefined`,
+  );
+  return { isolate, isolateMb, prelude, given, entry };
 }
 
 /** Makes an isolate of the usual size ahead of the job, and runs a few cases of our own in it, so that all is compiled. */
@@ -104,12 +115,12 @@ export function observeCase(
   run: CaseRun,
   around?: Around,
 ): Observed {
-  const { isolate, prelude, entry, script, start, step } = candidate;
+  const { isolate, prelude, given, script, start, step } = candidate;
   if (script === undefined) return { observation: crashed('the engine could not compile the candidate') };
   try {
     const context = isolate.createContextSync();
+    context.global.setSync(given, givenTo(job, run));
     prelude.runSync(context);
-    context.evalSync(`${entry}.${opening(job, run)}`);
     const turn = around?.timeout === undefined ? {} : { timeout: around.timeout };
     around?.opened(context);
     // All that the candidate does counts, from its first line on, in whatever turn; what the realm itself needed before does not.
@@ -130,11 +141,10 @@ export function observeCase(
   }
 }
 
-/** The call that opens the realm. Text in text: what is JSON is also JavaScript. */
-function opening({ seed, outputBytes }: Pick<CandidateJob, 'seed' | 'outputBytes'>, run: CaseRun): string {
-  return isPlain(run)
-    ? `open(${seed}, ${JSON.stringify(run.calls[0].input)}, ${outputBytes})`
-    : `openRun(${seed}, ${JSON.stringify(JSON.stringify(run))}, ${outputBytes})`;
+/** What a realm is opened with, as one text: `i` is followed by the input of a plain case, `r` by any other run as JSON. */
+function givenTo({ seed, outputBytes }: Pick<CandidateJob, 'seed' | 'outputBytes'>, run: CaseRun): string {
+  const numbers = `${seed} ${outputBytes}`;
+  return isPlain(run) ? `${numbers} i${run.calls[0].input}` : `${numbers} r${JSON.stringify(run)}`;
 }
 
 /** The kernel brings a thread's time up to date when the thread leaves its core; else it lags by some milliseconds. */

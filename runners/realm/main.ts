@@ -3,7 +3,7 @@
  * Everything trusted here is captured before the candidate loads. Strings go in, one string comes out.
  *
  * The exports are called in this order by `host/candidate-task.ts`, each as a script of its own, so that
- * microtasks are drained in between: open or openRun, load, start, step until it answers.
+ * microtasks are drained in between: open, load, start, step until it answers.
  */
 import type { CaseRun } from '../case-run.ts';
 import { installGlobals } from './globals.ts';
@@ -19,6 +19,7 @@ declare const require: {
 
 const { apply } = Reflect;
 const { parse, stringify } = JSON;
+const NumberOf = Number;
 
 type Callee = (input: unknown) => unknown;
 type Factory = (exports: object, module: { exports: unknown }, require: (id: unknown) => never) => void;
@@ -33,18 +34,27 @@ let network: Network | undefined;
 /** The observation as JSON text, once there is one. The first one stays. */
 let observation = '';
 
-/** Makes the realm deterministic and decodes the case's input, before any candidate code exists here. */
-export function open(seed: number, inputText: string, outputCharsMax: number): void {
-  input = decode(inputText);
-  charsMax = outputCharsMax;
-  clock = installGlobals(seed);
+/**
+ * Makes the realm deterministic and decodes the case's input, before any candidate code exists here. What it is given is one text (see
+ * `givenTo` in `host/candidate-task.ts`): the seed, how long an output may be, what the rest is, and the rest.
+ */
+export function open(given: string): void {
+  // Without a regular expression: what one matched last can be asked of RegExp afterwards.
+  const [seedEnd, charsEnd] = [given.indexOf(' '), given.indexOf(' ', given.indexOf(' ') + 1)];
+  const seed = NumberOf(given.slice(0, seedEnd));
+  charsMax = NumberOf(given.slice(seedEnd, charsEnd));
+  const rest = given.slice(charsEnd + 2);
+  if (given[charsEnd + 1] === 'r') openRun(seed, rest);
+  else {
+    input = decode(rest);
+    clock = installGlobals(seed);
+  }
 }
 
-/** As `open`, for a case that is more than one call of `run` in the usual world. It is given as JSON text. */
-export function openRun(seed: number, runText: string, outputCharsMax: number): void {
+/** Opens the realm for a case that is more than one call of `run` in the usual world. It is given as JSON text. */
+function openRun(seed: number, runText: string): void {
   const { calls, isScenario, fixtures = {} }: CaseRun = parse(runText);
   const { http, atMs } = fixtures;
-  charsMax = outputCharsMax;
   if (isScenario) {
     const value = { decode, decodeStep, encode, encodeError };
     scenario = new (require('./scenario.ts').Scenario)(calls, charsMax, value);
