@@ -62,6 +62,12 @@ export const gatePolicySchema = z.strictObject({
     .boolean()
     .default(false)
     .describe('Whether a second person must approve a revision of its suites before it is activated.'),
+  publicBadges: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether its badge and the picture of its trend are shown to everybody, without a token. They tell verdicts alone.',
+    ),
 });
 export type GatePolicy = z.infer<typeof gatePolicySchema>;
 /** A policy as it is asked for: what is left out is as usual. */

@@ -106,6 +106,7 @@ function present({ policy: row, active: found }: Row): Gate {
     disclosure: row.disclosure,
     overrideApprovals: row.overrideApprovals,
     review: row.review,
+    publicBadges: row.publicBadges,
     ...(row.attemptsPerChange === null ? {} : { attemptsPerChange: row.attemptsPerChange }),
     ...(row.minimumStrength === null ? {} : { minimumStrength: row.minimumStrength }),
     ...(row.exposureBudgetBits === null ? {} : { exposureBudgetBits: row.exposureBudgetBits }),

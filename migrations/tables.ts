@@ -84,6 +84,8 @@ export const gatePolicies = pgTable(
     minimumStrength: doublePrecision('minimum_strength'),
     /** Whether a second person must approve a revision of its suites before it is activated. */
     review: boolean('review').notNull().default(false),
+    /** Whether its badge and the picture of its trend are shown without a token. */
+    publicBadges: boolean('public_badges').notNull().default(false),
     createdAt: time('created_at').notNull().defaultNow(),
     createdBy: text('created_by').notNull(),
   },

@@ -28,6 +28,7 @@ export const gateSetCommand: Command = {
     },
     'override-approvals': { value: 'N', about: 'How many people must agree to override a block: 1 or 2.' },
     review: { about: 'A second person must approve a revision before it is activated.' },
+    'public-badges': { about: 'Show its badge and the picture of its trend to everybody.' },
   },
   async run(given) {
     const gate = slugSchema.safeParse(given.requiredPositional(0));
@@ -41,6 +42,7 @@ export const gateSetCommand: Command = {
       minimumStrength: given.share('minimum-strength', { min: 0, max: 1 }),
       overrideApprovals: given.number('override-approvals', { min: 1, max: 2, whole: true }),
       review: given.has('review'),
+      publicBadges: given.has('public-badges'),
     });
     if (policy.success) return { kind: 'gate', gate: await setGate(connect(), gate.data, policy.data) };
     const [issue] = policy.error.issues;

@@ -13,6 +13,7 @@ export function textOfGate({
   overrideApprovals,
   minimumStrength,
   review,
+  publicBadges,
 }: Gate): string {
   const suites = active.map(({ suite, activeRevision }) => {
     return activeRevision === null
@@ -30,6 +31,7 @@ export function textOfGate({
       : [`activates no revision of a strength below ${minimumText(minimumStrength)}`]),
     ...(overrideApprovals === 1 ? [] : [`${overrideApprovals} people to override a block`]),
     ...(review ? ['revisions are reviewed'] : []),
+    ...(publicBadges ? ['badges are public'] : []),
   ].join('; ');
 }
 
