@@ -7,10 +7,14 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { openDatabase } from '../migrations/open-database.ts';
+import { memoryFolder } from './memory-folder.ts';
 import { reachablePostgres } from './reachable-postgres.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 export default async function setup(): Promise<() => Promise<void>> {
+  // Whoever has named a folder wants that one.
+  const inMemory = process.env.TMPDIR === undefined ? await memoryFolder() : undefined;
+  if (inMemory !== undefined) process.env.TMPDIR = inMemory;
   const [dataDir, programs] = await Promise.all([temporaryFolder(), temporaryFolder()]);
   const database = await openDatabase({ dataDir });
   await database.close();
@@ -22,6 +26,7 @@ export default async function setup(): Promise<() => Promise<void>> {
     // A process that is just ending may still write what it has compiled.
     await rm(dataDir, { recursive: true, force: true, maxRetries: 20 });
     await rm(programs, { recursive: true, force: true });
+    if (inMemory !== undefined) await rm(inMemory, { recursive: true, force: true, maxRetries: 20 });
   };
 }
 
