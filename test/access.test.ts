@@ -18,17 +18,10 @@ import {
   noteUse,
   revokeToken,
 } from '../server/tokens.ts';
+import { startPostgres } from './postgres-server.ts';
 import { copyTemplate } from './template-database.ts';
 import { temporaryFolder } from './temporary-folder.ts';
-import {
-  adminToken,
-  openWorld,
-  type Reply,
-  sealSuite,
-  startPostgres,
-  startWorld,
-  type World,
-} from './world.ts';
+import { adminToken, openWorld, type Reply, sealSuite, startWorld, type World } from './world.ts';
 
 const minuteMs = 60_000;
 const madeSchema = tokenSchema.extend({ token: z.string() });

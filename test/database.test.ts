@@ -6,6 +6,7 @@ import { generateX25519Identity } from 'age-encryption';
 import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { type PostgresServer, startPostgres } from './postgres-server.ts';
 import { hostsOf, processesWith } from './processes.ts';
 import { type ServiceProcess, startProcess } from './service-process.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -13,10 +14,8 @@ import {
   adminToken,
   type Client,
   clientOf,
-  type PostgresServer,
   scoreRequest,
   sealSuite,
-  startPostgres,
   startWorld,
   type World,
 } from './world.ts';
@@ -53,7 +52,7 @@ describe('one PostgreSQL', () => {
   afterAll(() => server.close());
 
   test('for several processes that start at once is set up once, and they share everything', async () => {
-    const shared = { DATABASE_URL: server.url, HOLDBACK_IDENTITY: await generateX25519Identity() };
+    const shared = { DATABASE_URL: server.emptyUrl, HOLDBACK_IDENTITY: await generateX25519Identity() };
     const services = [1, 2, 3].map((number) =>
       start({ ...shared, HOLDBACK_DATA_DIR: join(home, `shared-${number}`) }),
     );
@@ -61,7 +60,7 @@ describe('one PostgreSQL', () => {
     const shown = services.flatMap((service) => service.printed().match(/hb_[0-9A-Za-z]{38}/g) ?? []);
     expect(shown).toHaveLength(1);
 
-    const database = postgres(server.url, { max: 1 });
+    const database = postgres(server.emptyUrl, { max: 1 });
     onTestFinished(() => database.end());
     const applied =
       await database`SELECT hash, count(*)::int AS times FROM drizzle.__drizzle_migrations GROUP BY hash`;

@@ -1,7 +1,8 @@
 /** Failures of ours: while one lasts there is no green, it is never called red, and a later score is right again. */
 import { expect, test } from 'vitest';
+import { startPostgres } from './postgres-server.ts';
 import { processesWith } from './processes.ts';
-import { openWorld, scoreRequest, sealSuite, startPostgres } from './world.ts';
+import { openWorld, scoreRequest, sealSuite } from './world.ts';
 
 const right = 'export const run = (x) => x + 1';
 const cases = [{ name: 'one', input: 1, expect: { equals: 2 } }];

@@ -10,8 +10,9 @@ import { migrate as migratePostgres } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { rowsOf } from '../migrations/rows-of.ts';
+import { type PostgresServer, startPostgres } from './postgres-server.ts';
 import { temporaryFolder } from './temporary-folder.ts';
-import { type PostgresServer, startPostgres, startWorld, type World } from './world.ts';
+import { startWorld, type World } from './world.ts';
 
 let home: string;
 let server: PostgresServer;
@@ -83,14 +84,14 @@ describe.each(['PGlite', 'PostgreSQL'])('on %s', (kind) => {
       await client.exec(oldRows);
       await client.close();
     } else {
-      const client = postgres(server.url, { max: 1, onnotice: () => {} });
+      const client = postgres(server.emptyUrl, { max: 1, onnotice: () => {} });
       await migratePostgres(drizzlePostgres({ client }), { migrationsFolder });
       await client.unsafe(oldRows);
       await client.end();
     }
     world = await startWorld({
       HOLDBACK_DATA_DIR: dataDir,
-      ...(kind === 'PGlite' ? {} : { DATABASE_URL: server.url }),
+      ...(kind === 'PGlite' ? {} : { DATABASE_URL: server.emptyUrl }),
     });
   });
   afterAll(() => world.close());

@@ -1,13 +1,7 @@
 /** The main job on both databases: a sealed suite gates a build, and the verdict holds for exactly what was scored. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  type PostgresServer,
-  scoreRequest,
-  sealSuite,
-  startPostgres,
-  startWorld,
-  type World,
-} from './world.ts';
+import { type PostgresServer, startPostgres } from './postgres-server.ts';
+import { scoreRequest, sealSuite, startWorld, type World } from './world.ts';
 
 const addOne = 'export function run(x) { return x + 1 }';
 const always42 = 'export const run = () => 42';

