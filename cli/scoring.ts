@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { finishedScoreSchema, runningScoreSchema } from '../gate/disclosure/disclosed.ts';
 import { type Change, digestSchema, type ScoreRequest } from '../gate/gate.ts';
+import type { VisibleTests } from '../gate/visible-tests.ts';
 import type { Build } from './build.ts';
 import { type Client, json } from './client.ts';
 import { CommandError } from './errors.ts';
@@ -26,6 +27,8 @@ export type ScoreOrder = {
   gate: string;
   change: Change;
   build: Build;
+  /** How the tests that the author sees came out. */
+  visibleTests?: VisibleTests | undefined;
   /** How long to wait for the verdict in all, in seconds. */
   waitSeconds: number;
   idempotencyKey?: string | undefined;
@@ -33,11 +36,11 @@ export type ScoreOrder = {
 
 /** The score: finished, or still running when the wait is over. Throws CommandError. */
 export async function scoreBuild(client: Client, order: ScoreOrder): Promise<Score> {
-  const { gate, change, build, idempotencyKey } = order;
+  const { gate, change, build, visibleTests, idempotencyKey } = order;
   const until = performance.now() + order.waitSeconds * 1_000;
   await upload(client, build);
   const waitSeconds = Math.min(order.waitSeconds, requestSecondsMax);
-  const request: ScoreRequest = { gate, change, candidate: { digest: build.digest } };
+  const request: ScoreRequest = { gate, change, candidate: { digest: build.digest }, visibleTests };
   let score = await client.ask(
     {
       method: 'POST',

@@ -14,6 +14,8 @@ export type GateErrorCode =
   | 'override_given'
   /** The idempotency key was used before for another request. */
   | 'idempotency_conflict'
+  /** What CI sent of its visible tests is no report of a form that is known. */
+  | 'visible_tests_unreadable'
   /** A score for which nothing was run, or that has no verdict yet. */
   | 'replay_impossible'
   /** As many scores are waiting as the service accepts. */

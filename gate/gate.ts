@@ -1,6 +1,7 @@
 /** The nouns around a gate: its policy, a change, a candidate, a request to score. One schema each. */
 import { z } from 'zod';
 import { slugSchema } from '../suites/suite.ts';
+import { visibleReportSchema } from './visible-tests.ts';
 
 /** What PostgreSQL can store and every reader can show: no U+0000, no lone surrogates. */
 export function wellFormed(charsMax: number) {
@@ -115,5 +116,10 @@ export const scoreRequestSchema = z.strictObject({
   gate: slugSchema,
   change: changeSchema,
   candidate: candidateSchema,
+  visibleTests: visibleReportSchema
+    .optional()
+    .describe(
+      'How the tests that the author sees came out. Decides nothing; trends tell the gap to the holdback.',
+    ),
 });
 export type ScoreRequest = z.infer<typeof scoreRequestSchema>;

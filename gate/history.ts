@@ -1,38 +1,14 @@
-/** One function for each question asked of the database about scores and verdicts. Rows are appended, never changed. */
+/** One function for each question asked of the database about scores and verdicts. `append-history.ts` appends them. */
 import { and, desc, eq, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
-import { z } from 'zod';
-import { auditEntry } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
-import { rowsOf } from '../migrations/rows-of.ts';
 import { gatePolicies, revisions, scores, verdicts } from '../migrations/tables.ts';
 import type { RevisionName } from '../suites/revisions.ts';
-import { sealForStorage } from '../suites/sealing/seal-for-storage.ts';
-import type { Sealed, Seals } from '../suites/sealing/sealing.ts';
-import { block, type CaseResult, type Decision, type SuiteScore } from './decide.ts';
-import {
-  type Alarm,
-  type Failure,
-  revisionNamesSchema,
-  type VerdictQuestion,
-} from './disclosure/disclosed.ts';
+import { revisionNamesSchema, type VerdictQuestion } from './disclosure/disclosed.ts';
 import { marginMs } from './disclosure/publication.ts';
 import { GateError } from './errors.ts';
-import { textOfFailures } from './failures.ts';
 import type { Change, Gate } from './gate.ts';
 import { activeRevisions, findGateIfAny } from './policies.ts';
-
-export type NewScore = {
-  id: string;
-  gate: string;
-  policyVersion: number;
-  change: Change;
-  candidate: string;
-  requestedBy: string;
-  requestedAt: Date;
-  deadlineAt: Date;
-  idempotencyKey: string | undefined;
-  requestDigest: string;
-};
+import type { VisibleTests } from './visible-tests.ts';
 
 /** A score as it is stored: the attempt, and its verdict once there is one. */
 export type ScoreRecord = {
@@ -49,6 +25,8 @@ export type ScoreRecord = {
   /** Which attempt of its change at the gate it is, from 1, and when the first of these was requested. */
   attempt: number;
   firstRequestedAt: Date;
+  /** What CI said of the tests that the author sees. */
+  visibleTests: VisibleTests | undefined;
   verdict: StoredVerdict | undefined;
 };
 
@@ -67,182 +45,6 @@ export type StoredVerdict = {
   seed: string | null;
   decidedAt: Date;
 };
-
-/**
- * Appends an attempt. With an idempotency key that was used before, gives the earlier attempt instead; throws
- * `idempotency_conflict` if that one was for another request.
- */
-export async function appendScore(
-  database: Database,
-  score: NewScore,
-): Promise<{ record: ScoreRecord; isNew: boolean }> {
-  const { change, requestedBy: by } = score;
-  const { id: changeId, ...changeRest } = change;
-  const row = {
-    id: score.id,
-    gate: score.gate,
-    policy_version: score.policyVersion,
-    change_id: changeId,
-    ...changeRest,
-    candidate: score.candidate,
-    requested_at: score.requestedAt,
-    requested_by: by,
-    deadline_at: score.deadlineAt,
-    idempotency_key: score.idempotencyKey,
-    request_digest: score.requestDigest,
-  };
-  const { id, gate, candidate } = score;
-  const about = { score: id, gate, change: changeId, commit: change.commit, candidate };
-  const entry = auditEntry({ by, action: 'score.accepted', about });
-  const appended = await database.execute(
-    sql`SELECT * FROM append_score(${JSON.stringify(row)}::jsonb, ${entry})`,
-  );
-  const [placed] = placesSchema.parse(rowsOf(appended));
-  if (placed !== undefined) {
-    const { idempotencyKey: _, ...rest } = score;
-    return { record: { ...rest, ...placed, verdict: undefined }, isNew: true };
-  }
-  const [earlier] = await select(database).where(
-    and(eq(scores.requestedBy, score.requestedBy), eq(scores.idempotencyKey, score.idempotencyKey ?? '')),
-  );
-  if (earlier?.scores.requestDigest !== score.requestDigest) {
-    throw new GateError(
-      'idempotency_conflict',
-      'this Idempotency-Key was used for another request: use a new key for each request',
-    );
-  }
-  return { record: toRecord(earlier), isNew: false };
-}
-
-const placesSchema = z.array(
-  z
-    .object({
-      appended_sequence: z.coerce.number(),
-      appended_attempt: z.number(),
-      appended_first_requested_at: z.coerce.date(),
-    })
-    .transform((row) => ({
-      sequence: row.appended_sequence,
-      attempt: row.appended_attempt,
-      firstRequestedAt: row.appended_first_requested_at,
-    })),
-);
-
-export type NewVerdict = {
-  scoreId: string;
-  gate: string;
-  policyVersion: number;
-  decision: Decision;
-  decidedAt: Date;
-  /** What was scored, one result for each case; nothing where nothing ran. */
-  scored: SuiteScore[];
-  /** The earlier score of which this verdict is a repetition. */
-  repeats: ScoreRecord | undefined;
-  durationMs: number;
-  /** What the suite's author may read, sealed as it is stored. */
-  failures: Failure[];
-  /** What the verdict, once disclosed, may teach about the cases of each revision, in bits. */
-  charges: (RevisionName & { bits: number })[];
-  alarms: Alarm[];
-  /** What the inputs of generated cases were made from, 64 hexadecimal digits; null where nothing was run. */
-  seed: string | null;
-};
-
-/**
- * Appends the one verdict of a score with all its case results, charges and alarms, in one statement. If meanwhile the policy
- * or an active revision has changed, a merge becomes `stale`: what was scored is not what the gate asks for now. Answers the
- * verdict as it was stored.
- */
-export async function appendVerdict(
-  { database, seals }: { database: Database; seals: Seals },
-  verdict: NewVerdict,
-): Promise<StoredVerdict> {
-  const { scoreId, scored, repeats, failures } = verdict;
-  const names = repeats?.verdict?.revisions ?? scored.map(({ suite, revision }) => ({ suite, revision }));
-  const counts = repeats?.verdict ?? {
-    passed: scored.reduce((sum, { results }) => sum + passedOf(results), 0),
-    total: scored.reduce((sum, { positions }) => sum + positions.length, 0),
-  };
-  const isMerge = verdict.decision.verdict === 'merge';
-  const isStale = isMerge && !(await isCurrent(database, verdict.gate, verdict.policyVersion, names));
-  const { verdict: answer, reason } = isStale ? block('stale') : verdict.decision;
-  const stored: Omit<StoredVerdict, 'sealedFailures'> = {
-    verdict: answer,
-    reason,
-    revisions: names,
-    passed: counts.passed,
-    total: counts.total,
-    durationMs: verdict.durationMs,
-    repeats: repeats?.id ?? null,
-    seed: verdict.seed,
-    decidedAt: verdict.decidedAt,
-  };
-  const append = (on: Database, sealed: Sealed | undefined) =>
-    on.execute(sql`SELECT append_verdict(
-      ${JSON.stringify({
-        score_id: scoreId,
-        verdict: answer,
-        reason,
-        revisions: names,
-        passed: counts.passed,
-        total: counts.total,
-        duration_ms: verdict.durationMs,
-        sealed_to: sealed?.recipient,
-        repeats: stored.repeats,
-        seed: verdict.seed,
-        decided_at: verdict.decidedAt,
-      })}::jsonb,
-      ${sealed?.sealed ?? null}::bytea,
-      ${JSON.stringify(scored.map((suite) => rowsOfSuite(suite, verdict.charges)))}::jsonb,
-      ${JSON.stringify(verdict.alarms)}::jsonb,
-      ARRAY(SELECT jsonb_array_elements_text(${JSON.stringify(auditOf(verdict, stored))}::jsonb))
-    )`);
-  if (failures.length === 0) {
-    await append(database, undefined);
-    return { ...stored, sealedFailures: null };
-  }
-  return database.transaction(async (transaction) => {
-    const sealed = await sealForStorage(transaction, seals, textOfFailures(scoreId, failures));
-    await append(transaction, sealed);
-    return { ...stored, sealedFailures: sealed.sealed };
-  });
-}
-
-/** What is kept of one suite's part: one array for each column, however many rows there are. */
-function rowsOfSuite({ suite, revision, positions, results }: SuiteScore, charges: NewVerdict['charges']) {
-  const column = (of: (result: CaseResult) => string | number | boolean) => `{${results.map(of).join()}}`;
-  return {
-    suite,
-    revision,
-    passed: passedOf(results),
-    total: positions.length,
-    bits: charges.find((charge) => charge.suite === suite)?.bits ?? null,
-    positions: column(({ position }) => position),
-    outcomes: column(({ outcome }) => outcome),
-    passes: column(({ passed }) => passed),
-    durations: column(({ durationMs }) => durationMs),
-  };
-}
-
-function passedOf(results: CaseResult[]): number {
-  return results.filter(({ passed }) => passed).length;
-}
-
-/** What the audit tells of a verdict: its alarms, and then itself. */
-function auditOf(
-  { scoreId: score, gate, alarms }: NewVerdict,
-  stored: Omit<StoredVerdict, 'sealedFailures'>,
-): string[] {
-  const { verdict, reason, revisions, passed, total, repeats, seed } = stored;
-  const names = revisions.map(({ suite, revision }) => `${suite}@${revision}`);
-  const about = { score, gate, verdict, reason, revisions: names, passed, total, repeats, seed };
-  return [
-    ...alarms.map((alarm) =>
-      auditEntry({ by: 'service', action: 'alarm.raised', about: { score, gate, ...alarm } }),
-    ),
-    auditEntry({ by: 'service', action: 'verdict.decided', about }),
-  ];
-}
 
 /** Whether a policy version and revisions are those in force. An empty list of revisions is never current. */
 export async function isCurrent(
@@ -270,6 +72,18 @@ export async function findScore(database: Database, id: string): Promise<ScoreRe
   const [row] = await select(database).where(eq(scores.id, id));
   if (row === undefined) throw new GateError('score_not_found', `there is no score ${id}`);
   return toRecord(row);
+}
+
+/** The attempt of somebody's request with an idempotency key, if there is one. */
+export async function findScoreByKey(
+  database: Database,
+  requestedBy: string,
+  idempotencyKey: string,
+): Promise<ScoreRecord | undefined> {
+  const [row] = await select(database).where(
+    and(eq(scores.requestedBy, requestedBy), eq(scores.idempotencyKey, idempotencyKey)),
+  );
+  return row === undefined ? undefined : toRecord(row);
 }
 
 /**
@@ -424,6 +238,10 @@ function toRecord({ scores: score, verdicts: verdict }: Row): ScoreRecord {
     requestDigest: score.requestDigest,
     attempt: score.attempt,
     firstRequestedAt: score.firstRequestedAt,
+    visibleTests:
+      score.visiblePassed === null || score.visibleTotal === null
+        ? undefined
+        : { passed: score.visiblePassed, total: score.visibleTotal },
     verdict: verdict === null ? undefined : toVerdict(verdict),
   };
 }

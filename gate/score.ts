@@ -11,6 +11,7 @@ import type { OpenedSuites } from '../suites/opened-suites.ts';
 import type { RevisionName } from '../suites/revisions.ts';
 import type { Seals } from '../suites/sealing/sealing.ts';
 import type { Preflights } from './activation/preflight.ts';
+import { appendVerdict, type NewVerdict } from './append-history.ts';
 import { type BlockReason, block, decide, decideAgain, type SuiteScore } from './decide.ts';
 import { chargeOf } from './disclosure/charge.ts';
 import type { Alarm, Failure } from './disclosure/disclosed.ts';
@@ -18,13 +19,7 @@ import { countEarlierCandidates, countUndecided, findExposures } from './disclos
 import { decidedWith, publishedAt, slotOf } from './disclosure/publication.ts';
 import { failuresOf, openFailures } from './failures.ts';
 import type { Disclosure, Gate } from './gate.ts';
-import {
-  appendVerdict,
-  findSettled,
-  type NewVerdict,
-  type ScoreRecord,
-  type StoredVerdict,
-} from './history.ts';
+import { findSettled, type ScoreRecord, type StoredVerdict } from './history.ts';
 import { findLapses } from './lapses.ts';
 import { activeRevisions, findDisclosure, findGate } from './policies.ts';
 import type { CandidateScripts } from './scoring/candidate-scripts.ts';

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { Authoring } from '../suites/authoring/make-revision.ts';
 import { digestOf } from '../suites/sealing/sealing.ts';
+import { appendScore, appendVerdict } from './append-history.ts';
 import { requireCandidate, storeCandidate } from './candidates.ts';
 import { block } from './decide.ts';
 import type { Replay } from './disclosure/disclosed.ts';
@@ -14,20 +15,14 @@ import { type Hearer, knownFrom, type ScoreReader } from './disclosure/disclosur
 import { publishedAt } from './disclosure/publication.ts';
 import { GateError } from './errors.ts';
 import type { Gate, ScoreRequest } from './gate.ts';
-import {
-  appendScore,
-  appendVerdict,
-  findScore,
-  listUndecided,
-  type ScoreRecord,
-  type StoredVerdict,
-} from './history.ts';
+import { findScore, listUndecided, type ScoreRecord, type StoredVerdict } from './history.ts';
 import { findGate } from './policies.ts';
 import { type Scoring, scoreCandidate, scoreWithoutRunning } from './score.ts';
 import type { DryRun, DryRunRequest } from './scoring/dry-run.ts';
 import { dryRunCase } from './scoring/dry-run-case.ts';
 import { newProgress, type Progress, type ScoreState, stateOf } from './scoring/progress.ts';
 import { type InTurn, replayScore } from './scoring/replay.ts';
+import { countVisibleTests } from './visible-tests.ts';
 
 /** An attempt without a verdict after this long will have none, in milliseconds. */
 const verdictMsMax = 2 * 3_600_000;
@@ -68,7 +63,7 @@ export class Submissions {
 
   /**
    * Accepts a request and starts to score it when its turn comes. Throws `gate_not_found`, `candidate_not_found`,
-   * `idempotency_conflict` and `queue_full`; then nothing has been accepted.
+   * `visible_tests_unreadable`, `idempotency_conflict` and `queue_full`; then nothing has been accepted.
    */
   async accept({ request, by, idempotencyKey }: Submission): Promise<ScoreRecord> {
     const { database } = this.#scoring;
@@ -86,7 +81,14 @@ export class Submissions {
 
   async #append({ request, by, idempotencyKey }: Submission, gate: Gate): Promise<ScoreRecord> {
     const { database } = this.#scoring;
+    const visibleTests = request.visibleTests && countVisibleTests(request.visibleTests);
     const candidate = await this.#candidateOf(request);
+    const asked = [
+      gate.gate,
+      request.change,
+      candidate,
+      ...(visibleTests === undefined ? [] : [visibleTests]),
+    ];
     const { record, isNew } = await appendScore(database, {
       id: randomUUID(),
       gate: gate.gate,
@@ -97,7 +99,8 @@ export class Submissions {
       requestedAt: new Date(),
       deadlineAt: new Date(Date.now() + verdictMsMax),
       idempotencyKey,
-      requestDigest: digestOf(JSON.stringify([gate.gate, request.change, candidate])),
+      requestDigest: digestOf(JSON.stringify(asked)),
+      visibleTests,
     });
     if (isNew) this.#start(record);
     return record;

@@ -54,6 +54,7 @@ const problems = {
   identity_rotating: [409, 'The identity is being rotated already'],
   body_too_large: [413, 'The body is too large'],
   content_type_wrong: [415, 'The content type is not accepted here'],
+  visible_tests_unreadable: [422, 'The report of the visible tests cannot be read'],
   idempotency_conflict: [422, 'The idempotency key was used for another request'],
   suite_invalid: [422, 'The suite cannot be sealed as it stands'],
   sealed_suite_broken: [422, 'The sealed suite does not open'],

@@ -162,6 +162,18 @@ describe('holdback score', () => {
     });
   });
 
+  it('tells how the visible tests came out, from a report of any length', async () => {
+    const passing = '<testcase name="a" classname="b"><system-out>…</system-out></testcase>'.repeat(10_000);
+    await write('report.xml', `<testsuites><testsuite>${passing}</testsuite></testsuites>`);
+    const scored = await holdback(score('visible', at('right.js'), '--visible-tests', at('report.xml')));
+    expect(scored).toMatchObject({ code: 0, err: '' });
+    await write('report.json', JSON.stringify({ results: { tests: [] } }));
+    for (const file of ['report.json', 'right.js']) {
+      const refused = await holdback(score('visible', at('right.js'), '--visible-tests', at(file)));
+      expect(refused).toMatchObject({ code: 2, err: expect.stringMatching(/neither JUnit XML, nor a CTRF/) });
+    }
+  });
+
   it('shows an author what failed, with nothing that could move a cursor', async () => {
     await write('control.json', suiteOf({ name: 'red \u001b[31m\u202ename', expect: { equals: 1 } }));
     await holdback(['suite', 'push', 'control', at('control.json'), '--activate'], 'author');

@@ -4,10 +4,11 @@
  */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { appendScore } from '../gate/append-history.ts';
 import { storeCandidate } from '../gate/candidates.ts';
 import { isKnown, knownFrom } from '../gate/disclosure/disclosure.ts';
 import { decidedWith, publishedAt, slotOf } from '../gate/disclosure/publication.ts';
-import { appendScore, findScore, type ScoreRecord } from '../gate/history.ts';
+import { findScore, type ScoreRecord } from '../gate/history.ts';
 import { askVerdict } from '../gate/verdict.ts';
 import { verdicts } from '../migrations/tables.ts';
 import { type Client, openWorld, type Reply, startWorld, type World } from './world.ts';
@@ -311,7 +312,7 @@ describe('time slots', () => {
       const { record } = await appendScore(database, {
         ...{ id: crypto.randomUUID(), gate: 's', policyVersion: 1, change: { id: 'p', commit: 'c' } },
         ...{ candidate, requestedBy: 'a test', requestedAt, deadlineAt: new Date(Date.now() + 60_000) },
-        ...{ idempotencyKey: undefined, requestDigest: '' },
+        ...{ idempotencyKey: undefined, requestDigest: '', visibleTests: undefined },
       });
       await database.insert(verdicts).values({
         ...{ scoreId: record.id, verdict: 'block', reason: 'indeterminate', revisions: [] },

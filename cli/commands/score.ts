@@ -5,6 +5,7 @@ import { connect } from '../client.ts';
 import type { Command } from '../command.ts';
 import { withProgress } from '../progress.ts';
 import { scoreBuild } from '../scoring.ts';
+import { readVisibleTests } from '../visible-report.ts';
 
 const waitSecondsDefault = 60;
 const waitSecondsMax = 7_200;
@@ -17,6 +18,11 @@ export const scoreCommand: Command = {
     ...questionFlags,
     entry: entryFlag,
     ...changeFlags,
+    'visible-tests': {
+      value: 'FILE',
+      about:
+        "How the pipeline's own tests came out: JUnit XML, CTRF, or {passed, total}. Trends tell the gap.",
+    },
     wait: { value: 'SECONDS', about: `How long to wait for the verdict (${waitSecondsDefault}).` },
     'idempotency-key': { value: 'KEY', about: 'Asked again with the same key, the same score answers.' },
   },
@@ -33,10 +39,12 @@ export const scoreCommand: Command = {
       throw given.wrong('--idempotency-key takes 1 to 200 printable ASCII characters without spaces');
     }
     const [change, build] = [await readChange(given), await readGivenBuild(given)];
+    const report = given.text('visible-tests');
+    const visibleTests = report === undefined ? undefined : await readVisibleTests(report);
     const client = connect();
     const score = await withProgress(
       `scoring at gate ${gate}`,
-      scoreBuild(client, { gate, change, build, waitSeconds, idempotencyKey }),
+      scoreBuild(client, { gate, change, build, visibleTests, waitSeconds, idempotencyKey }),
     );
     return { kind: 'score', score, waitSeconds };
   },
