@@ -22,6 +22,9 @@ export const caseResultSchema = z.strictObject({
   message: z.string(),
   durationMs: z.number(),
   generated: generatedFailureSchema.optional(),
+  /** What was required and what came of it, for the suite's author, where it failed and that can be told. */
+  expected: z.string().optional(),
+  observed: z.string().optional(),
 });
 export type CaseResult = z.infer<typeof caseResultSchema>;
 

@@ -7,18 +7,27 @@ import { type Failure, failureSchema } from './disclosure/disclosed.ts';
 
 const sealedSchema = z.strictObject({ score: z.string(), failures: z.array(failureSchema) });
 
+/** What was expected and observed is kept of a score up to this length in all, in characters. */
+const contrastsCharsMax = 1 << 20;
+
 /** What of a score's results is kept for its author: the cases that did not pass. */
 export function failuresOf(scored: SuiteScore[]): Failure[] {
+  let room = contrastsCharsMax;
   return scored.flatMap(({ suite, results }) =>
     results
       .filter(({ passed }) => passed !== true)
-      .map(({ name, outcome, message, generated }) => ({
-        suite,
-        case: name,
-        outcome,
-        message,
-        ...(generated === undefined ? {} : { generated }),
-      })),
+      .map(({ name, outcome, message, generated, expected, observed }) => {
+        room -= (expected?.length ?? 0) + (observed?.length ?? 0);
+        return {
+          suite,
+          case: name,
+          outcome,
+          message,
+          ...(generated === undefined ? {} : { generated }),
+          ...(expected === undefined || room < 0 ? {} : { expected }),
+          ...(observed === undefined || room < 0 ? {} : { observed }),
+        };
+      }),
   );
 }
 

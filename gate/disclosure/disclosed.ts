@@ -18,6 +18,14 @@ export const failureSchema = z.strictObject({
   outcome: z.enum(outcomes),
   message: z.string(),
   generated: generatedFailureSchema.optional().describe('The input, where the case generates its inputs.'),
+  expected: z
+    .string()
+    .optional()
+    .describe('What the case declares that it expects, in lines to compare with `observed`; cut where long.'),
+  observed: z
+    .string()
+    .optional()
+    .describe('What was returned or thrown, or how it ended else; cut where long.'),
 });
 export type Failure = z.infer<typeof failureSchema>;
 

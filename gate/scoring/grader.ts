@@ -61,6 +61,7 @@ export class Grader implements SuiteReader {
     observed: ObservedTrial[],
   ): Promise<TrialResult[]> {
     const results = trials.map(({ testCase }, index) => ungraded(testCase, observed[index]));
+    const failedAt = new Map<TrialResult, number>();
     const gradable = trials.flatMap((trial, index) => {
       const item = gradeItem(trial, observed[index]);
       return item === undefined ? [] : [{ index, item }];
@@ -73,7 +74,18 @@ export class Grader implements SuiteReader {
       const result = results[index];
       const answer = answers[at];
       if (result === undefined || answer === undefined) continue;
-      Object.assign(result, 'text' in answer ? readGrade(answer.text) : mishapGrade(answer.mishap));
+      const {
+        passed,
+        message,
+        at: call,
+      } = 'text' in answer ? readGrade(answer.text) : mishapGrade(answer.mishap);
+      Object.assign(result, { passed, message });
+      if (call !== undefined) failedAt.set(result, call);
+    }
+    for (const [index, result] of results.entries()) {
+      const trial = trials[index];
+      if (result.passed || trial === undefined) continue;
+      result.compared = { trial, tried: observed[index], at: failedAt.get(result) };
     }
     return results;
   }

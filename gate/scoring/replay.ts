@@ -10,7 +10,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { appendAudit } from '../../migrations/append-audit.ts';
 import { inForce } from '../../suites/expiry.ts';
 import type { RevisionName } from '../../suites/revisions.ts';
-import type { Replay, ReplayedFailure } from '../disclosure/disclosed.ts';
+import type { Failure, Replay, ReplayedFailure } from '../disclosure/disclosed.ts';
 import { isKnown, type ScoreReader } from '../disclosure/disclosure.ts';
 import { GateError } from '../errors.ts';
 import { failuresOf, openFailures } from '../failures.ts';
@@ -60,13 +60,15 @@ export async function replayScore(
     failures.push(...suite.failures);
   }
   const before = (await openFailures(score.id, verdict.sealedFailures, seals)).filter(isTheirs);
-  const agrees = isDeepStrictEqual(
-    before,
-    failures.map(({ smallest: _, ...failure }) => failure),
-  );
+  const agrees = isDeepStrictEqual(before.map(whatFailed), failures.map(whatFailed));
   const about = { score: asked.id, gate: asked.gate, cases: failures.length };
   await appendAudit(database, { by: reader.tokenId, action: 'score.replayed', about });
   return { score: score.id, seed: verdict.seed, revisions, ...counts, failures, agrees };
+}
+
+/** What has to come out the same again. How much is told of it depends on what else failed. */
+function whatFailed({ suite, case: name, outcome, message, generated }: Failure): Failure {
+  return { suite, case: name, outcome, message, ...(generated === undefined ? {} : { generated }) };
 }
 
 function shrunkIn(failures: ReplayedFailure[]): number {

@@ -140,10 +140,10 @@ async function compare(
   for (const [at, { index, trial }] of asked.entries()) {
     const [result, compared] = [results[index], same[at]];
     if (result === undefined) continue;
-    if (compared?.passed === true) Object.assign(result, { passed: true, message: '' });
+    if (compared?.passed === true) Object.assign(result, { passed: true, message: '', compared: undefined });
     else {
       const why = compared?.message ?? 'it was not compared';
-      fail(result, `unlike reference ${trial.testCase.sameAs}: ${why}`);
+      fail(result, `unlike reference ${trial.testCase.sameAs}: ${why}`, compared?.compared);
     }
   }
   for (const [index, { testCase }] of trials.entries()) {
@@ -157,6 +157,6 @@ async function compare(
   }
 }
 
-function fail(result: TrialResult, message: string): void {
-  Object.assign(result, { passed: false, message });
+function fail(result: TrialResult, message: string, compared?: TrialResult['compared']): void {
+  Object.assign(result, { passed: false, message, compared });
 }

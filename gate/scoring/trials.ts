@@ -10,6 +10,7 @@ import { type Drawn, readState } from '../../suites/generation.ts';
 import type { Chance, DrawItem } from '../../suites/grader/protocol.ts';
 import type { SuiteContents } from '../../suites/suite.ts';
 import type { CaseResult } from '../decide.ts';
+import { type Compared, contrasts } from './contrast.ts';
 
 /** A seed of a score is so long, in bytes: nobody guesses what a score will ask. */
 const seedBytes = 32;
@@ -29,8 +30,10 @@ export type Trial = {
   related: SealedCase | undefined;
 };
 
-/** How one trial ended. */
-export type TrialResult = Pick<CaseResult, 'outcome' | 'passed' | 'message' | 'durationMs'>;
+/** How one trial ended, and where it failed, what was compared. */
+export type TrialResult = Pick<CaseResult, 'outcome' | 'passed' | 'message' | 'durationMs'> & {
+  compared?: Compared | undefined;
+};
 
 /** All trials of a suite in one score, by case, and what is wrong with the cases of which no inputs could be made. */
 export type Trials = { trials: Trial[]; problems: Map<number, string> };
@@ -119,6 +122,7 @@ export function resultsOf(
     trials.map((trial, index) => ({ trial, result: results[index] })),
     ({ trial }) => trial.position,
   );
+  const contrast = contrasts();
   return positions.map((position): CaseResult => {
     const { name, generate } = cases[position] ?? { name: '', generate: undefined };
     const tried = byCase.get(position) ?? [];
@@ -136,7 +140,9 @@ export function resultsOf(
       message: problems.get(position) ?? 'not all of its inputs were run',
     } as const;
     const { outcome, message } = failed?.result ?? missing;
-    const ended = { name, position, outcome, passed: false, message, durationMs };
+    const compared = failed?.result?.compared;
+    const told = compared === undefined ? {} : contrast(compared);
+    const ended = { name, position, outcome, passed: false, message, durationMs, ...told };
     if (generate === undefined || failed === undefined) return ended;
     const { run, testCase } = failed.trial;
     return { ...ended, generated: { run, runs, input: shownInput(testCase.input ?? noInput) } };

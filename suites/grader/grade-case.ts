@@ -16,28 +16,36 @@ function failed(message: string): Grade {
   return { passed: false, message };
 }
 
+/** How a case was graded: where one of its calls failed, `at` says which. */
+export type CaseGrade = Grade & { at?: number };
+
 /** Grades a case. Throws what the graders throw. */
-export function gradeCase(item: GradeItem, graders: Graders): Grade {
+export function gradeCase(item: GradeItem, graders: Graders): CaseGrade {
   const grade = gradeCalls(item, graders);
   return grade.passed === true && item.relation !== null ? gradeRelation(item, graders) : grade;
 }
 
-function gradeCalls({ calls, exchanges, observation }: GradeItem, graders: Graders): Grade {
+function gradeCalls({ calls, exchanges, observation }: GradeItem, graders: Graders): CaseGrade {
   if (exchanges === null) {
     const [call] = calls;
     if (call === undefined) return failed('the case calls nothing');
-    if (call.expect === 'any') return passed;
-    if (call.expect === 'predicate') return graders.ask(call, observation);
-    return declaredOf(call, observation, graders);
+    const grade = gradeOnly(call, observation, graders);
+    return grade.passed === true ? grade : { ...grade, at: 0 };
   }
   const observed = readScenarioObservation(observation, { steps: calls.length, exchanges: exchanges.length });
   if (observed === undefined) return failed('what was observed of its steps cannot be read');
   for (const [index, call] of calls.entries()) {
     const step = observed.steps[index] ?? { outcome: 'not_called', detail: 'nothing is known of it' };
     const grade = gradeStep(call, step, graders);
-    if (grade.passed !== true) return failed(`${call.label}${grade.message}`);
+    if (grade.passed !== true) return { ...failed(`${call.label}${grade.message}`), at: index };
   }
   return gradeRequests(exchanges, observed.requests);
+}
+
+function gradeOnly(call: GradedCall, observation: string, graders: Graders): Grade {
+  if (call.expect === 'any') return passed;
+  if (call.expect === 'predicate') return graders.ask(call, observation);
+  return declaredOf(call, observation, graders);
 }
 
 function gradeRelation({ exchanges, relation }: GradeItem, { relate }: Graders): Grade {

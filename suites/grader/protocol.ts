@@ -69,7 +69,12 @@ export type GraderJob =
   /** Makes smaller inputs: see `Smaller`. */
   | { task: 'shrink'; script: string; generator: string | null; items: SmallerItem[] };
 
-export const gradeSchema = z.strictObject({ passed: z.boolean(), message: z.string() });
+export const gradeSchema = z.strictObject({
+  passed: z.boolean(),
+  message: z.string(),
+  /** Which of its calls failed, where one of them is to blame. */
+  at: z.int().nonnegative().optional(),
+});
 
 /** A case that a module lists: as authored in JSON, but an expectation may be a predicate. */
 export const listedCaseSchema = z.strictObject({
