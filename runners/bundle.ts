@@ -1,14 +1,15 @@
 /**
- * Makes the code that hosts load: plain JavaScript, bundled once at start and small, in a folder of its own,
+ * Makes the code that hosts load: plain JavaScript, bundled once and small, in a folder of its own,
  * which is all that a host may read.
  */
 import { createHash } from 'node:crypto';
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, extname, join } from 'node:path';
+import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BuildOptions, build } from 'esbuild';
+import { type BuildOptions, build, version } from 'esbuild';
+import { keptBundle } from './kept-bundles.ts';
 import { realmBundle } from './realm/globals/bundle.ts';
 
 const require = createRequire(import.meta.url);
@@ -61,12 +62,12 @@ export async function bundleHost(task: URL, realms: Record<string, URL>): Promis
     writeFile(join(folder, 'isolated-vm.cjs'), "module.exports = require('./isolated-vm.node').ivm;"),
     copyFile(addon, join(folder, 'isolated-vm.node')),
   ]);
-  const version = createHash('sha256');
+  const hash = createHash('sha256');
   for (const part of [process.version, process.arch, main, worker, threadCode, await readFile(addon)])
-    version.update(part);
+    hash.update(part);
   return {
     folder,
-    version: version.digest('hex'),
+    version: hash.digest('hex'),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
 }
@@ -95,13 +96,24 @@ async function bundle(task: URL, realms: Record<string, URL>): Promise<Bundles> 
 
 /** A realm's module as one JavaScript expression whose value is what the module exports. */
 export async function bundleRealm(realm: URL): Promise<string> {
-  const code = await text({ ...realmBundle, entryPoints: [fileURLToPath(realm)], minify: true });
+  const within = new Set<string>();
+  const options = { ...realmBundle(within), entryPoints: [fileURLToPath(realm)], minify: true };
+  const code = await text(options, within);
   return `((module) => { 'use strict'; const { exports } = module; ${code}; return module.exports; })({ exports: {} })`;
 }
 
-async function text(options: BuildOptions): Promise<string> {
-  const { outputFiles } = await build(options);
-  const file = outputFiles?.[0];
-  if (file === undefined) throw new Error('esbuild gave no output');
-  return file.text;
+/** What a build made of its files; `within` are those that a plugin of it bundled by itself. */
+async function text(options: BuildOptions, within: Set<string> = new Set()): Promise<string> {
+  const name = JSON.stringify([options.entryPoints, options.alias]);
+  const { plugins, ...plain } = options;
+  const way = JSON.stringify([version, plain, plugins?.map(({ name }) => name)]);
+  return keptBundle(name, way, async () => {
+    const { outputFiles, metafile } = await build({ ...options, metafile: true });
+    const file = outputFiles?.[0];
+    if (file === undefined || metafile === undefined) throw new Error('esbuild gave no output');
+    const folder = options.absWorkingDir ?? process.cwd();
+    // Those of a plugin have its name before their path.
+    const own = Object.keys(metafile.inputs).filter((path) => !/^[\w ]{2,}:/.test(path));
+    return { text: file.text, inputs: [...own.map((path) => resolve(folder, path)), ...within] };
+  });
 }

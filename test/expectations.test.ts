@@ -761,7 +761,7 @@ describe('an expectation that is itself wrong is found when the suite is made', 
 
 describe('a suite module', async () => {
   const realm = await build({
-    ...realmBundle,
+    ...realmBundle(),
     entryPoints: [fileURLToPath(new URL('../suites/grader/suite-realm.ts', import.meta.url))],
   });
   const code = realm.outputFiles[0]?.text ?? '';

@@ -9,7 +9,7 @@ const isolate = new ivm.Isolate({ memoryLimit: 256 });
 afterAll(() => isolate.dispose());
 
 const bundled = await build({
-  ...realmBundle,
+  ...realmBundle(),
   stdin: {
     contents: `
       import { installGlobals } from '../runners/realm/globals.ts';

@@ -1,0 +1,67 @@
+/**
+ * Keeps what was bundled from one start to the next, because bundling is a third of what a start costs. It lies beside the code that
+ * Node keeps compiled, where whoever can write has our process anyway; where Node keeps none, nothing is kept. A bundle is
+ * taken again only if it would be made in the same way, from files that all have the same bytes.
+ */
+import { createHash } from 'node:crypto';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { getCompileCacheDir } from 'node:module';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+/** A text, and the absolute paths of all files that it was made from. */
+export type Bundle = { text: string; inputs: string[] };
+
+const keptSchema = z.strictObject({
+  way: z.string(),
+  inputs: z.record(z.string(), z.string()),
+  text: z.string(),
+});
+
+/** The text of the bundle of this name, which is made if none is kept that was made in this way. */
+export async function keptBundle(name: string, way: string, make: () => Promise<Bundle>): Promise<string> {
+  const folder = getCompileCacheDir();
+  if (folder === undefined) return (await make()).text;
+  const path = join(folder, `bundle-${digestOf(name)}.json`);
+  const kept = await read(path);
+  if (kept?.way === digestOf(way) && (await areAsBefore(kept.inputs))) return kept.text;
+  const { text, inputs } = await make();
+  const digests = Object.fromEntries(
+    await Promise.all(inputs.map(async (input) => [input, digestOf(await readFile(input))])),
+  );
+  await write(path, JSON.stringify({ way: digestOf(way), inputs: digests, text }));
+  return text;
+}
+
+async function read(path: string): Promise<z.infer<typeof keptSchema> | undefined> {
+  try {
+    return keptSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch {
+    // There is none, or it is of another version.
+    return undefined;
+  }
+}
+
+async function areAsBefore(inputs: Record<string, string>): Promise<boolean> {
+  const same = await Promise.all(
+    Object.entries(inputs).map(async ([input, digest]) => {
+      return readFile(input).then(
+        (bytes) => digestOf(bytes) === digest,
+        () => false,
+      );
+    }),
+  );
+  return same.length > 0 && same.every((one) => one);
+}
+
+/** Whole or not at all: others may be reading it. It can be made again, so that it matters little if it is not kept. */
+async function write(path: string, text: string): Promise<void> {
+  const partial = `${path}.${process.pid}`;
+  await writeFile(partial, text, { mode: 0o600 })
+    .then(() => rename(partial, path))
+    .catch(() => {});
+}
+
+function digestOf(bytes: string | Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
