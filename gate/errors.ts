@@ -28,6 +28,8 @@ export type GateErrorCode =
   /** No mutants can be made of a build, or it does not pass itself, so that they say nothing. */
   | 'build_not_mutable'
   | 'build_not_good'
+  /** A trend of nothing, or of a period that is empty or has too many buckets. */
+  | 'trend_unfit'
   /** As many measurements are waiting as the service accepts. */
   | 'strength_queue_full';
 

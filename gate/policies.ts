@@ -50,6 +50,15 @@ export async function findDisclosure(
   return gatePolicySchema.shape.disclosure.parse(row.disclosure);
 }
 
+/** The suites that a gate requires or has ever required; none where there is no such gate. */
+export async function findSuitesEver(database: Database, gate: string): Promise<string[]> {
+  const rows = await database
+    .selectDistinct({ suite: sql<string>`unnest(${gatePolicies.suites})` })
+    .from(gatePolicies)
+    .where(eq(gatePolicies.gate, gate));
+  return rows.map(({ suite }) => suite);
+}
+
 /** A gate with the policy in force. Throws `gate_not_found`. */
 export async function findGate(database: Database, gate: string): Promise<Gate> {
   const found = await findGateIfAny(database, gate);

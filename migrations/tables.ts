@@ -338,6 +338,14 @@ const attemptColumns = () => ({
   isFirstGreen: boolean('is_first_green').notNull(),
   /** What it may have taught about each case that was asked, in bits; 0 where nothing was charged. */
   bits: doublePrecision('bits').notNull(),
+  /** What follows from the rest, derived by the database, so that trends have nothing to compute for each row. Null where nothing was settled. */
+  isGreen: boolean('is_green'),
+  /** Whether all visible tests passed; null where CI says nothing. */
+  visibleIsGreen: boolean('visible_is_green'),
+  /** From the request to the verdict. */
+  latencyMs: bigint('latency_ms', { mode: 'number' }).notNull().default(0),
+  /** From the first attempt's request to the verdict, where this is the first green. */
+  toGreenMs: bigint('to_green_ms', { mode: 'number' }),
 });
 
 /** The one verdict of a score. What is the attempt's is copied from `scores` by `append_verdict`; `verdicts_trend` is in the SQL alone. */

@@ -15,6 +15,7 @@ const problems = {
   invalid_request: [400, 'The request is not of the right form'],
   malformed_json: [400, 'The body is not JSON'],
   malformed_request: [400, 'The request is not HTTP as it should be'],
+  trend_unfit: [400, 'There is no such trend'],
   token_missing: [401, 'A token is needed'],
   token_unknown: [401, 'The token is not known'],
   token_revoked: [401, 'The token was revoked'],

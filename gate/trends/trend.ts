@@ -92,7 +92,7 @@ export const figuresSchema = z.strictObject({
     .strictObject({ count: countSchema, p50: msSchema, p95: msSchema })
     .describe('From the request to the verdict.'),
   exposureBits: z.number().nonnegative().describe('What the verdicts may have taught about each case.'),
-  escapes: countSchema.describe('Attempts that passed and of which a bug is known by now.'),
+  escapes: countSchema.describe('Attempts that got past and of which a bug is known by now.'),
   gap: gapSchema,
 });
 export type Figures = z.infer<typeof figuresSchema>;
@@ -167,9 +167,7 @@ export const caseTrendsSchema = z.strictObject({
   flakyCount: countSchema.describe(`How many there are; at most ${trendCasesMax} are listed.`),
   neverFailing: z
     .array(caseTrendSchema)
-    .describe(
-      `Those that ran ${neverFailingRunsMin} times or more and never failed, the most often first. Tripwires are left out: that they do not fail is what they are for.`,
-    ),
+    .describe(`Those that ran ${neverFailingRunsMin} times or more and never failed, the most often first.`),
   neverFailingCount: countSchema.describe(`How many there are; at most ${trendCasesMax} are listed.`),
 });
 export type CaseTrends = z.infer<typeof caseTrendsSchema>;
