@@ -39,6 +39,7 @@ import { suiteCaseRoutes } from './routes/suite-cases.ts';
 import { suiteLifeRoutes } from './routes/suite-life.ts';
 import { suiteRoutes } from './routes/suites.ts';
 import { tokenRoutes } from './routes/tokens.ts';
+import { trendRoutes } from './routes/trends.ts';
 import type { ScoreEvents } from './score-events.ts';
 import { validatorCompiler } from './validation.ts';
 
@@ -110,6 +111,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
         { name: 'identity', description: 'What suites are sealed to.' },
         { name: 'scores', description: 'Candidates, their scores and verdicts.' },
         { name: 'incidents', description: 'Bugs that got past a gate.' },
+        { name: 'trends', description: 'How attempts come out over time.' },
         { name: 'tokens', description: 'Who may ask.' },
         { name: 'audit', description: 'Who did what and when.' },
         { name: 'health', description: 'Whether the service lives and can score.' },
@@ -143,6 +145,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     submissions,
     events: parts.scoreEvents,
   });
+  await app.register(trendRoutes, { database, suites: parts.suites, slotMs: parts.slotMs });
   await app.register(leakRoutes, { database, suites: parts.suites });
   await app.register(identityRoutes, { rotation: parts.rotation });
   await app.register(tokenRoutes, { database });

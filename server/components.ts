@@ -23,6 +23,14 @@ import {
   strengthSchema,
   survivorSchema,
 } from '../gate/strength/strength.ts';
+import {
+  caseTrendsSchema,
+  figuresSchema,
+  gapSchema,
+  rateSchema,
+  seriesSchema,
+  trendSchema,
+} from '../gate/trends/trend.ts';
 import { limitsSchema } from '../runners/protocol.ts';
 import { caseSchema } from '../suites/case.ts';
 import { expectationSchema } from '../suites/expectation.ts';
@@ -61,6 +69,12 @@ const nouns: Record<string, ZodType> = {
   StrengthReport: strengthReportSchema,
   Measurement: measurementSchema,
   Survivor: survivorSchema,
+  Trend: trendSchema,
+  TrendSeries: seriesSchema,
+  Figures: figuresSchema,
+  Rate: rateSchema,
+  Gap: gapSchema,
+  CaseTrends: caseTrendsSchema,
   ReceivedRevision: receivedRevisionSchema,
   IdentityState: identityStateSchema,
   Limits: limitsSchema,

@@ -45,6 +45,8 @@ const rolesOf: Record<string, Role[] | 'anybody'> = {
   'POST /incidents/{id}/case': ['author'],
   'POST /incidents/{id}/proof': ['author'],
   'GET /gates/{gate}/escapes': ['author', 'lead'],
+  'GET /trends': ['author', 'lead'],
+  'GET /trends/cases': ['author', 'lead'],
   'POST /leaks': ['author', 'lead'],
   'POST /candidates': ['ci', 'author'],
   'POST /score': ['ci', 'author'],
