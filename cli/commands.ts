@@ -9,6 +9,7 @@ const ofIdentity = () => import('./commands/identity.ts');
 const ofIncident = () => import('./commands/incident.ts');
 const ofSuite = () => import('./commands/suite.ts');
 const ofSuiteLife = () => import('./commands/suite-life.ts');
+const ofTrends = () => import('./commands/trends.ts');
 const ofToken = () => import('./commands/token.ts');
 
 export const commands: CommandEntry[] = [
@@ -47,6 +48,9 @@ export const commands: CommandEntry[] = [
   { words: 'gate list', load: async () => (await ofGate()).gateListCommand },
   { words: 'gate exposure', load: async () => (await ofGate()).gateExposureCommand },
   { words: 'gate escapes', load: async () => (await ofIncident()).gateEscapesCommand },
+  // Before the one whose words it begins with.
+  { words: 'trends cases', load: async () => (await ofTrends()).trendsCasesCommand },
+  { words: 'trends', load: async () => (await ofTrends()).trendsCommand },
   { words: 'incident create', load: async () => (await ofIncident()).incidentCreateCommand },
   { words: 'incident draft', load: async () => (await ofIncident()).incidentDraftCommand },
   { words: 'incident prove', load: async () => (await ofIncident()).incidentProveCommand },

@@ -9,6 +9,8 @@ import type { GateExposure, RaisedAlarm, Replay, Verdict } from '../gate/disclos
 import type { Gate } from '../gate/gate.ts';
 import type { Escapes, Incident } from '../gate/incidents/incident.ts';
 import type { StrengthReport } from '../gate/strength/strength.ts';
+import type { CaseTrends, Trend } from '../gate/trends/trend.ts';
+import { csvOfTrend } from '../gate/trends/trend-csv.ts';
 import type { Changes } from '../suites/authoring/suite-check.ts';
 import type { Comparison, Publication, ReviewedRevision, SuiteCases } from '../suites/life/life.ts';
 import type { IdentityState } from '../suites/sealing/identity-state.ts';
@@ -34,6 +36,7 @@ import { textOfStrength } from './texts/strength.ts';
 import { noteOfChecks, textOfCheck, textOfPlan, textOfPreflight, textOfSuite } from './texts/suite.ts';
 import { textOfCases, textOfComparison, textOfReviews } from './texts/suite-life.ts';
 import { states, textOfToken } from './texts/token.ts';
+import { textOfCaseTrends, textOfTrend } from './texts/trends.ts';
 import { counted, lines } from './texts/wording.ts';
 
 /** 0 merge, done or holds, 1 block, leaked or does not hold, 2 usage, 3 no verdict, or no service, could be had. */
@@ -57,6 +60,8 @@ export type Outcome =
   | { kind: 'incidents'; incidents: Incident[] }
   | { kind: 'proved'; incident: Incident }
   | { kind: 'escapes'; escapes: Escapes }
+  | { kind: 'trend'; trend: Trend; isCsv: boolean }
+  | { kind: 'case_trends'; trends: CaseTrends }
   | { kind: 'sealed'; suite: string; recipient: string; sealed: string; output: string | undefined }
   | { kind: 'identity'; identity: IdentityState }
   | { kind: 'suites'; suites: Suite[] }
@@ -190,6 +195,12 @@ export function present(outcome: Outcome): Presentation {
     }
     case 'escapes':
       return { ...done, text: textOfEscapes(outcome.escapes), json: outcome.escapes };
+    case 'trend': {
+      const { trend, isCsv } = outcome;
+      return { ...done, text: isCsv ? csvOfTrend(trend).trimEnd() : textOfTrend(trend), json: trend };
+    }
+    case 'case_trends':
+      return { ...done, text: textOfCaseTrends(outcome.trends), json: outcome.trends };
     case 'sealed': {
       const { suite, recipient, sealed, output } = outcome;
       const where = output === undefined ? '' : ` in ${printable(output)}`;

@@ -54,6 +54,7 @@ const mayImport: Record<string, RegExp[]> = {
     /^gate\/(?:gate|visible-tests|audit\/audit-chain|strength\/strength)\.ts$/,
     /^gate\/disclosure\/(?:assurance|disclosed)\.ts$/,
     /^gate\/(?:activation\/preflight-report|incidents\/incident)\.ts$/,
+    /^gate\/trends\/(?:trend|trend-csv)\.ts$/,
     /^runners\/protocol\.ts$/,
     /^server\/token\.ts$/,
   ],
