@@ -43,6 +43,8 @@ async function openPglite(dataDir: string): Promise<OpenDatabase> {
   const unlock = lockDirectory(dataDir);
   try {
     const client = await PGlite.create(join(dataDir, 'database'), {
+      // Of PostgreSQL's 128 MB all is touched when it opens. A process that is smaller by 200 MB also starts others in half the time.
+      startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=32MB'],
       // PGlite's own conversion of bytes takes 20 ms for a candidate of 70 KB; Buffer's takes none.
       serializers: { [types.BYTEA]: (bytes: Uint8Array) => `\\x${Buffer.from(bytes).toString('hex')}` },
       parsers: { [types.BYTEA]: (hex) => Buffer.from(hex.slice(2), 'hex') },
