@@ -1,5 +1,5 @@
 /** One function for each question asked of the database about scores and verdicts. `append-history.ts` appends them. */
-import { and, desc, eq, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
+import { and, type Column, desc, eq, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../migrations/open-database.ts';
 import { gatePolicies, revisions, scores, verdicts } from '../migrations/tables.ts';
 import type { RevisionName } from '../suites/revisions.ts';
@@ -117,12 +117,16 @@ function isPublished(slotMs: number): SQL {
   return sql`${publishedFrom(slotMs)} <= ${new Date().toISOString()}::timestamptz`;
 }
 
-/** What `publishedAt` says, for a question to the database about `scores` and `verdicts`. */
-export function publishedFrom(slotMs: number): SQL {
-  if (slotMs === 0) return sql`${verdicts.decidedAt}`;
-  const tookMs = sql`greatest(0, extract(epoch FROM ${verdicts.decidedAt} - ${scores.requestedAt}) * 1000)`;
+/** What `publishedAt` says, for a question to the database: about `scores` and `verdicts` unless other columns are given. */
+export function publishedFrom(
+  slotMs: number,
+  requestedAt: SQL | Column = scores.requestedAt,
+  decidedAt: SQL | Column = verdicts.decidedAt,
+): SQL {
+  if (slotMs === 0) return sql`${decidedAt}`;
+  const tookMs = sql`greatest(0, extract(epoch FROM ${decidedAt} - ${requestedAt}) * 1000)`;
   const slots = sql`(floor((${tookMs} + ${marginMs(slotMs)}::numeric) / ${slotMs}::numeric) + 1)`;
-  return sql`(${scores.requestedAt} + ${slots}::double precision * ${slotMs}::double precision * interval '1 millisecond')`;
+  return sql`(${requestedAt} + ${slots}::double precision * ${slotMs}::double precision * interval '1 millisecond')`;
 }
 
 /** Attempts of a change at a gate, newest first, from before a sequence number. */

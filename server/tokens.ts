@@ -3,7 +3,7 @@
  * it is revoked, so that whoever acted with it can still be named.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { and, desc, eq, gt, isNull, lt, or, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, inArray, isNull, lt, or, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { type Role, roles } from '../gate/disclosure/disclosed.ts';
 import { appendAudit } from '../migrations/append-audit.ts';
@@ -43,6 +43,16 @@ export async function createToken(
 
 export async function listTokens(database: Database): Promise<Token[]> {
   return (await database.select().from(tokens).orderBy(desc(tokens.createdAt))).map(present);
+}
+
+/** What the tokens with these ids are called; one that is not stored here has no name. */
+export async function findTokenNames(database: Database, ids: string[]): Promise<Map<string, string>> {
+  if (ids.length === 0) return new Map();
+  const rows = await database
+    .select({ id: tokens.id, name: tokens.name })
+    .from(tokens)
+    .where(inArray(tokens.id, [...new Set(ids)]));
+  return new Map(rows.map(({ id, name }) => [id, name]));
 }
 
 /** Throws `token_not_found`. */

@@ -87,16 +87,18 @@ describe('signing in', () => {
   });
 });
 
-test('the first look of every place of a lead', async () => {
-  const { context, page, faults } = await visit(browser, world.service.address);
-  await signIn(page, (await tokenFor('lead')).token);
-  await look(page, 'overview-empty');
-  await page.goto('/ui/nowhere');
-  await look(page, 'not-found');
-  expect(faults).toEqual([]);
-  await page.getByRole('button', { name: 'Sign out' }).click();
-  await page.waitForURL('**/ui/sign-in');
-  await context.close();
+describe('an empty house', () => {
+  test('every place says what to do next', async () => {
+    const { context, page, faults } = await visit(browser, world.service.address);
+    await signIn(page, (await tokenFor('lead')).token);
+    await look(page, 'overview-empty');
+    await page.goto('/ui/nowhere');
+    await look(page, 'not-found');
+    expect(faults).toEqual([]);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.waitForURL('**/ui/sign-in');
+    await context.close();
+  });
 });
 
 describe('forms', () => {
@@ -114,5 +116,81 @@ describe('forms', () => {
     expect((await get('/ui/', { cookie })).status).toBe(200);
     expect(await out({ csrf }, {})).toBe(303);
     expect((await get('/ui/', { cookie })).status).toBe(303);
+  });
+});
+
+describe('a house in use', () => {
+  /** Names that would do something, if any page took them for more than names. */
+  const hostile = {
+    author: '<script>alert(1)</script>',
+    agent: '"><img src=x onerror=alert(2)>',
+    model: "'><svg/onload=alert(3)>",
+    id: 'javascript:alert(4)',
+    commit: 'abc\u202e<b onmouseover=alert(5)>',
+    repository: 'acme/</title><script>alert(6)</script>',
+  };
+  const right = 'export const run = (n) => 2 * n;';
+  const wrong = 'export const run = (n) => (n === 3 ? 7 : 2 * n);';
+  const wrongElsewhere = 'export const run = (n) => (n > 4 ? n : 2 * n);';
+
+  beforeAll(async () => {
+    const cases = [1, 2, 3, 4, 5, 6, 7].map((n) => ({
+      name: `CANARY doubles ${n}`,
+      input: n,
+      expect: { equals: 2 * n },
+    }));
+    const pushed = await world.admin('POST', '/suites/doubling/revisions?activate=true', { cases });
+    expect(pushed.status).toBe(201);
+    for (const gate of ['checkout', 'payments']) {
+      const policy = { suites: ['doubling'], exposureBudgetBits: 40, attemptsPerChange: 50 };
+      expect((await world.admin('PUT', `/gates/${gate}`, policy)).status).toBe(200);
+    }
+    const ci = await world.as('ci');
+    const score = async (gate: string, change: object, source: string) => {
+      const scored = await ci('POST', '/score', { gate, change, candidate: { source } });
+      expect(scored.status).toBe(200);
+    };
+    for (const [index, source] of [wrong, wrongElsewhere, right].entries()) {
+      await score('checkout', { ...hostile, commit: `${hostile.commit}${index}` }, source);
+      const change = {
+        id: '17',
+        commit: `c0ffee${index}`,
+        repository: 'acme/shop',
+        author: 'Ada',
+        agent: 'otter',
+      };
+      await score('checkout', change, source);
+    }
+    await score('payments', { id: '18', commit: 'badc0de', author: 'Grace', model: 'm-2' }, wrong);
+  });
+
+  test('a lead sees how gates stand, what was tried of a change, and the audit, and no name of a case', async () => {
+    const { context, page, faults } = await visit(browser, world.service.address);
+    await signIn(page, (await tokenFor('lead')).token);
+    await look(page, 'overview');
+    await page.goto('/ui/gates/checkout');
+    await look(page, 'gate');
+    expect(await page.content()).not.toContain('CANARY');
+    await page.goto('/ui/audit');
+    await look(page, 'audit');
+    await page.goto('/ui/audit?action=gate.set');
+    expect(await page.locator('tbody tr').count()).toBe(2);
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
+  test('names that were made to do something do nothing', async () => {
+    const { context, page, faults } = await visit(browser, world.service.address);
+    await signIn(page, (await tokenFor('author', { name: hostile.author })).token);
+    for (const path of ['/ui/', '/ui/gates/checkout']) {
+      await page.goto(path);
+      expect(await page.locator('main').innerText()).toContain(hostile.author);
+    }
+    for (const path of [`/ui/nowhere/${encodeURIComponent(hostile.agent)}`, '/ui/gates/%3Cscript%3E']) {
+      await page.goto(path);
+    }
+    expect(await page.evaluate<number>('document.querySelectorAll("main script, main img").length')).toBe(0);
+    expect(faults).toEqual([]);
+    await context.close();
   });
 });

@@ -12,7 +12,7 @@ import { html } from 'hono/html';
 import type { Reader } from '../tokens.ts';
 import { type ScriptName, scriptAddress, styleAddress } from './assets.ts';
 import type { Html } from './html.ts';
-import { nameOf } from './name-of.ts';
+import { nameOf, visible } from './name-of.ts';
 import { postForm } from './post-form.ts';
 import type { Visit } from './signed-in.ts';
 
@@ -45,7 +45,7 @@ export async function layout({ title, here, scripts = [] }: PageHead, visit: Vis
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title} · Holdback</title>
+<title>${visible(title)} · Holdback</title>
 <link rel="stylesheet" href="${style}">
 <script src="${theme}"></script>
 ${others.map((address) => html`<script src="${address}" defer></script>`)}

@@ -17,7 +17,8 @@ import { limitTokens } from '../rate-limits.ts';
 import { validatorCompiler } from '../validation.ts';
 import { problemPage } from './problem-page.ts';
 import { assetRoutes } from './routes/assets.ts';
-import { overviewRoutes } from './routes/overview.ts';
+import { auditPages } from './routes/audit.ts';
+import { gatePages } from './routes/gates.ts';
 import { sessionRoutes } from './routes/session.ts';
 import { showPage } from './show-page.ts';
 import { identifySessions, requireOwnForms } from './signed-in.ts';
@@ -55,7 +56,8 @@ export async function buildPages(parts: AppParts): Promise<FastifyInstance> {
   const prefix = '/ui';
   await app.register(assetRoutes, { prefix });
   await app.register(sessionRoutes, { prefix, database, ratePerAddress: parts.ratePerAddress });
-  await app.register(overviewRoutes, { prefix, parts });
+  await app.register(gatePages, { prefix, parts });
+  await app.register(auditPages, { prefix, parts });
   app.setNotFoundHandler((request) => {
     throw new RequestError('route_not_found', `there is no page at ${request.url.split('?', 1)[0]}`);
   });

@@ -12,7 +12,7 @@ export function timeTag(at: Date | string): Html {
 export function agoTag(at: Date | string, now = new Date()): Html {
   const iso = new Date(at).toISOString();
   const agoMs = Math.max(0, now.getTime() - Date.parse(iso));
-  const text = agoMs < 7 * dayMs ? `${roundly(agoMs)} ago` : iso.slice(0, 10);
+  const text = agoMs < 5_000 ? 'just now' : agoMs < 7 * dayMs ? `${roundly(agoMs)} ago` : iso.slice(0, 10);
   return html`<time datetime="${iso}" title="${iso.slice(0, 19).replace('T', ' ')} UTC">${text}</time>`;
 }
 

@@ -23,3 +23,9 @@ export function verdictBadge(
   const { label, look } = words[reason];
   return html`<span class="badge ${look}">${verdict} · ${label}</span>`;
 }
+
+/** A verdict by its reason, which comes with one verdict alone. */
+export function reasonBadge(reason: FinishedScore['reason']): Html {
+  const verdict = reason === 'green' || reason === 'overridden' ? 'merge' : 'block';
+  return verdictBadge({ state: 'finished', verdict, reason });
+}
