@@ -5,10 +5,18 @@ import { alarms, scores } from '../migrations/tables.ts';
 import { type Alarm, alarmSchema, type RaisedAlarm } from './disclosure/disclosed.ts';
 import { changeOf } from './history.ts';
 
-/** What was raised about a score. */
-export async function findAlarms(database: Database, score: string): Promise<Alarm[]> {
-  const rows = await database.select().from(alarms).where(eq(alarms.scoreId, score)).orderBy(alarms.sequence);
-  return rows.map(readAlarm);
+/** What was raised about scores, each with the id of its score. */
+export async function findAlarms(
+  database: Database,
+  ofScores: string[],
+): Promise<{ score: string; alarm: Alarm }[]> {
+  if (ofScores.length === 0) return [];
+  const rows = await database
+    .select()
+    .from(alarms)
+    .where(inArray(alarms.scoreId, ofScores))
+    .orderBy(alarms.sequence);
+  return rows.map((row) => ({ score: row.scoreId, alarm: readAlarm(row) }));
 }
 
 /** The newest alarms, of these gates and suites or, where that is null, of all. */

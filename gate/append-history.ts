@@ -12,7 +12,13 @@ import type { Alarm, Failure } from './disclosure/disclosed.ts';
 import { GateError } from './errors.ts';
 import { textOfFailures } from './failures.ts';
 import type { Change } from './gate.ts';
-import { findScoreByKey, isCurrent, type ScoreRecord, type StoredVerdict } from './history.ts';
+import {
+  type DecidedVerdict,
+  findScoreByKey,
+  isCurrent,
+  type ScoreRecord,
+  type StoredVerdict,
+} from './history.ts';
 import type { VisibleTests } from './visible-tests.ts';
 
 export type NewScore = {
@@ -128,7 +134,7 @@ export async function appendVerdict(
   const isMerge = verdict.decision.verdict === 'merge';
   const isStale = isMerge && !(await isCurrent(database, verdict.gate, verdict.policyVersion, names));
   const { verdict: answer, reason } = isStale ? block('stale') : verdict.decision;
-  const stored: Omit<StoredVerdict, 'sealedFailures'> = {
+  const stored: DecidedVerdict = {
     verdict: answer,
     reason,
     revisions: names,
@@ -138,6 +144,7 @@ export async function appendVerdict(
     repeats: repeats?.id ?? null,
     seed: verdict.seed,
     decidedAt: verdict.decidedAt,
+    bits: Math.max(0, ...verdict.charges.map(({ bits }) => bits)),
   };
   const append = (on: Database, sealed: Sealed | undefined) =>
     on.execute(sql`SELECT append_verdict(
@@ -191,10 +198,7 @@ function passedOf(results: CaseResult[]): number {
 }
 
 /** What the audit tells of a verdict: its alarms, and then itself. */
-function auditOf(
-  { scoreId: score, gate, alarms }: NewVerdict,
-  stored: Omit<StoredVerdict, 'sealedFailures'>,
-): string[] {
+function auditOf({ scoreId: score, gate, alarms }: NewVerdict, stored: DecidedVerdict): string[] {
   const { verdict, reason, revisions, passed, total, repeats, seed } = stored;
   const names = revisions.map(({ suite, revision }) => `${suite}@${revision}`);
   const about = { score, gate, verdict, reason, revisions: names, passed, total, repeats, seed };

@@ -16,6 +16,8 @@ export type GateErrorCode =
   | 'idempotency_conflict'
   /** What CI sent of its visible tests is no report of a form that is known. */
   | 'visible_tests_unreadable'
+  /** Results of cases that were dropped since, as the service's settings say. */
+  | 'results_not_kept'
   /** A score for which nothing was run, or that has no verdict yet. */
   | 'replay_impossible'
   /** As many scores are waiting as the service accepts. */

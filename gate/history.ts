@@ -10,8 +10,8 @@ import type { Change, Gate } from './gate.ts';
 import { activeRevisions, findGateIfAny } from './policies.ts';
 import type { VisibleTests } from './visible-tests.ts';
 
-/** A score as it is stored: the attempt, and its verdict once there is one. */
-export type ScoreRecord = {
+/** A score as it is listed: the attempt, and its verdict once there is one, without what is sealed. */
+export type AttemptRecord = {
   id: string;
   sequence: number;
   gate: string;
@@ -27,24 +27,31 @@ export type ScoreRecord = {
   firstRequestedAt: Date;
   /** What CI said of the tests that the author sees. */
   visibleTests: VisibleTests | undefined;
-  verdict: StoredVerdict | undefined;
+  verdict: DecidedVerdict | undefined;
 };
 
+/** A score as it is stored. */
+export type ScoreRecord = Omit<AttemptRecord, 'verdict'> & { verdict: StoredVerdict | undefined };
+
 /** A verdict read back: what was decided then, which need not hold now. */
-export type StoredVerdict = {
+export type DecidedVerdict = {
   verdict: 'merge' | 'block';
   reason: string;
   revisions: RevisionName[];
   passed: number;
   total: number;
   durationMs: number;
-  sealedFailures: Uint8Array | null;
   /** The score whose verdict this repeats. */
   repeats: string | null;
   /** What the inputs of generated cases were made from. */
   seed: string | null;
   decidedAt: Date;
+  /** What it was charged for each case that was asked, in bits. */
+  bits: number;
 };
+
+/** With what the suite's author may read of the failures. */
+export type StoredVerdict = DecidedVerdict & { sealedFailures: Uint8Array | null };
 
 /** Whether a policy version and revisions are those in force. An empty list of revisions is never current. */
 export async function isCurrent(
@@ -112,8 +119,8 @@ export async function findNewestVerdict(
   return row === undefined ? undefined : toRecord(row);
 }
 
-/** That a verdict's slot has ended. */
-function isPublished(slotMs: number): SQL {
+/** That a verdict's slot has ended, for a question to the database about `scores` and `verdicts`. */
+export function isPublished(slotMs: number): SQL {
   return sql`${publishedFrom(slotMs)} <= ${new Date().toISOString()}::timestamptz`;
 }
 
@@ -127,24 +134,6 @@ export function publishedFrom(
   const tookMs = sql`greatest(0, extract(epoch FROM ${decidedAt} - ${requestedAt}) * 1000)`;
   const slots = sql`(floor((${tookMs} + ${marginMs(slotMs)}::numeric) / ${slotMs}::numeric) + 1)`;
   return sql`(${requestedAt} + ${slots}::double precision * ${slotMs}::double precision * interval '1 millisecond')`;
-}
-
-/** Attempts of a change at a gate, newest first, from before a sequence number. */
-export async function listScores(
-  database: Database,
-  asked: { gate: string; change: string; before: number | undefined; limit: number },
-): Promise<ScoreRecord[]> {
-  const rows = await select(database)
-    .where(
-      and(
-        eq(scores.gate, asked.gate),
-        eq(scores.changeId, asked.change),
-        asked.before === undefined ? undefined : lt(scores.sequence, asked.before),
-      ),
-    )
-    .orderBy(desc(scores.sequence))
-    .limit(asked.limit);
-  return rows.map(toRecord);
 }
 
 /** Verdicts that settle a candidate at a gate under the same policy, from before this attempt, newest first. */
@@ -213,8 +202,6 @@ function select(database: Database) {
   return database.select().from(scores).leftJoin(verdicts, eq(verdicts.scoreId, scores.id)).$dynamic();
 }
 
-type Row = { scores: typeof scores.$inferSelect; verdicts: typeof verdicts.$inferSelect | null };
-
 /** The change of a stored attempt. */
 export function changeOf({
   changeId: id,
@@ -223,12 +210,31 @@ export function changeOf({
   author,
   agent,
   model,
-}: typeof scores.$inferSelect): Change {
-  const optional = Object.entries({ repository, author, agent, model }).filter(([, text]) => text !== null);
+}: Pick<typeof scores.$inferSelect, 'changeId' | 'commit' | 'repository'> &
+  Partial<Pick<typeof scores.$inferSelect, 'author' | 'agent' | 'model'>>): Change {
+  const optional = Object.entries({ repository, author, agent, model }).filter(
+    ([, text]) => text !== null && text !== undefined,
+  );
   return { id, commit, ...Object.fromEntries(optional) };
 }
 
-function toRecord({ scores: score, verdicts: verdict }: Row): ScoreRecord {
+function toRecord(row: {
+  scores: typeof scores.$inferSelect;
+  verdicts: typeof verdicts.$inferSelect | null;
+}): ScoreRecord {
+  const { verdict, ...attempt } = toAttempt(row);
+  if (verdict === undefined || row.verdicts === null) return { ...attempt, verdict: undefined };
+  return { ...attempt, verdict: { ...verdict, sealedFailures: row.verdicts.sealedFailures } };
+}
+
+/** An attempt as it is read from its row and its verdict's. */
+export function toAttempt({
+  scores: score,
+  verdicts: verdict,
+}: {
+  scores: typeof scores.$inferSelect;
+  verdicts: Omit<typeof verdicts.$inferSelect, 'sealedFailures'> | null;
+}): AttemptRecord {
   return {
     id: score.id,
     sequence: score.sequence,
@@ -250,7 +256,7 @@ function toRecord({ scores: score, verdicts: verdict }: Row): ScoreRecord {
   };
 }
 
-function toVerdict(row: typeof verdicts.$inferSelect): StoredVerdict {
+function toVerdict(row: Omit<typeof verdicts.$inferSelect, 'sealedFailures'>): DecidedVerdict {
   return {
     verdict: row.verdict === 'merge' ? 'merge' : 'block',
     reason: row.reason,
@@ -258,9 +264,9 @@ function toVerdict(row: typeof verdicts.$inferSelect): StoredVerdict {
     passed: row.passed,
     total: row.total,
     durationMs: row.durationMs,
-    sealedFailures: row.sealedFailures,
     repeats: row.repeats,
     seed: row.seed,
     decidedAt: row.decidedAt,
+    bits: row.bits,
   };
 }

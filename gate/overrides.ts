@@ -2,13 +2,13 @@
  * Overrides: humans who let one blocked commit and candidate merge, each with a reason. The score and its verdict stay as they
  * are; what an override changes is the answer to whether to merge.
  */
-import { and, asc, eq, sql } from 'drizzle-orm';
+import { and, asc, eq, or, sql } from 'drizzle-orm';
 import { appendAudit } from '../migrations/append-audit.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { overrides, scores } from '../migrations/tables.ts';
 import type { DisclosedOverride } from './disclosure/disclosed.ts';
 import { GateError } from './errors.ts';
-import type { ScoreRecord } from './history.ts';
+import { type AttemptRecord, changeOf, type ScoreRecord } from './history.ts';
 import { findGate } from './policies.ts';
 
 export type Approver = {
@@ -34,7 +34,7 @@ export async function approveOverride(
   await database.transaction(async (transaction) => {
     // Two people who approve at once count as two, one who does so twice as one.
     await transaction.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${score.candidate}, 3))`);
-    const earlier = await findApprovals(transaction, score);
+    const earlier = (await findOverride(transaction, score))?.approvals ?? [];
     if (earlier.some(({ person }) => person === approver.person)) {
       throw new GateError('override_given', 'you have approved this already: another person has to');
     }
@@ -54,36 +54,81 @@ export async function approveOverride(
   });
 }
 
+export type ApprovedOverride = Omit<DisclosedOverride, 'scored'>;
+
 /** The approvals of a blocked score and how many the gate asks for now; undefined where nobody has approved, or nothing blocks. */
 export async function findOverride(
   database: Database,
-  score: ScoreRecord,
-): Promise<Omit<DisclosedOverride, 'scored'> | undefined> {
-  if (score.verdict?.verdict === 'merge') return undefined;
-  const approvals = await findApprovals(database, score);
-  if (approvals.length === 0) return undefined;
-  const { overrideApprovals: needed } = await findGate(database, score.gate);
-  return { needed, approvals };
+  score: AttemptRecord,
+): Promise<ApprovedOverride | undefined> {
+  return (await findOverrides(database, [score])).get(score.id);
+}
+
+/** The same of several scores at once, by their ids. */
+export async function findOverrides(
+  database: Database,
+  listed: AttemptRecord[],
+): Promise<Map<string, ApprovedOverride>> {
+  const blocked = listed.filter(({ verdict }) => verdict?.verdict !== 'merge');
+  const approvals = await findApprovals(database, blocked);
+  const found = new Map<string, ApprovedOverride>();
+  const needed = new Map<string, number>();
+  for (const score of blocked) {
+    const { gate } = score;
+    const given = approvals.get(questionOf(score)) ?? [];
+    if (given.length === 0) continue;
+    const count = needed.get(gate) ?? (await findGate(database, gate)).overrideApprovals;
+    needed.set(gate, count);
+    found.set(score.id, { needed: count, approvals: given });
+  }
+  return found;
 }
 
 /** Approvals are for one gate, change, commit and candidate, in whichever of its scores they were given. */
 async function findApprovals(
   database: Database,
-  { gate, change, candidate }: ScoreRecord,
-): Promise<DisclosedOverride['approvals']> {
+  blocked: AttemptRecord[],
+): Promise<Map<string, DisclosedOverride['approvals']>> {
+  const asked = new Map(blocked.map((score) => [questionOf(score), score]));
+  if (asked.size === 0) return new Map();
+  const { gate, changeId, commit, candidate, repository } = scores;
   const rows = await database
-    .select({ person: overrides.person, reason: overrides.reason, approvedAt: overrides.approvedAt })
+    .select({
+      ...{ gate, changeId, commit, candidate, repository },
+      ...{ person: overrides.person, reason: overrides.reason, approvedAt: overrides.approvedAt },
+    })
     .from(overrides)
     .innerJoin(scores, eq(scores.id, overrides.scoreId))
     .where(
-      and(
-        eq(scores.gate, gate),
-        eq(scores.changeId, change.id),
-        eq(scores.commit, change.commit),
-        eq(scores.candidate, candidate),
-        sql`${scores.repository} IS NOT DISTINCT FROM ${change.repository ?? null}`,
+      or(
+        ...[...asked.values()].map((score) =>
+          and(
+            eq(gate, score.gate),
+            eq(changeId, score.change.id),
+            eq(commit, score.change.commit),
+            eq(candidate, score.candidate),
+            sql`${repository} IS NOT DISTINCT FROM ${score.change.repository ?? null}`,
+          ),
+        ),
       ),
     )
     .orderBy(asc(overrides.sequence));
-  return rows.map((row) => ({ ...row, approvedAt: row.approvedAt.toISOString() }));
+  const approvals = new Map<string, DisclosedOverride['approvals']>();
+  for (const { person, reason, approvedAt, ...row } of rows) {
+    const { gate, candidate } = row;
+    const key = questionOf({ gate, candidate, change: changeOf(row) });
+    const given = approvals.get(key) ?? [];
+    given.push({ person, reason, approvedAt: approvedAt.toISOString() });
+    approvals.set(key, given);
+  }
+  return approvals;
+}
+
+/** What an approval is about, as a key. */
+function questionOf({
+  gate,
+  change,
+  candidate,
+}: Pick<AttemptRecord, 'gate' | 'change' | 'candidate'>): string {
+  return JSON.stringify([gate, change.id, change.repository ?? null, change.commit, candidate]);
 }

@@ -25,6 +25,8 @@ export const auditActions = [
   'token.revoked',
   'score.accepted',
   'score.failures_read',
+  'score.cases_read',
+  'results.dropped',
   'score.replayed',
   'verdict.decided',
   'verdict.overridden',

@@ -3,6 +3,7 @@
  * the two together. Scores, verdicts and suites are history: the database itself refuses to change or delete them. All it lets
  * change in a row of history is by whom its sealed bytes can be opened.
  */
+import { isNotNull } from 'drizzle-orm';
 import {
   bigint,
   boolean,
@@ -317,6 +318,12 @@ export const scores = pgTable(
     index('scores_change').on(table.gate, table.changeId, table.repository, table.sequence),
     index('scores_candidate').on(table.gate, table.candidate, table.sequence),
     index('scores_verdict').on(table.gate, table.changeId, table.commit, table.candidate, table.sequence),
+    // What people look for, newest first.
+    index('scores_newest').on(table.requestedAt, table.sequence),
+    index('scores_gate').on(table.gate, table.requestedAt, table.sequence),
+    ...(['repository', 'author', 'agent', 'model'] as const).map((who) =>
+      index(`scores_${who}`).on(table[who], table.requestedAt, table.sequence).where(isNotNull(table[who])),
+    ),
   ],
 );
 
@@ -349,26 +356,30 @@ const attemptColumns = () => ({
 });
 
 /** The one verdict of a score. What is the attempt's is copied from `scores` by `append_verdict`; `verdicts_trend` is in the SQL alone. */
-export const verdicts = pgTable('verdicts', {
-  scoreId: uuid('score_id').primaryKey(),
-  verdict: text('verdict').notNull(),
-  reason: text('reason').notNull(),
-  /** The revisions that were scored: `[{suite, revision}]`. */
-  revisions: jsonb('revisions').notNull(),
-  passed: integer('passed').notNull(),
-  total: integer('total').notNull(),
-  durationMs: doublePrecision('duration_ms').notNull(),
-  /** What the suite's author may read of the failures, sealed like a suite. */
-  sealedFailures: bytea('sealed_failures'),
-  /** The service's recipient that the failures are sealed to. */
-  sealedTo: text('sealed_to'),
-  /** The earlier score of the same candidate whose verdict this is: nothing was run again. */
-  repeats: uuid('repeats'),
-  /** What the inputs of generated cases were made from: 64 hexadecimal digits, null where nothing was run. */
-  seed: text('seed'),
-  decidedAt: time('decided_at').notNull().defaultNow(),
-  ...attemptColumns(),
-});
+export const verdicts = pgTable(
+  'verdicts',
+  {
+    scoreId: uuid('score_id').primaryKey(),
+    verdict: text('verdict').notNull(),
+    reason: text('reason').notNull(),
+    /** The revisions that were scored: `[{suite, revision}]`. */
+    revisions: jsonb('revisions').notNull(),
+    passed: integer('passed').notNull(),
+    total: integer('total').notNull(),
+    durationMs: doublePrecision('duration_ms').notNull(),
+    /** What the suite's author may read of the failures, sealed like a suite. */
+    sealedFailures: bytea('sealed_failures'),
+    /** The service's recipient that the failures are sealed to. */
+    sealedTo: text('sealed_to'),
+    /** The earlier score of the same candidate whose verdict this is: nothing was run again. */
+    repeats: uuid('repeats'),
+    /** What the inputs of generated cases were made from: 64 hexadecimal digits, null where nothing was run. */
+    seed: text('seed'),
+    decidedAt: time('decided_at').notNull().defaultNow(),
+    ...attemptColumns(),
+  },
+  (table) => [index('verdicts_reason').on(table.reason, table.requestedAt)],
+);
 
 /** How every suite of every score that ran it came out. The index that trends read, `suite_results_trend`, is in the SQL alone. */
 export const suiteResults = pgTable(

@@ -28,6 +28,7 @@ import { Oidc } from './oidc.ts';
 import { answerBrokenRequest, answerProblem, RequestError } from './problems.ts';
 import { limitAddresses, limitTokens } from './rate-limits.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { changeRoutes } from './routes/changes.ts';
 import { gateRoutes } from './routes/gates.ts';
 import { healthRoutes } from './routes/health.ts';
 import { identityRoutes } from './routes/identity.ts';
@@ -140,8 +141,10 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     incidents: { database, seals, suites: parts.suites, slotMs: parts.slotMs },
     proving: parts.proving,
   });
+  const disclosing = { database, seals, slotMs: parts.slotMs };
+  await app.register(changeRoutes, { disclosing, suites: parts.suites });
   await app.register(scoreRoutes, {
-    disclosing: { database, seals, slotMs: parts.slotMs },
+    disclosing,
     submissions,
     events: parts.scoreEvents,
   });

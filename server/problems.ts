@@ -53,6 +53,7 @@ const problems = {
   identity_given: [409, 'The identity is given in the environment'],
   identity_not_writable: [409, 'The identity cannot be written'],
   identity_rotating: [409, 'The identity is being rotated already'],
+  results_not_kept: [410, 'Results of cases of then are no longer kept'],
   body_too_large: [413, 'The body is too large'],
   content_type_wrong: [415, 'The content type is not accepted here'],
   visible_tests_unreadable: [422, 'The report of the visible tests cannot be read'],

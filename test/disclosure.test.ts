@@ -74,6 +74,8 @@ async function observe({ ci, harness }: Agents, turn: number): Promise<string[]>
       verdict,
       `/scores/${id}`,
       '/changes/PR-1?gate=guarded',
+      '/changes',
+      `/scores/${id}/cases`,
       '/gates/guarded',
       '/gates/guarded/exposure',
       '/suites',
@@ -281,6 +283,11 @@ describe('time slots', () => {
     for (const to of ['', '?to=2199-01-01T00:00:00Z'])
       expect((await limited('GET', `/gates/s/escapes${to}`)).json).toMatchObject({ buckets: [] });
     expect((await lead('GET', '/gates/s/escapes')).json).toMatchObject({ buckets: [{ merged: 1 }] });
+    for (const filter of ['verdict=merge', 'reason=green'])
+      expect((await limited('GET', `/changes?${filter}`)).json).toEqual({ scores: [], next: null });
+    expect((await limited('GET', '/changes')).json).toMatchObject({ scores: [{ id, state: 'running' }] });
+    expect((await limited('GET', `/scores/${id}/cases`)).json).toMatchObject({ state: 'running', cases: [] });
+    expect((await lead('GET', '/changes?verdict=merge')).json).toMatchObject({ scores: [{ id }] });
     expect((await ci('POST', '/score', request, { prefer: 'wait=1' })).status).toBe(202);
     expect((await lead('GET', verdict)).json).toMatchObject({ verdict: 'merge' });
     // A repetition, whose own slots begin when its caller likes, is decided when the first is published.

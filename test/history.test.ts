@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { rowsOf } from '../migrations/rows-of.ts';
 import { type PostgresServer, startPostgres } from './postgres-server.ts';
 import { temporaryFolder } from './temporary-folder.ts';
-import { startWorld, type World } from './world.ts';
+import { type Client, startWorld, type World } from './world.ts';
 
 let home: string;
 let server: PostgresServer;
@@ -176,5 +176,245 @@ describe.each(['PGlite', 'PostgreSQL'])('on %s', (kind) => {
       { suite: 's', revision: 1, position: 1 },
       { suite: 't', revision: 1, position: 0 },
     ]);
+  });
+
+  describe('attempts', () => {
+    const wrong = 'export const run = (x) => (x === 2 ? 0 : x);';
+    const right = 'export const run = (x) => x;';
+    let lead: Client;
+    let author: Client;
+    const ids: string[] = [];
+
+    const ask = async (source: string, change: object, more: object = {}) => {
+      const scored = await world.admin('POST', '/score', {
+        gate: 'h',
+        change: {
+          id: 'PR-1',
+          commit: 'c0ffee',
+          repository: 'shop',
+          author: 'Ann',
+          agent: 'a1',
+          model: 'm',
+          ...change,
+        },
+        candidate: { source },
+        ...more,
+      });
+      ids.push(`${Reflect.get(Object(scored.json), 'id')}`);
+      return Object(scored.json);
+    };
+    const list = async (client: Client, query: string) => {
+      const { json, status } = await client('GET', `/changes?${query}`);
+      expect({ status, json }).toMatchObject({ status: 200 });
+      const listed: unknown[] = Object(json).scores;
+      return listed
+        .map((score) => ids.indexOf(`${Reflect.get(Object(score), 'id')}`))
+        .filter((at) => at >= 0);
+    };
+
+    beforeAll(async () => {
+      for (const suite of ['h1', 'h2']) {
+        const cases = [1, 2, 3].map((input) => ({ name: `case ${input}`, input, expect: { equals: input } }));
+        await world.admin('POST', `/suites/${suite}/revisions?activate=true`, { cases });
+      }
+      await world.admin('PUT', '/gates/h', { suites: ['h1', 'h2'] });
+      [lead, author] = [await world.as('lead'), await world.as('author')];
+      await ask(wrong, {}, { visibleTests: { passed: 7, total: 7 } });
+      await ask(`${wrong} // b`, { commit: 'c1' });
+      await ask(right, { commit: 'c2' });
+      await ask(right, { commit: 'c2' });
+      await ask(wrong, { repository: 'other', agent: 'a2', author: 'Bob' });
+      await ask(right, { id: 'PR-2', agent: 'a2', model: 'n' });
+    });
+
+    test('are listed newest first with who, when, which, what became of it and what it cost', async () => {
+      const { json } = await lead('GET', '/changes/PR-1?gate=h&repository=shop');
+      const change = { id: 'PR-1', repository: 'shop', author: 'Ann', agent: 'a1', model: 'm' };
+      const revisions = [
+        { suite: 'h1', revision: 1 },
+        { suite: 'h2', revision: 1 },
+      ];
+      const when = { requestedAt: expect.any(String), decidedAt: expect.any(String) };
+      expect(json).toEqual({
+        gate: 'h',
+        change: 'PR-1',
+        next: null,
+        scores: [
+          {
+            attempt: 4,
+            verdict: 'merge',
+            reason: 'green',
+            passed: 6,
+            repeats: ids[2],
+            exposureBits: 0,
+            commit: 'c2',
+          },
+          {
+            attempt: 3,
+            verdict: 'merge',
+            reason: 'green',
+            passed: 6,
+            repeats: null,
+            exposureBits: 2,
+            commit: 'c2',
+          },
+          {
+            attempt: 2,
+            verdict: 'block',
+            reason: 'red',
+            passed: 4,
+            repeats: null,
+            exposureBits: 2,
+            commit: 'c1',
+          },
+          {
+            ...{
+              attempt: 1,
+              verdict: 'block',
+              reason: 'red',
+              passed: 4,
+              repeats: null,
+              exposureBits: 2,
+              commit: 'c0ffee',
+            },
+            visibleTests: { passed: 7, total: 7 },
+          },
+        ].map(({ commit, exposureBits, ...score }, at) => ({
+          ...{ id: ids[3 - at], gate: 'h', state: 'finished', change: { ...change, commit } },
+          candidate: { digest: expect.any(String) },
+          ...{ ...when, revisions, total: 6, alarms: [], durationMs: expect.any(Number) },
+          ...{ ...score, canMerge: score.verdict === 'merge' },
+          // Without slots each millisecond is one, and costs more the later it is.
+          exposureBits: exposureBits === 0 ? 0 : expect.toSatisfy((bits: number) => bits >= exposureBits),
+        })),
+      });
+      // An author's list is the same: what failed, the score itself tells.
+      expect((await author('GET', '/changes/PR-1?gate=h&repository=shop')).json).toEqual(json);
+    });
+
+    test('are found by gate, repository, author, agent, model, verdict, reason and time, and by several of them', async () => {
+      expect(await list(lead, 'gate=h')).toEqual([5, 4, 3, 2, 1, 0]);
+      expect(await list(lead, 'repository=other')).toEqual([4]);
+      expect(await list(lead, 'author=Ann')).toEqual([5, 3, 2, 1, 0]);
+      expect(await list(lead, 'agent=a2')).toEqual([5, 4]);
+      expect(await list(lead, 'model=n')).toEqual([5]);
+      expect(await list(lead, 'verdict=merge&gate=h')).toEqual([5, 3, 2]);
+      expect(await list(lead, 'reason=red&agent=a1')).toEqual([1, 0]);
+      expect(await list(lead, 'verdict=block&author=Bob&gate=h')).toEqual([4]);
+      expect(await list(lead, 'gate=h&to=2026-03-01T00:00:00Z')).toEqual([]);
+      expect(await list(lead, 'from=2026-03-01T00:00:00Z&gate=h&verdict=merge')).toEqual([5, 3, 2]);
+      const before = Object((await lead('GET', '/changes?to=2026-03-01T00:00:00Z&limit=200')).json).scores;
+      expect(before).toHaveLength(6);
+      const february = 'from=2026-02-02T00:00:00Z&to=2026-02-04T00:00:00.000Z&gate=old';
+      expect((await lead('GET', `/changes?${february}`)).json).toMatchObject({
+        scores: [{ id: id('4') }, { id: id('3') }],
+      });
+    });
+
+    test.each(['gate=h', 'verdict=block', 'agent=a1&gate=h', ''])(
+      'come page by page, each once and in order: %s',
+      async (query) => {
+        const whole = Object((await lead('GET', `/changes?${query}&limit=200`)).json).scores;
+        const paged: unknown[] = [];
+        for (let cursor: unknown = ''; cursor !== null; ) {
+          const { json } = await lead('GET', `/changes?${query}&limit=2${cursor}`);
+          const { scores, next } = Object(json);
+          paged.push(...scores);
+          cursor = next === null ? null : `&cursor=${next}`;
+        }
+        expect(paged).toEqual(whole);
+        expect(paged.length).toBeGreaterThan(2);
+      },
+    );
+
+    test("are those of the token's gates alone", async () => {
+      const elsewhere = await world.as('lead', ['old']);
+      expect(await list(elsewhere, '')).toEqual([]);
+      expect((await elsewhere('GET', '/changes')).text).toContain(id('6'));
+      expect((await elsewhere('GET', '/changes?gate=h')).json).toMatchObject({ code: 'gate_forbidden' });
+      expect((await lead('GET', '/changes?gate=nowhere')).json).toMatchObject({ code: 'gate_not_found' });
+    });
+
+    test('tell how each case ended: its name to authors, which is recorded, and its position to leads', async () => {
+      const { json } = await lead('GET', `/scores/${ids[0]}/cases`);
+      const results = ['h1', 'h2'].flatMap((suite) =>
+        [0, 1, 2].map((position) => ({
+          ...{ suite, revision: 1, position, outcome: 'returned', passed: position !== 1 },
+          durationMs: expect.any(Number),
+        })),
+      );
+      const told = { score: ids[0], state: 'finished', ranIn: ids[0], next: null };
+      expect(json).toEqual({ ...told, cases: results });
+      const named = results.map((result) => ({ ...result, name: `case ${result.position + 1}` }));
+      expect((await author('GET', `/scores/${ids[0]}/cases`)).json).toEqual({ ...told, cases: named });
+      const limited = await world.as('author', ['h'], { suites: ['h2'] });
+      expect((await limited('GET', `/scores/${ids[0]}/cases`)).json).toEqual({
+        ...{ ...told, cases: named.slice(3) },
+      });
+      expect((await limited('GET', `/scores/${ids[0]}/cases?suite=h1`)).json).toMatchObject({
+        code: 'suite_forbidden',
+      });
+      const second = await lead('GET', `/scores/${ids[0]}/cases?suite=h1&limit=2`);
+      expect(second.json).toEqual({ ...told, cases: results.slice(0, 2), next: 2 });
+      const rest = await lead('GET', `/scores/${ids[0]}/cases?suite=h1&limit=2&cursor=2`);
+      expect(rest.json).toEqual({ ...told, cases: results.slice(2, 3) });
+      const read = await rows(
+        `SELECT (entry::json->'about'->>'cases')::int AS cases FROM audit WHERE entry::json->>'action' = 'score.cases_read' ORDER BY sequence`,
+      );
+      expect(read).toEqual([{ cases: 6 }, { cases: 3 }]);
+      // A repetition ran nothing itself.
+      expect((await lead('GET', `/scores/${ids[3]}/cases`)).json).toMatchObject({
+        ...{ score: ids[3], ranIn: ids[2] },
+        cases: Array.from({ length: 6 }, () => ({ passed: true })),
+      });
+      expect((await lead('GET', `/scores/${id('6')}/cases`)).json).toMatchObject({ ranIn: null, cases: [] });
+    });
+
+    test('keep beside their verdict and suites what trends ask', async () => {
+      expect(
+        await rows(`
+          SELECT suite, passed, total, attempt, agent, visible_passed, is_first_green FROM suite_results
+          WHERE gate = 'h' AND suite = 'h1' ORDER BY requested_at`),
+      ).toEqual([
+        {
+          suite: 'h1',
+          passed: 2,
+          total: 3,
+          attempt: 1,
+          agent: 'a1',
+          visible_passed: 7,
+          is_first_green: false,
+        },
+        {
+          suite: 'h1',
+          passed: 2,
+          total: 3,
+          attempt: 2,
+          agent: 'a1',
+          visible_passed: null,
+          is_first_green: false,
+        },
+        {
+          suite: 'h1',
+          passed: 3,
+          total: 3,
+          attempt: 3,
+          agent: 'a1',
+          visible_passed: null,
+          is_first_green: true,
+        },
+      ]);
+      expect(
+        await rows(`
+          SELECT attempt, agent, is_first_green, bits > 0 AS charged FROM verdicts WHERE gate = 'h' ORDER BY requested_at`),
+      ).toEqual([
+        { attempt: 1, agent: 'a1', is_first_green: false, charged: true },
+        { attempt: 2, agent: 'a1', is_first_green: false, charged: true },
+        { attempt: 3, agent: 'a1', is_first_green: true, charged: true },
+        { attempt: 4, agent: 'a1', is_first_green: false, charged: false },
+        { attempt: 1, agent: 'a2', is_first_green: false, charged: false },
+        { attempt: 1, agent: 'a2', is_first_green: true, charged: false },
+      ]);
+    });
   });
 });

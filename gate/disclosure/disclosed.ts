@@ -4,6 +4,7 @@ import { outcomes } from '../../runners/protocol.ts';
 import { slugSchema } from '../../suites/suite.ts';
 import { blockReasons, generatedFailureSchema } from '../decide.ts';
 import { changeSchema, digestSchema } from '../gate.ts';
+import { visibleTestsSchema } from '../visible-tests.ts';
 
 export const roles = ['ci', 'harness', 'author', 'lead', 'admin'] as const;
 export type Role = (typeof roles)[number];
@@ -37,6 +38,11 @@ const attemptSchema = z.strictObject({
   gate: slugSchema,
   change: changeSchema,
   candidate: z.strictObject({ digest: digestSchema }),
+  attempt: z.int().positive().optional().describe('Which attempt of its change at the gate it is, from 1.'),
+  requestedAt: z.iso.datetime().optional(),
+  visibleTests: visibleTestsSchema
+    .optional()
+    .describe('What CI said of the tests that the author sees. Nobody has checked it.'),
 });
 
 /** Humans who let a blocked commit and candidate merge. */
@@ -107,6 +113,12 @@ export const finishedScoreSchema = attemptSchema.extend({
   passed: z.int().nonnegative().optional(),
   total: z.int().nonnegative().optional(),
   durationMs: z.number().nonnegative().optional(),
+  decidedAt: z.iso.datetime().optional(),
+  exposureBits: z
+    .number()
+    .nonnegative()
+    .optional()
+    .describe('What the verdict may have taught about each case that was asked.'),
   failures: z.array(failureSchema).optional(),
   failing: z.array(z.string()).optional().describe('Names alone, where the gate discloses them.'),
   seed: z
@@ -131,6 +143,32 @@ export type FinishedScore = z.infer<typeof finishedScoreSchema>;
 
 export const disclosedScoreSchema = z.discriminatedUnion('state', [runningScoreSchema, finishedScoreSchema]);
 export type DisclosedScore = z.infer<typeof disclosedScoreSchema>;
+
+/** How one case of a score ended, by its position in the revision. */
+export const disclosedCaseSchema = z.strictObject({
+  suite: slugSchema,
+  revision: z.int().positive(),
+  position: z.int().nonnegative(),
+  name: z.string().optional().describe("For the suite's authors."),
+  outcome: z.enum(outcomes),
+  passed: z.boolean(),
+  durationMs: z.number().nonnegative(),
+});
+
+/** How the cases of a score ended. */
+export const disclosedCasesSchema = z.strictObject({
+  score: z.uuid(),
+  state: z.enum(['running', 'finished']),
+  ranIn: z
+    .uuid()
+    .nullable()
+    .describe(
+      'The score that ran them: this one, or the one whose verdict it repeats; null where nothing ran.',
+    ),
+  cases: z.array(disclosedCaseSchema),
+  next: z.int().nullable().describe('The cursor of further cases, or null.'),
+});
+export type DisclosedCases = z.infer<typeof disclosedCasesSchema>;
 
 /** A failure that came of a replay, with the smallest input that fails in the same way, where one was looked for. */
 export const replayedFailureSchema = failureSchema.extend({

@@ -13,9 +13,10 @@ import { SuiteError } from '../../suites/errors.ts';
 import type { OpenedSuites } from '../../suites/opened-suites.ts';
 import { sealForStorage } from '../../suites/sealing/seal-for-storage.ts';
 import type { Seals } from '../../suites/sealing/sealing.ts';
+import { listAttempts } from '../changes.ts';
 import { type Hearer, isKnown } from '../disclosure/disclosure.ts';
 import { GateError } from '../errors.ts';
-import { changeOf, findScore, listScores, type ScoreRecord } from '../history.ts';
+import { type AttemptRecord, changeOf, findScore } from '../history.ts';
 import { findOverride } from '../overrides.ts';
 import type { Incident, IncidentRequest } from './incident.ts';
 
@@ -74,9 +75,10 @@ async function findMerged(
   gate: string,
   change: IncidentRequest['change'],
   hearer: Hearer,
-): Promise<ScoreRecord> {
-  const asked = { gate, change: change?.id ?? '', before: undefined, limit: scoresMax };
-  for (const score of await listScores(parts.database, asked)) {
+): Promise<AttemptRecord> {
+  const asked = { gate, change: change?.id ?? '', gates: null, slotMs: undefined };
+  const page = { before: undefined, limit: scoresMax };
+  for (const score of await listAttempts(parts.database, { ...asked, ...page })) {
     const isIt =
       score.change.commit === change?.commit &&
       (change.repository === undefined || score.change.repository === change.repository);
@@ -88,7 +90,7 @@ async function findMerged(
 /** Whether it let the change merge, as far as who asks may know by now. */
 async function letMerge(
   { database, slotMs }: IncidentParts,
-  score: ScoreRecord,
+  score: AttemptRecord,
   hearer: Hearer,
 ): Promise<boolean> {
   if (!isKnown(score, hearer, slotMs)) return false;

@@ -31,6 +31,7 @@ import type { Authoring } from '../../suites/authoring/make-revision.ts';
 import { SuiteError } from '../../suites/errors.ts';
 import { slugSchema } from '../../suites/suite.ts';
 import { readerOf, requireGate, requireSuite } from '../access.ts';
+import { instantSchema } from '../instant.ts';
 import { RequestError } from '../problems.ts';
 import { withProblems } from '../responses.ts';
 import type { Reader } from '../tokens.ts';
@@ -40,11 +41,6 @@ const incidentBytesMax = 4 << 20;
 const incidentValuesMax = 200_000;
 /** In JSON a character may take six bytes, as in `\u0000`. */
 const proofBytesMax = candidateBytesMax * 2 + (64 << 10);
-
-/** What the database can hold, also that span before it. */
-const instantSchema = z.iso
-  .datetime()
-  .refine((text) => text >= '1970', { error: 'must be after 1970-01-01T00:00:00Z' });
 
 /** Escapes are counted over this long unless it is said, in milliseconds. */
 const spanMsDefault = 90 * 86_400_000;

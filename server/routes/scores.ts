@@ -1,4 +1,4 @@
-/** `/candidates`, `/score`, `/scores`, `/verdict`, `/changes`: what CI asks, and what became of it. */
+/** `/candidates`, `/score`, `/scores`, `/verdict`: what CI asks, and what became of it. */
 import type { FastifyPluginAsyncZod, ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { listAlarms } from '../../gate/alarms.ts';
@@ -14,15 +14,13 @@ import {
 } from '../../gate/disclosure/disclosed.ts';
 import { type Disclosing, disclose } from '../../gate/disclosure/disclosure.ts';
 import { changeSchema, digestSchema, scoreRequestSchema, wellFormed } from '../../gate/gate.ts';
-import { findScore, listScores } from '../../gate/history.ts';
+import { findScore } from '../../gate/history.ts';
 import { approveOverride } from '../../gate/overrides.ts';
 import { findGate } from '../../gate/policies.ts';
 import type { Submissions } from '../../gate/submit.ts';
 import { askVerdict } from '../../gate/verdict.ts';
 import { candidateBytesMax } from '../../runners/protocol.ts';
-import { slugSchema } from '../../suites/suite.ts';
 import { bindQuestion, bindRepository, readerOf, requireGate, requireSuite } from '../access.ts';
-import { pageOf } from '../page-of.ts';
 import { RequestError } from '../problems.ts';
 import { withProblems } from '../responses.ts';
 import { eventStream, eventsSchema, type ScoreEvents } from '../score-events.ts';
@@ -241,46 +239,6 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
       const reader = readerOf(request);
       requireGate(reader, request.query.gate);
       return askVerdict(disclosing, bindQuestion(reader, request.query), reader);
-    },
-  );
-
-  app.get(
-    '/changes/:change',
-    {
-      config: { roles: ['author', 'lead'] },
-      schema: {
-        tags: ['scores'],
-        summary: 'The scored history of a change, newest first',
-        params: z.strictObject({ change: changeSchema.shape.id }),
-        querystring: z.strictObject({
-          gate: slugSchema,
-          limit: z.coerce.number().int().min(1).max(200).default(50),
-          cursor: z.coerce.number().int().positive().optional().describe("An earlier answer's `next`."),
-        }),
-        response: withProblems({
-          200: z.strictObject({
-            gate: slugSchema,
-            change: z.string(),
-            scores: z.array(disclosedScoreSchema),
-            next: z.int().nullable().describe('The cursor of older scores, or null.'),
-          }),
-        }),
-      },
-    },
-    async (request) => {
-      const reader = readerOf(request);
-      const { gate, limit, cursor } = request.query;
-      const { change } = request.params;
-      requireGate(reader, gate);
-      await findGate(database, gate);
-      const records = await listScores(database, { gate, change, before: cursor, limit: limit + 1 });
-      const { page, next } = pageOf(records, limit);
-      return {
-        gate,
-        change,
-        scores: await Promise.all(page.map((record) => disclose(disclosing, record, reader))),
-        next,
-      };
     },
   );
 };
