@@ -67,8 +67,8 @@ export async function signIn(page: Page, token: string, to = '/ui/'): Promise<vo
 }
 
 /**
- * Looks at the page that is open: a picture of it in each theme and size in `test/output/`, no sideways scrolling on a phone,
- * and nothing that axe-core calls serious or critical.
+ * Looks at the page that is open: a picture of it in each theme and size in `test/output/`, no sideways scrolling, and nothing that
+ * axe-core calls serious or critical, on a desk in light and on a phone in dark.
  */
 export async function look(page: Page, name: string): Promise<void> {
   await mkdir(output, { recursive: true });
@@ -77,7 +77,9 @@ export async function look(page: Page, name: string): Promise<void> {
     for (const theme of themes) {
       await page.emulateMedia({ colorScheme: theme });
       await page.screenshot({ path: `${output}${name}-${size}-${theme}.png`, fullPage: true });
-      expect(await seriousFaults(page), `${name}, ${size}, ${theme}`).toEqual([]);
+      if ((size === 'desktop') === (theme === 'light')) {
+        expect(await seriousFaults(page), `${name}, ${size}, ${theme}`).toEqual([]);
+      }
     }
     const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
     expect(overflow, `${name} is wider than a ${size}`).toBeLessThanOrEqual(0);

@@ -8,6 +8,7 @@ import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { html } from 'hono/html';
 import { withoutStatement } from '../../migrations/errors.ts';
 import { requireRoles } from '../access.ts';
 import type { AppParts } from '../app.ts';
@@ -18,6 +19,7 @@ import { validatorCompiler } from '../validation.ts';
 import { problemPage } from './problem-page.ts';
 import { assetRoutes } from './routes/assets.ts';
 import { auditPages } from './routes/audit.ts';
+import { changePages } from './routes/changes.ts';
 import { gatePages } from './routes/gates.ts';
 import { sessionRoutes } from './routes/session.ts';
 import { showPage } from './show-page.ts';
@@ -39,7 +41,10 @@ export async function buildPages(parts: AppParts): Promise<FastifyInstance> {
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(answerProblemPage);
   app.addHook('onRoute', ({ url, config }) => {
-    if (config?.roles === undefined && !open.includes(url)) throw new Error(`${url} names no roles`);
+    if (open.includes(url)) return;
+    const roles = config?.roles ?? [];
+    const areForPeople = roles.length > 0 && roles.every((role) => role !== 'ci' && role !== 'harness');
+    if (!areForPeople) throw new Error(`${url} names roles that no person has, or none`);
   });
   await app.register(helmet, pageHeaders);
   await app.register(cookie);
@@ -57,6 +62,7 @@ export async function buildPages(parts: AppParts): Promise<FastifyInstance> {
   await app.register(assetRoutes, { prefix });
   await app.register(sessionRoutes, { prefix, database, ratePerAddress: parts.ratePerAddress });
   await app.register(gatePages, { prefix, parts });
+  await app.register(changePages, { prefix, parts });
   await app.register(auditPages, { prefix, parts });
   app.setNotFoundHandler((request) => {
     throw new RequestError('route_not_found', `there is no page at ${request.url.split('?', 1)[0]}`);
@@ -65,12 +71,18 @@ export async function buildPages(parts: AppParts): Promise<FastifyInstance> {
   return app;
 }
 
+const arrival = html`<h1>One moment</h1><p><a href="">Go on</a></p>`;
+
 /** Answers an error as a page, or as a problem where a script asked; who is not signed in is asked to. */
 async function answerProblemPage(error: unknown, request: FastifyRequest, reply: FastifyReply) {
   const wantsPage = request.headers.accept?.includes('text/html') === true;
   if (!wantsPage) return answerProblem(error, request, reply);
   const problem = problemOf(error, request);
   if (problem.status === 401 && request.method === 'GET') {
+    // Who follows a link from another site comes without the cookie, and with it as soon as the page itself asks again.
+    const mayBeSignedIn = request.headers['sec-fetch-site'] === 'cross-site';
+    if (mayBeSignedIn)
+      return showPage(request, reply.header('refresh', '0'), { title: 'One moment' }, arrival);
     return reply.redirect(`/ui/sign-in?to=${encodeURIComponent(request.url)}`, 303);
   }
   if (problem.status >= 500) request.log.error({ err: withoutStatement(error) }, 'a page failed');
