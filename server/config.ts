@@ -71,6 +71,13 @@ const environmentSchema = z.object({
     .max(3_600_000)
     .default(1_000)
     .describe('Verdicts are published to ci and harness at the end of time slots of this length; 0 at once.'),
+  HOLDBACK_KEEP_RESULTS_MONTHS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_200)
+    .optional()
+    .describe('How many months it is kept how each case of a score ended; without it, for ever.'),
   HOLDBACK_OIDC: z.string().optional().describe("Whose jobs' tokens are accepted without a stored secret."),
   HOLDBACK_OIDC_FILE: z.string().optional().describe('A file that holds the same.'),
   HOLDBACK_RATE_PER_ADDRESS: rate(1_200).describe('Requests a minute from one address; 0 for any number.'),
@@ -100,6 +107,7 @@ export type Config = Readonly<{
   pool: number;
   queue: number;
   slotMs: number;
+  keepResultsMonths: number | undefined;
   preflightRounds: number;
   oidc: string | undefined;
   oidcFile: string | undefined;
@@ -133,6 +141,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     pool: settings.HOLDBACK_POOL,
     queue: settings.HOLDBACK_QUEUE,
     slotMs: settings.HOLDBACK_SLOT_MS,
+    keepResultsMonths: settings.HOLDBACK_KEEP_RESULTS_MONTHS,
     preflightRounds: settings.HOLDBACK_PREFLIGHT_ROUNDS,
     oidc: settings.HOLDBACK_OIDC,
     oidcFile: settings.HOLDBACK_OIDC_FILE,

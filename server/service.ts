@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { Preflights } from '../gate/activation/preflight.ts';
 import { buildTrier } from '../gate/activation/try-build.ts';
 import { AuditLog } from '../gate/audit/audit-log.ts';
+import { ResultMonths } from '../gate/result-months.ts';
 import { CandidateScripts } from '../gate/scoring/candidate-scripts.ts';
 import { Grader } from '../gate/scoring/grader.ts';
 import { Measurements } from '../gate/strength/measurements.ts';
@@ -93,6 +94,8 @@ export async function startService(config: Config): Promise<Service> {
     const auditLog = new AuditLog(database.database, keys.auditSeed);
     auditLog.start();
     ending.push(() => auditLog.close());
+    const resultMonths = new ResultMonths(database.database, config.keepResultsMonths);
+    ending.push(() => resultMonths.close());
     const path = identityPath(config);
     // In a file that its owner keeps they may be there for another purpose.
     const mayTidy = path !== undefined && (config.identityFile === undefined || (await isBeingRotated(path)));
@@ -188,6 +191,7 @@ export async function startService(config: Config): Promise<Service> {
     transformer.prepare();
     await Promise.all([runners.warm(1), graders.warm(1)]);
     const address = await app.listen({ host: config.host, port: config.port });
+    resultMonths.start();
     // Last: a token that was made by a service that then does not start would never be shown, and no other would be made.
     const newAdminToken = await ensureAdminToken(database.database, config.adminToken);
     return { app, address, newAdminToken, runners, graders, hostCode, graderCode, database, close };

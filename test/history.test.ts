@@ -9,10 +9,12 @@ import { drizzle as drizzlePostgres } from 'drizzle-orm/postgres-js';
 import { migrate as migratePostgres } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ResultMonths } from '../gate/result-months.ts';
 import { rowsOf } from '../migrations/rows-of.ts';
+import { runCommand } from './command.ts';
 import { type PostgresServer, startPostgres } from './postgres-server.ts';
 import { temporaryFolder } from './temporary-folder.ts';
-import { type Client, startWorld, type World } from './world.ts';
+import { adminToken, type Client, startWorld, type World } from './world.ts';
 
 let home: string;
 let server: PostgresServer;
@@ -415,6 +417,119 @@ describe.each(['PGlite', 'PostgreSQL'])('on %s', (kind) => {
         { attempt: 1, agent: 'a2', is_first_green: false, charged: false },
         { attempt: 1, agent: 'a2', is_first_green: true, charged: false },
       ]);
+    });
+  });
+
+  describe('months of results', () => {
+    const inserted = (into: string, at: string) =>
+      rows(`
+        INSERT INTO ${into} (score_id, suite, revision, position, outcome, passed, duration_ms, at)
+        VALUES ('${id('1')}', 's', 1, 77, 'returned', true, 1, ${at})`);
+    const months = () =>
+      rows(`SELECT tableoid::regclass::text AS month FROM case_results GROUP BY 1 ORDER BY 1`);
+    const ofScore = `(SELECT requested_at FROM scores WHERE id = '${id('1')}')`;
+
+    test('are guarded as the whole is, by whichever name they are written to', async () => {
+      for (const table of ['case_results', 'case_results_2026_01', 'case_results_default']) {
+        for (const statement of [
+          `DELETE FROM ${table}`,
+          `TRUNCATE ${table}`,
+          `UPDATE ${table} SET passed = true`,
+        ]) {
+          await expect(rows(statement), statement).rejects.toMatchObject({
+            cause: { message: expect.stringContaining('append-only') },
+          });
+        }
+      }
+      // A result is of its score's moment, so that no case of a score has two.
+      for (const [table, at] of [
+        ['case_results', "'2026-01-31T23:59:59Z'"],
+        ['case_results_2026_01', "'2026-01-31T23:59:59Z'"],
+        ['case_results_default', "'2031-01-31T23:59:59Z'"],
+      ] as const) {
+        await expect(inserted(table, at), table).rejects.toMatchObject({
+          cause: { message: expect.stringContaining('case_results_of_a_score') },
+        });
+      }
+      const twice = rows(`
+        INSERT INTO case_results (score_id, suite, revision, position, outcome, passed, duration_ms, at)
+        SELECT score_id, suite, revision, position, outcome, NOT passed, 1, ${ofScore} FROM case_results WHERE score_id = '${id('1')}'`);
+      await expect(twice).rejects.toMatchObject({ cause: { message: expect.stringContaining('pk') } });
+    });
+
+    test('are there ahead of need, and what is of none has a place all the same', async () => {
+      const months = new ResultMonths(world.service.database.database, undefined);
+      await months.tend(new Date('2031-12-31T23:59:59Z'));
+      await months.tend(new Date('2031-12-31T23:59:59Z'));
+      const names = await rows(
+        `SELECT relname FROM pg_class WHERE relname LIKE 'case_results_20%' AND relkind = 'r' ORDER BY 1 DESC LIMIT 4`,
+      );
+      expect(JSON.stringify(names)).toMatch(/2032_02.*2032_01.*2031_12/);
+      await rows(`
+        INSERT INTO scores (
+          id, gate, policy_version, change_id, commit, candidate, requested_at, requested_by, deadline_at, request_digest, attempt,
+          first_requested_at
+        ) SELECT '${id('7')}', gate, policy_version, 'PR-7', commit, candidate, '2025-11-01Z', requested_by, deadline_at, '', 1, '2025-11-01Z'
+        FROM scores WHERE id = '${id('1')}'`);
+      await rows(`
+        INSERT INTO case_results (score_id, suite, revision, position, outcome, passed, duration_ms, at)
+        VALUES ('${id('7')}', 's', 1, 0, 'returned', false, 1, '2025-11-01Z')`);
+      expect(
+        await rows(
+          `SELECT tableoid::regclass::text AS month FROM case_results WHERE score_id = '${id('7')}'`,
+        ),
+      ).toEqual([{ month: 'case_results_default' }]);
+      // A month of which something stands there already is left to it.
+      await months.tend(new Date('2025-09-30T00:00:00Z'));
+      expect(
+        await rows(
+          `SELECT to_regclass('case_results_2025_10')::text AS a, to_regclass('case_results_2025_11')::text AS b`,
+        ),
+      ).toEqual([{ a: 'case_results_2025_10', b: null }]);
+    });
+
+    test('are dropped when they are old enough, which the audit records, and verdicts, counts and the audit stay', async () => {
+      const lead = await world.as('lead');
+      const before = await lead('GET', '/changes?gate=old');
+      expect((await lead('GET', `/scores/${id('1')}/cases`)).json).toMatchObject({
+        ranIn: id('1'),
+        cases: [{}, {}, {}],
+      });
+      const keeping = new ResultMonths(world.service.database.database, 1);
+      // A month is kept until the last of its results need not be.
+      await keeping.tend(new Date('2026-02-28T23:59:59.999Z'));
+      expect(JSON.stringify(await months())).toMatch(/^(?!.*default).*2026_01.*2026_02/);
+      await keeping.tend(new Date('2026-03-01T00:00:00Z'));
+      expect(JSON.stringify(await months())).toMatch(/^(?!.*2026_01).*2026_02/);
+      await keeping.tend(new Date('2026-03-01T00:00:00Z'));
+
+      const dropped = await lead('GET', `/scores/${id('1')}/cases`);
+      expect(dropped).toMatchObject({ status: 410, json: { code: 'results_not_kept' } });
+      expect(dropped.text).toContain('2026-01');
+      expect((await lead('GET', '/changes?gate=old')).json).toEqual(before.json);
+      expect((await lead('GET', `/scores/${id('1')}`)).json).toMatchObject({
+        verdict: 'block',
+        passed: 2,
+        total: 3,
+      });
+      expect((await lead('GET', `/scores/${id('2')}/cases`)).json).toMatchObject({ cases: [{}, {}, {}] });
+      expect(
+        await rows(
+          `SELECT (entry::json->>'about')::json AS about FROM audit WHERE entry::json->>'action' = 'results.dropped' ORDER BY sequence`,
+        ),
+      ).toEqual([
+        { about: { month: '2025-09', results: 0 } },
+        { about: { month: '2025-10', results: 0 } },
+        { about: { month: null, before: '2026-01-28T23:59:59.999Z', results: 1 } },
+        { about: { month: '2026-01', results: 3 } },
+      ]);
+      // What was made anew is guarded too.
+      await expect(rows('DELETE FROM case_results_default')).rejects.toThrow();
+      const verified = await runCommand(['audit', 'verify'], {
+        HOLDBACK_URL: world.service.address,
+        HOLDBACK_TOKEN: adminToken,
+      });
+      expect(verified).toMatchObject({ code: 0, err: '' });
     });
   });
 });
