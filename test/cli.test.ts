@@ -27,7 +27,10 @@ const tokens = { admin: adminToken, ci: '', author: '' };
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'holdback-cli-'));
-  const flags = ['serve', '--port', '0', '--data-dir', join(folder, 'data'), '--json'];
+  const data = join(folder, 'data');
+  await mkdir(data);
+  await copyTemplate(data);
+  const flags = ['serve', '--port', '0', '--data-dir', data, '--json'];
   serving = start(flags, { HOLDBACK_ADMIN_TOKEN: adminToken });
   if (serving.stdout === null) throw new Error('the service has no output');
   const [line] = await once(createInterface({ input: serving.stdout }), 'line');

@@ -1,8 +1,8 @@
 /** Failures of ours: while one lasts there is no green, it is never called red, and a later score is right again. */
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startPostgres } from './postgres-server.ts';
 import { processesWith } from './processes.ts';
-import { openWorld, scoreRequest, sealSuite } from './world.ts';
+import { openWorld, scoreRequest, sealSuite, startWorld, type World } from './world.ts';
 
 const right = 'export const run = (x) => x + 1';
 const cases = [{ name: 'one', input: 1, expect: { equals: 2 } }];
@@ -28,15 +28,6 @@ test('a service whose graders no longer start answers indeterminate', async () =
   await expect.poll(() => world.service.graders.readyCount).toBe(0);
   const scored = await world.admin('POST', '/score', scoreRequest('plain', right));
   expect(scored.json).toMatchObject({ verdict: 'block', reason: 'indeterminate' });
-});
-
-test('hosts that are killed while they wait cost nobody a verdict', async () => {
-  const world = await openWorld();
-  await sealSuite(world, 'plain', { cases });
-  for (const pid of [...world.service.runners.pids, ...world.service.graders.pids])
-    process.kill(pid, 'SIGKILL');
-  const scored = await world.admin('POST', '/score', scoreRequest('plain', right));
-  expect(scored.json).toMatchObject({ verdict: 'merge', reason: 'green' });
 });
 
 test('a score that is under way when the service closes ends as indeterminate, and whoever waits is told', async () => {
@@ -70,40 +61,54 @@ test('while the database is away nothing merges, and the service says so; it is 
   await postgres.close();
 });
 
-test('a service that is held up itself makes no candidate red', async () => {
-  const world = await openWorld();
-  await sealSuite(world, 'patient', { cases, limits: { caseMs: 600 } });
-  const source =
-    'export function run(x) { let s = 0; for (let i = 0; i < 2e7; i++) s += i % 7; return x + (s > 0 ? 1 : 0) }';
-  const scoring = world.admin('POST', '/score', scoreRequest('patient', source));
-  await expect.poll(() => world.service.runners.leasedCount).toBeGreaterThan(0);
-  // The service runs in this very process, so this holds it up.
-  for (const until = performance.now() + 2_000; performance.now() < until; );
-  expect((await scoring).json).toMatchObject({ verdict: 'merge' });
-});
-
-test('an esbuild that is killed from outside says nothing about the candidate', async () => {
-  const world = await openWorld();
-  await sealSuite(world, 'plain', { cases });
-  const large = `${right}; ${'/* */ 1;'.repeat(200_000)}`;
-  const scoring = world.admin('POST', '/score', scoreRequest('plain', large));
-  const esbuilds = () => processesWith('--minify-whitespace').filter(({ parent }) => parent === process.pid);
-  await expect.poll(() => esbuilds().length).toBeGreaterThan(0);
-  for (const { pid } of esbuilds()) process.kill(pid, 'SIGKILL');
-  expect((await scoring).json).toMatchObject({ verdict: 'merge' });
-});
-
-test('a candidate that is too much to be read for its host is red, and not our failure', async () => {
-  const world = await openWorld();
-  await sealSuite(world, 'small', { cases, limits: { hostMb: 192 } });
-  const source = `${right}; export const text = "${'\u0001'.repeat(14 << 20)}\u4e2d"`;
-  const uploaded = await world.admin('POST', '/candidates', source, {
-    'content-type': 'application/octet-stream',
+describe('in a service that goes on', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld();
   });
-  const scored = await world.admin('POST', '/score', {
-    gate: 'small',
-    change: { id: '1', commit: '1' },
-    candidate: { digest: Reflect.get(Object(uploaded.json), 'digest') },
+  afterAll(() => world.close());
+
+  test('hosts that are killed while they wait cost nobody a verdict', async () => {
+    await sealSuite(world, 'waiting', { cases });
+    for (const pid of [...world.service.runners.pids, ...world.service.graders.pids])
+      process.kill(pid, 'SIGKILL');
+    const scored = await world.admin('POST', '/score', scoreRequest('waiting', right));
+    expect(scored.json).toMatchObject({ verdict: 'merge', reason: 'green' });
   });
-  expect(scored.json).toMatchObject({ verdict: 'block', reason: 'red' });
+
+  test('a service that is held up itself makes no candidate red', async () => {
+    await sealSuite(world, 'patient', { cases, limits: { caseMs: 600 } });
+    const source =
+      'export function run(x) { let s = 0; for (let i = 0; i < 2e7; i++) s += i % 7; return x + (s > 0 ? 1 : 0) }';
+    const scoring = world.admin('POST', '/score', scoreRequest('patient', source));
+    await expect.poll(() => world.service.runners.leasedCount).toBeGreaterThan(0);
+    // The service runs in this very process, so this holds it up.
+    for (const until = performance.now() + 2_000; performance.now() < until; );
+    expect((await scoring).json).toMatchObject({ verdict: 'merge' });
+  });
+
+  test('an esbuild that is killed from outside says nothing about the candidate', async () => {
+    await sealSuite(world, 'read', { cases });
+    const large = `${right}; ${'/* */ 1;'.repeat(200_000)}`;
+    const scoring = world.admin('POST', '/score', scoreRequest('read', large));
+    const esbuilds = () =>
+      processesWith('--minify-whitespace').filter(({ parent }) => parent === process.pid);
+    await expect.poll(() => esbuilds().length).toBeGreaterThan(0);
+    for (const { pid } of esbuilds()) process.kill(pid, 'SIGKILL');
+    expect((await scoring).json).toMatchObject({ verdict: 'merge' });
+  });
+
+  test('a candidate that is too much to be read for its host is red, and not our failure', async () => {
+    await sealSuite(world, 'small', { cases, limits: { hostMb: 192 } });
+    const source = `${right}; export const text = "${'\u0001'.repeat(14 << 20)}\u4e2d"`;
+    const uploaded = await world.admin('POST', '/candidates', source, {
+      'content-type': 'application/octet-stream',
+    });
+    const scored = await world.admin('POST', '/score', {
+      gate: 'small',
+      change: { id: '1', commit: '1' },
+      candidate: { digest: Reflect.get(Object(uploaded.json), 'digest') },
+    });
+    expect(scored.json).toMatchObject({ verdict: 'block', reason: 'red' });
+  });
 });

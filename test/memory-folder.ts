@@ -2,16 +2,18 @@
  * A folder in memory for all that tests write, where the machine has one. They make and remove tens of thousands of short-lived files,
  * mostly of databases, and on a disk finding places for these takes a sixth of the processor time of all tests.
  */
-import { chmod, mkdir, readdir, readFile, rm, stat, statfs } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { chmod, mkdir, readdir, readFile, rm, statfs } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 
 const memory = '/dev/shm';
-const prefix = 'holdback-tests-';
+/** Containers may share the memory, and not the numbers of processes. */
+const prefix = `holdback-tests-${hostname()}-`;
 /** What has to be free, in bytes: several times what the tests have there at once. */
 const freeBytesMin = 4 * 2 ** 30;
-const leftAfterMs = 60 * 60_000;
 
-/** Makes the folder. Undefined where there is no such memory, too little of it, or none from which programs may be run. */
+/** Makes the folder, which is removed when this process ends. Undefined where there is no such memory, too little of it, or none from which programs may be run. */
 export async function memoryFolder(): Promise<string | undefined> {
   if (!(await isUsable())) return undefined;
   await removeLeft();
@@ -19,6 +21,8 @@ export async function memoryFolder(): Promise<string | undefined> {
   await mkdir(folder);
   // The user whom PostgreSQL runs as has to pass.
   await chmod(folder, 0o755);
+  // Also after an interruption. A process that is just ending may still write.
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 20 }));
   return folder;
 }
 
@@ -39,14 +43,10 @@ async function isUsable(): Promise<boolean> {
 
 /** Removes what runs that were killed have left, because it takes up memory. */
 async function removeLeft(): Promise<void> {
-  for (const name of await readdir(memory)) {
-    const path = join(memory, name);
-    const isLeft =
-      name.startsWith(prefix) &&
-      !isRunning(Number(name.slice(prefix.length))) &&
-      Date.now() - (await stat(path)).mtimeMs > leftAfterMs;
-    if (isLeft) await rm(path, { recursive: true, force: true });
-  }
+  const left = (await readdir(memory)).filter(
+    (name) => name.startsWith(prefix) && !isRunning(Number(name.slice(prefix.length))),
+  );
+  await Promise.all(left.map((name) => rm(join(memory, name), { recursive: true, force: true })));
 }
 
 function isRunning(pid: number): boolean {

@@ -26,7 +26,6 @@ export default async function setup(): Promise<() => Promise<void>> {
     // A process that is just ending may still write what it has compiled.
     await rm(dataDir, { recursive: true, force: true, maxRetries: 20 });
     await rm(programs, { recursive: true, force: true });
-    if (inMemory !== undefined) await rm(inMemory, { recursive: true, force: true, maxRetries: 20 });
   };
 }
 
