@@ -119,6 +119,25 @@ export async function findNewestVerdict(
   return row === undefined ? undefined : toRecord(row);
 }
 
+/** The newest attempt of a change at a gate, or of one commit of it, whether or not it has a verdict. */
+export async function findNewestAttempt(
+  database: Database,
+  asked: { gate: string; change: string; repository: string | undefined; commit: string | undefined },
+): Promise<ScoreRecord | undefined> {
+  const [row] = await select(database)
+    .where(
+      and(
+        eq(scores.gate, asked.gate),
+        eq(scores.changeId, asked.change),
+        asked.commit === undefined ? undefined : eq(scores.commit, asked.commit),
+        sql`${scores.repository} IS NOT DISTINCT FROM ${asked.repository ?? null}`,
+      ),
+    )
+    .orderBy(desc(scores.sequence))
+    .limit(1);
+  return row === undefined ? undefined : toRecord(row);
+}
+
 /** That a verdict's slot has ended, for a question to the database about `scores` and `verdicts`. */
 export function isPublished(slotMs: number): SQL {
   return sql`${publishedFrom(slotMs)} <= ${new Date().toISOString()}::timestamptz`;

@@ -13,6 +13,8 @@ import { findReader, noteUse, type Reader, useNotedMs } from './tokens.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
+    /** Whether a route that is open to all looks at a token where there is one. */
+    looksAtToken?: boolean;
     /** The roles that may call this route; `admin` may call every one. A route without it is open to all. */
     roles?: readonly Role[];
     /** The most keys and values in this route's JSON, where the usual bound does not do. */
@@ -23,12 +25,14 @@ declare module 'fastify' {
   }
 }
 
-/** Asks every request who is there before its body is read, except on routes that name no roles. */
+/** Asks every request who is there before its body is read; on routes that name no roles, nobody, or only who shows a token. */
 export function identifyReaders(app: FastifyInstance, database: Database, oidc: Oidc): void {
   const noteUseOf = useNoter(database);
   app.decorateRequest('reader', null);
   app.addHook('onRequest', async (request) => {
-    if (request.routeOptions.config.roles === undefined) return;
+    const { roles, looksAtToken = false } = request.routeOptions.config;
+    const isAsked = roles !== undefined || (looksAtToken && request.headers.authorization !== undefined);
+    if (!isAsked) return;
     const token = tokenOf(request);
     if (isJwt(token)) {
       request.reader = await oidc.findReader(token);

@@ -34,6 +34,7 @@ import { healthRoutes } from './routes/health.ts';
 import { identityRoutes } from './routes/identity.ts';
 import { incidentRoutes } from './routes/incidents.ts';
 import { leakRoutes } from './routes/leaks.ts';
+import { pictureRoutes } from './routes/pictures.ts';
 import { scoreRoutes } from './routes/scores.ts';
 import { strengthRoutes } from './routes/strength.ts';
 import { suiteCaseRoutes } from './routes/suite-cases.ts';
@@ -120,7 +121,11 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     },
     transform: (route) => {
       const transformed = transformSchema(route);
-      const secured = route.route.config?.roles === undefined ? [] : [{ token: [] }];
+      const { roles, looksAtToken = false } = route.route.config ?? {};
+      const token: Record<string, string[]> = { token: [] };
+      // An empty one among them says that none is needed.
+      const optional = looksAtToken ? [{}, token] : [];
+      const secured = roles === undefined ? optional : [token];
       return { ...transformed, schema: { ...transformed.schema, security: secured } };
     },
     transformObject: nameComponents,
@@ -130,6 +135,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   limitTokens(app, parts.ratePerToken);
   requireRoles(app);
   await app.register(gateRoutes, { database });
+  await app.register(pictureRoutes, { database, slotMs: parts.slotMs });
   await app.register(strengthRoutes, { database, measurements: parts.measurements });
   const activation = { database, suites: parts.suites, preflights: parts.preflights };
   await app.register(suiteRoutes, { authoring, activation });

@@ -147,7 +147,13 @@ describe('a line chart', () => {
   });
 
   test('texts of others stay texts, in XML as well', () => {
-    const text = drawn(chartOf({ title: hostile, description: hostile, heading: hostile }));
+    const text = drawn(
+      chartOf({
+        title: hostile,
+        description: hostile,
+        alone: { heading: hostile, style: '', theme: 'dark' },
+      }),
+    );
     expect(tags(text, 'script')).toEqual([]);
     expect(text).not.toMatch(/<script|<img|\u202e/);
     expect(text).toContain('⟨U+202E⟩');

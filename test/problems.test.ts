@@ -19,6 +19,9 @@ const rolesOf: Record<string, Role[] | 'anybody'> = {
   'GET /gates': ['author', 'lead'],
   'GET /gates/{gate}': ['author', 'lead'],
   'GET /gates/{gate}/exposure': ['author', 'lead'],
+  // Anybody, for what a gate shows to everybody.
+  'GET /gates/{gate}/badge.svg': 'anybody',
+  'GET /gates/{gate}/trends.svg': 'anybody',
   'POST /suites/{suite}/revisions': ['ci', 'author'],
   'POST /suites/{suite}/check': ['author'],
   'POST /suites/{suite}/revisions/{revision}/activate': ['author'],

@@ -1,22 +1,20 @@
 /** What a bucket of a trend is called: in full in tables, short on an axis. All in UTC, as the buckets are. Pure. */
 import type { TrendBucket } from '../../gate/trends/trend.ts';
 
-const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
-const month = new Intl.DateTimeFormat('en-GB', { month: 'short', timeZone: 'UTC' });
-const hour = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', timeZone: 'UTC' });
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** `12 Nov 2026`, with the hour where buckets are hours; `Week of 9 Nov 2026`; `Nov 2026`. */
 export function bucketName(begin: Date, bucket: TrendBucket): string {
   const year = begin.getUTCFullYear();
   switch (bucket) {
     case 'hour':
-      return `${day.format(begin)} ${year}, ${hour.format(begin)} UTC`;
+      return `${dayOf(begin)} ${year}, ${hourOf(begin)} UTC`;
     case 'day':
-      return `${day.format(begin)} ${year}`;
+      return `${dayOf(begin)} ${year}`;
     case 'week':
-      return `Week of ${day.format(begin)} ${year}`;
+      return `Week of ${dayOf(begin)} ${year}`;
     case 'month':
-      return `${month.format(begin)} ${year}`;
+      return `${monthOf(begin)} ${year}`;
   }
 }
 
@@ -24,11 +22,23 @@ export function bucketName(begin: Date, bucket: TrendBucket): string {
 export function bucketTick(begin: Date, bucket: TrendBucket): string {
   switch (bucket) {
     case 'hour':
-      return begin.getUTCHours() === 0 ? day.format(begin) : hour.format(begin);
+      return begin.getUTCHours() === 0 ? dayOf(begin) : hourOf(begin);
     case 'day':
     case 'week':
-      return day.format(begin);
+      return dayOf(begin);
     case 'month':
-      return begin.getUTCMonth() === 0 ? `${begin.getUTCFullYear()}` : month.format(begin);
+      return begin.getUTCMonth() === 0 ? `${begin.getUTCFullYear()}` : monthOf(begin);
   }
+}
+
+function dayOf(begin: Date): string {
+  return `${begin.getUTCDate()} ${monthOf(begin)}`;
+}
+
+function monthOf(begin: Date): string {
+  return months[begin.getUTCMonth()] ?? '';
+}
+
+function hourOf(begin: Date): string {
+  return `${begin.toISOString().slice(11, 13)}:00`;
 }

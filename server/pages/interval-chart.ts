@@ -30,8 +30,8 @@ export type IntervalChart = {
 const width = 560;
 const rowHeight = 30;
 const axisHeight = 26;
-const namesWidth = 150;
-const nameCharsMax = 20;
+const namesWidth = 165;
+const nameCharsMax = 16;
 
 export function intervalChart({ id, title, description, unit, rows }: IntervalChart): Html {
   const known = rows.filter(({ value }) => value !== null);

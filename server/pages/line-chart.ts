@@ -5,12 +5,12 @@
  */
 import { scaleBand, scaleLinear } from 'd3-scale';
 import { area, curveMonotoneX, line } from 'd3-shape';
-import { html } from 'hono/html';
+import { html, raw } from 'hono/html';
 import type { TrendBucket } from '../../gate/trends/trend.ts';
 import { bucketTick } from './bucket-name.ts';
 import type { Html } from './html.ts';
 import { visible } from './name-of.ts';
-import { quantity, type Unit } from './quantity.ts';
+import { durationUnitMs, quantity, type Unit } from './quantity.ts';
 import { seriesSign } from './series-sign.ts';
 
 export type ChartPoint = {
@@ -37,34 +37,43 @@ export type LineChart = {
   series: readonly ChartSeries[];
   /** So many series are drawn; the others can be shown by the legend. */
   shownMax?: number;
-  /** A line of text over the picture, where nothing around it says what it is. */
-  heading?: string;
+  /** For a picture that stands alone: a line of text over it that says what it is, its style, and in which theme it is. */
+  alone?: { heading: string; style: string; theme: PictureTheme };
 };
+
+/** `auto` is as the system of whoever looks has it. */
+export const pictureThemes = ['auto', 'light', 'dark'] as const;
+export type PictureTheme = (typeof pictureThemes)[number];
 
 /** The picture's own units; it is as large as there is room for. */
 const size = { width: 560, height: 250 };
-const margin = { top: 14, right: 12, bottom: 30, left: 52 };
+const margin = { top: 14, right: 12, bottom: 30, left: 58 };
 const headingHeight = 34;
 
 /** A point is drawn for so many buckets at most, so that a line stays one. */
 const pointsMax = 12;
 
 export function lineChart(chart: LineChart): Html {
-  const { id, title, description, begins, series, unit, marks, heading, shownMax = series.length } = chart;
-  const top = margin.top + (heading === undefined ? 0 : headingHeight);
+  const { id, title, description, begins, series, unit, marks, alone, shownMax = series.length } = chart;
+  const top = margin.top + (alone === undefined ? 0 : headingHeight);
   const height = size.height + top - margin.top;
   const plot = { left: margin.left, right: size.width - margin.right, top, bottom: height - margin.bottom };
   const x = scaleBand<number>()
     .domain(begins.map((_, index) => index))
     .range([plot.left, plot.right]);
-  const y = scaleLinear().domain(domainOf(chart)).range([plot.bottom, plot.top]).nice(4);
-  if (unit === 'share') y.domain([0, 1]);
+  const { domain, ticks } = axisOf(chart);
+  const y = scaleLinear().domain(domain).range([plot.bottom, plot.top]);
   const at = (index: number) => (x(index) ?? 0) + x.bandwidth() / 2;
-  const ticks = unit === 'share' ? shareTicks : ticksOf(y.ticks(4), unit);
-  return html`<svg class="chart-picture" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${height}" role="img" aria-labelledby="${id}-title ${id}-description" data-left="${plot.left}" data-right="${plot.right}" data-top="${plot.top}" data-bottom="${plot.bottom}">
+  const theme = alone === undefined || alone.theme === 'auto' ? '' : ` ${alone.theme}`;
+  return html`<svg class="chart-picture${theme}" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${height}" role="img" aria-labelledby="${id}-title ${id}-description" data-left="${plot.left}" data-right="${plot.right}" data-top="${plot.top}" data-bottom="${plot.bottom}">
 <title id="${id}-title">${visible(title)}</title>
 <desc id="${id}-description">${visible(description)}</desc>
-${heading === undefined ? '' : html`<rect class="ground" width="${size.width}" height="${height}" rx="8"/><text class="heading" x="16" y="28">${visible(heading)}</text>`}
+${
+  alone === undefined
+    ? ''
+    : // The style is a file of ours.
+      html`<style>${raw(alone.style)}</style><rect class="ground" x="0.5" y="0.5" width="${size.width - 1}" height="${height - 1}" rx="8"/><text class="heading" x="16" y="28">${visible(alone.heading)}</text>`
+}
 <clipPath id="${id}-clip"><rect x="${plot.left}" y="${plot.top - 6}" width="${plot.right - plot.left}" height="${plot.bottom - plot.top + 12}"/></clipPath>
 <g class="axis">${ticks.map(
     (value) =>
@@ -153,14 +162,25 @@ function quantile(values: number[], share: number): number {
 
 const shareTicks = [0, 0.25, 0.5, 0.75, 1];
 
-/** What is counted has no halves. */
-function ticksOf(ticks: number[], unit: Unit): number[] {
-  return unit === 'count' ? ticks.filter(Number.isInteger) : ticks;
+/** From where to where the axis goes, and which steps it names: whole percents, whole things, whole seconds or minutes. */
+function axisOf(chart: LineChart): { domain: [number, number]; ticks: number[] } {
+  if (chart.unit === 'share') return { domain: [0, 1], ticks: shareTicks };
+  const [least, most] = domainOf(chart);
+  const step = chart.unit === 'ms' ? durationUnitMs(most) : 1;
+  const scale = scaleLinear()
+    .domain([least / step, most / step])
+    .nice(4);
+  const [from = 0, to = 1] = scale.domain();
+  // What is counted has no halves.
+  const ticks = scale.ticks(4).filter((tick) => chart.unit !== 'count' || Number.isInteger(tick));
+  return { domain: [from * step, to * step], ticks: ticks.map((tick) => tick * step) };
 }
 
+/** Titles say what is counted in bits and in points. */
 function tickText(unit: Unit, value: number): string {
-  // The axis of bits says so in its title.
-  return unit === 'bits' ? quantity('count', value) : quantity(unit, value);
+  if (value === 0 && unit !== 'share') return '0';
+  if (unit === 'points') return quantity('points', value).replace(/\u00a0pp$/, '');
+  return quantity(unit === 'bits' ? 'count' : unit, value);
 }
 
 /** Every so many buckets have room for their name. */

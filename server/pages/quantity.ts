@@ -68,6 +68,11 @@ const times: [name: string, ms: number, below: number][] = [
   ['d', 86_400_000, Number.POSITIVE_INFINITY],
 ];
 
+/** In which unit a length of time is told, in milliseconds: an axis has its steps in whole ones. */
+export function durationUnitMs(ms: number): number {
+  return times.find(([, , below]) => Math.abs(ms) < below)?.[1] ?? 1;
+}
+
 function duration(ms: number): string {
   const [name, unitMs] = times.find(([, , below]) => Math.abs(ms) < below) ?? ['ms', 1];
   const value = ms / unitMs;
