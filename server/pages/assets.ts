@@ -10,8 +10,11 @@ import { build } from 'esbuild';
 export type Asset = { name: string; type: string; text: string };
 
 /** The scripts that there are, as files of `client/` without their ending. A page names those that it needs. */
-const scriptNames = ['theme'] as const;
+const scriptNames = ['theme', 'trends'] as const;
 export type ScriptName = (typeof scriptNames)[number];
+
+/** What the one stylesheet is made of. */
+const styles = ['style.css', 'chart.css', 'trends-page.css'];
 
 const folder = new URL('.', import.meta.url);
 
@@ -59,8 +62,8 @@ function withName(file: string, { type, text }: Omit<Asset, 'name'>): Asset {
 }
 
 async function makeStyle(): Promise<Omit<Asset, 'name'>> {
-  const text = await readFile(new URL('style.css', folder), 'utf8');
-  return { type: 'text/css; charset=utf-8', text };
+  const texts = await Promise.all(styles.map((file) => readFile(new URL(file, folder), 'utf8')));
+  return { type: 'text/css; charset=utf-8', text: texts.join('') };
 }
 
 async function makeScript(name: ScriptName): Promise<Omit<Asset, 'name'>> {

@@ -27,15 +27,19 @@ export type ChartFigure = {
   /** What each bucket of a series says, as a point of the line and in words. */
   series: readonly { name: string; readings: readonly (ChartPoint & { text: string })[] }[];
   /** What there is to say where no series has a value. */
-  empty?: { title: string; text: string; command: string };
+  empty?: { title: string; text: string; command?: string };
+  /** Whether there is nothing to draw where all values are zero. */
+  isEmptyAtZero?: boolean;
 };
 
 export function chartFigure(figure: ChartFigure): Html {
-  const { id, title, about, begins, end, bucket, series, shownMax, marks } = figure;
-  const isEmpty = series.every(({ readings }) => readings.every(({ value }) => value === null));
+  const { id, title, about, begins, end, bucket, series, shownMax } = figure;
+  const isNone = (value: number | null) => value === null || (figure.isEmptyAtZero === true && value === 0);
+  const isEmpty = series.every(({ readings }) => readings.every(({ value }) => isNone(value)));
   const head = html`<figcaption><h3>${title}</h3><p>${about}</p></figcaption>`;
   if (isEmpty) {
-    const { empty = { title: 'Nothing in this period', text: 'Choose a longer one.' } } = figure;
+    const { empty = { title: 'Nothing in this period', text: 'There may be something in a longer one.' } } =
+      figure;
     return html`<figure class="chart" id="${id}">${head}${emptyState(empty)}</figure>`;
   }
   const picture = lineChart({
@@ -45,11 +49,11 @@ export function chartFigure(figure: ChartFigure): Html {
   });
   return html`<figure class="chart" id="${id}" data-chart="${title}" data-begins="${begins.map((begin) => begin.toISOString()).join(' ')}" data-end="${end.toISOString()}">${head}
 ${
-  marks === 'bars'
+  series.length === 1
     ? ''
     : html`<ul class="legend">${series.map(
         ({ name }, index) =>
-          html`<li${index < shownMax ? '' : html` class="off"`}>${signPicture(index)}${nameOf(name, 40)}</li>`,
+          html`<li${index < shownMax ? '' : html` class="off"`}>${signPicture(index)}${nameOf(name, 28)}</li>`,
       )}</ul>`
 }
 <div class="plot">${picture}</div>

@@ -65,7 +65,8 @@ export function lineChart(chart: LineChart): Html {
   const y = scaleLinear().domain(domain).range([plot.bottom, plot.top]);
   const at = (index: number) => (x(index) ?? 0) + x.bandwidth() / 2;
   const theme = alone === undefined || alone.theme === 'auto' ? '' : ` ${alone.theme}`;
-  return html`<svg class="chart-picture${theme}" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${height}" role="img" aria-labelledby="${id}-title ${id}-description" data-left="${plot.left}" data-right="${plot.right}" data-top="${plot.top}" data-bottom="${plot.bottom}">
+  const fixed = alone === undefined ? '' : html` width="${size.width}" height="${height}"`;
+  return html`<svg class="chart-picture${theme}"${fixed} xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${height}" role="img" aria-labelledby="${id}-title ${id}-description" data-left="${plot.left}" data-right="${plot.right}" data-top="${plot.top}" data-bottom="${plot.bottom}">
 <title id="${id}-title">${visible(title)}</title>
 <desc id="${id}-description">${visible(description)}</desc>
 ${

@@ -22,6 +22,7 @@ import { auditPages } from './routes/audit.ts';
 import { changePages } from './routes/changes.ts';
 import { gatePages } from './routes/gates.ts';
 import { sessionRoutes } from './routes/session.ts';
+import { trendPageRoutes } from './routes/trends.ts';
 import { showPage } from './show-page.ts';
 import { identifySessions, requireOwnForms } from './signed-in.ts';
 
@@ -64,6 +65,7 @@ export async function buildPages(parts: AppParts): Promise<FastifyInstance> {
   await app.register(gatePages, { prefix, parts });
   await app.register(changePages, { prefix, parts });
   await app.register(auditPages, { prefix, parts });
+  await app.register(trendPageRoutes, { prefix, parts });
   app.setNotFoundHandler((request) => {
     throw new RequestError('route_not_found', `there is no page at ${request.url.split('?', 1)[0]}`);
   });

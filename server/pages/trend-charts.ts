@@ -22,7 +22,11 @@ export function trendCharts(total: Trend, split: Trend | null): ChartFigure[] {
     id: string,
     unit: Unit,
     columns: Column[],
-    words: Pick<ChartFigure, 'title' | 'about'> & { marks?: 'bars'; empty?: ChartFigure['empty'] },
+    words: Pick<ChartFigure, 'title' | 'about'> & {
+      marks?: 'bars';
+      empty?: ChartFigure['empty'];
+      isEmptyAtZero?: boolean;
+    },
   ): ChartFigure => ({
     id,
     unit,
@@ -109,6 +113,11 @@ export function trendCharts(total: Trend, split: Trend | null): ChartFigure[] {
         title: 'Escapes',
         about: 'Attempts that got past and of which a bug is known by now, by when they were requested.',
         marks: 'bars',
+        isEmptyAtZero: true,
+        empty: {
+          title: 'None is known',
+          text: 'No bug was recorded against a build that got past in this period.',
+        },
       },
     ),
   ];

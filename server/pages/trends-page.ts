@@ -82,15 +82,15 @@ ${isPart(view) ? html`<a class="back" href="${addressOf(view, { from: undefined,
 <div><label for="bucket">A point for each</label><select id="bucket" name="bucket"><option value="">fitting time</option>${trendBuckets.map(
     (each) => html`<option${each === bucket ? html` selected` : ''}>${each}</option>`,
   )}</select></div>
-${trendGroups.map(
-  (group) =>
-    html`<div><label for="${group}">Only ${group}</label><input id="${group}" name="${group}" maxlength="300" autocomplete="off" placeholder="any" value="${view[group] ?? ''}"></div>`,
-)}
-<div class="actions"><button class="primary">Show</button>${
+<div class="actions"><button class="primary">Show</button></div>
+<details${isFiltered ? html` open` : ''}><summary>Only of one agent, model or author</summary><div class="narrower">${trendGroups.map(
+    (group) =>
+      html`<div><label for="${group}">${titled(group)}</label><input id="${group}" name="${group}" maxlength="300" autocomplete="off" placeholder="any" value="${view[group] ?? ''}"></div>`,
+  )}${
     isFiltered
-      ? html`<a class="button" href="${addressOf(view, { agent: undefined, model: undefined, author: undefined })}">Clear</a>`
+      ? html`<div class="actions"><a class="button" href="${addressOf(view, { agent: undefined, model: undefined, author: undefined })}">Clear</a></div>`
       : ''
-  }</div>
+  }</div></details>
 </form>`;
 }
 
@@ -139,7 +139,7 @@ function headline({ series }: Trend): Html | '' {
       total.escapes === 0 ? 'no bug is known that got past' : 'attempts that let a known bug past',
     ],
   ];
-  return html`<dl class="figures">${figures.map(
+  return html`<dl class="figures wide">${figures.map(
     ([name, value, small]) => html`<div><dt>${name}</dt><dd>${value} <small>${small}</small></dd></div>`,
   )}</dl>`;
 }
@@ -149,10 +149,15 @@ function groups(view: TrendsView, split: Trend): Html | '' {
   const group = groupOf(view);
   const { series } = split;
   if (series.length === 0) return '';
-  const rows = series.map((one, sign) => ({ name: seriesName(one), figures: one.total, sign }));
+  const rows = series.map((one, sign) => ({
+    kind: one.kind,
+    name: seriesName(one),
+    figures: one.total,
+    sign,
+  }));
   const isGapKnown = rows.some(({ figures }) => figures.gap.gap !== null);
   const worst = rows
-    .filter(({ figures }) => figures.gap.low > 0 && figures.gap.gap !== null)
+    .filter(({ kind, figures }) => kind === 'named' && figures.gap.low > 0 && figures.gap.gap !== null)
     .toSorted((one, other) => other.figures.gap.low - one.figures.gap.low)[0];
   const columns: Column[] = [
     { name: titled(group) },
@@ -208,7 +213,7 @@ ${
         command: 'holdback score … --visible-tests junit.xml',
       })
 }</figure></div>
-<details><summary>Table</summary>${table({
+<details open><summary>Table</summary>${table({
     caption: `The whole period by ${group}`,
     isCaptionHidden: true,
     columns,
@@ -220,7 +225,7 @@ ${
       withBounds(figures.gap.visible),
       figures.gap.gap === null
         ? '–'
-        : html`${quantity('points', figures.gap.gap)} <small class="muted">${bounds('points', figures.gap.low, figures.gap.high)}</small>`,
+        : html`${quantity('points', figures.gap.gap)} <small class="bounds-text">${bounds('points', figures.gap.low, figures.gap.high)}</small>`,
       quantity('count', figures.attemptsToGreen.mean),
       quantity('ms', figures.timeToGreenMs.p50),
       quantity('count', figures.escapes),
@@ -230,7 +235,7 @@ ${
 
 function withBounds({ rate, low, high }: { rate: number | null; low: number; high: number }): Html | string {
   if (rate === null) return '–';
-  return html`${quantity('share', rate)} <small class="muted">${bounds('share', low, high)}</small>`;
+  return html`${quantity('share', rate)} <small class="bounds-text">${bounds('share', low, high)}</small>`;
 }
 
 function titled(text: string): string {

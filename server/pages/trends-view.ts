@@ -12,6 +12,7 @@ import {
   trendInstantSchema,
 } from '../../gate/trends/trend.ts';
 import { slugSchema } from '../../suites/suite.ts';
+import { fittingBucket } from './fitting-bucket.ts';
 
 /** The periods that are one click away, in days. */
 export const periodDays = [7, 30, 90, 365] as const;
@@ -79,11 +80,16 @@ export function questionOf(view: TrendsView, now: Date): Omit<TrendQuestion, 'by
   // The whole of today, and as many days before as makes that many.
   const midnight = Math.floor(now.getTime() / dayMs) * dayMs;
   const first = isPart(view) ? from : new Date(midnight - (days - 1) * dayMs).toISOString();
+  const until = to === undefined ? now.toISOString() : endOf(to);
+  const since =
+    first === undefined ? new Date(Date.parse(until) - days * dayMs).toISOString() : beginOf(first);
+  const spanMs = Date.parse(until) - Date.parse(since);
   return {
     [subject.kind]: subject.name,
-    ...(first === undefined ? {} : { from: beginOf(first) }),
-    ...(to === undefined ? {} : { to: endOf(to) }),
-    ...{ bucket, agent, model, author },
+    from: since,
+    ...(to === undefined ? {} : { to: until }),
+    bucket: bucket ?? fittingBucket(spanMs, view.by !== undefined),
+    ...{ agent, model, author },
   };
 }
 

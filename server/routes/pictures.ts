@@ -16,6 +16,7 @@ import type { Trend } from '../../gate/trends/trend.ts';
 import { findTrend } from '../../gate/trends/trends.ts';
 import type { Database } from '../../migrations/open-database.ts';
 import { slugSchema } from '../../suites/suite.ts';
+import { fittingBucket } from '../pages/fitting-bucket.ts';
 import { withProblems } from '../responses.ts';
 import type { Reader } from '../tokens.ts';
 
@@ -61,7 +62,8 @@ export const pictureRoutes: FastifyPluginAsyncZod<{ database: Database; slotMs: 
     const now = new Date();
     const midnight = Math.floor(now.getTime() / dayMs) * dayMs;
     const from = new Date(midnight - (days - 1) * dayMs).toISOString();
-    const trend = await findTrend(database, { gate, from }, { gates: null, slotMs }, now);
+    const bucket = fittingBucket(days * dayMs, false);
+    const trend = await findTrend(database, { gate, from, bucket }, { gates: null, slotMs }, now);
     trends.set(key, trend);
     return trend;
   }
