@@ -9,12 +9,15 @@ import { drizzle as drizzlePostgres } from 'drizzle-orm/postgres-js';
 import { migrate as migratePostgres } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { appendScore, appendVerdict } from '../gate/append-history.ts';
+import { block } from '../gate/decide.ts';
 import { ResultMonths } from '../gate/result-months.ts';
 import { rowsOf } from '../migrations/rows-of.ts';
+import { Seals } from '../suites/sealing/sealing.ts';
 import { runCommand } from './command.ts';
 import { type PostgresServer, startPostgres } from './postgres-server.ts';
 import { temporaryFolder } from './temporary-folder.ts';
-import { adminToken, type Client, startWorld, type World } from './world.ts';
+import { adminToken, type Client, sealSuite, startWorld, type World } from './world.ts';
 
 let home: string;
 let server: PostgresServer;
@@ -417,6 +420,106 @@ describe.each(['PGlite', 'PostgreSQL'])('on %s', (kind) => {
         { attempt: 1, agent: 'a2', is_first_green: false, charged: false },
         { attempt: 1, agent: 'a2', is_first_green: true, charged: false },
       ]);
+    });
+  });
+
+  describe('what is appended at once', () => {
+    // Nothing that is appended here is sealed.
+    const seals = new Seals({ secrets: [], recipient: '', earlier: [], recipients: [] });
+    const scoring = () => ({ database: world.service.database.database, seals });
+    const attempt = (change: string, candidate: string, gate = 'old') =>
+      appendScore(world.service.database.database, {
+        ...{ id: randomUUID(), gate, policyVersion: 1, change: { id: change, commit: 'c0ffee' }, candidate },
+        ...{ requestedBy: 'somebody', requestedAt: new Date(), deadlineAt: new Date(), requestDigest: '' },
+        ...{ idempotencyKey: undefined, visibleTests: undefined },
+      });
+    const results = (...passed: boolean[]) =>
+      passed.map((isPassed, position) => ({
+        ...{ name: `case ${position}`, position, outcome: 'returned' as const, passed: isPassed },
+        ...{ message: '', durationMs: 0.25 },
+      }));
+
+    test('attempts of a change are numbered one after the other, however many arrive together', async () => {
+      const appended = await Promise.all(
+        Array.from({ length: 12 }, () => attempt('PR-together', digest('a'))),
+      );
+      const records = appended.map(({ record }) => record).toSorted((a, b) => a.sequence - b.sequence);
+      expect(records.map((record) => record.attempt)).toEqual(records.map((_, index) => index + 1));
+      const [first] = records;
+      for (const { firstRequestedAt } of records) expect(firstRequestedAt).toEqual(first?.requestedAt);
+    });
+
+    test('of greens of one change that are decided together one is the first', async () => {
+      await sealSuite(world, 'greens', { cases: [{ name: 'one', input: 1, expect: { equals: 1 } }] });
+      const ask = (source: string) =>
+        world.admin('POST', '/score', {
+          ...{ gate: 'greens', change: { id: 'PR-greens', commit: 'c0ffee' }, candidate: { source } },
+        });
+      const sources = [1, 2, 3].map((number) => `export const run = (x) => x; // ${number}`);
+      for (const { json } of await Promise.all(sources.map(ask)))
+        expect(json).toMatchObject({ verdict: 'merge' });
+      for (const table of ['verdicts', 'suite_results']) {
+        const counted = await rows(`
+          SELECT count(*)::int AS greens, count(*) FILTER (WHERE is_first_green)::int AS first
+          FROM (SELECT * FROM ${table}) AS appended WHERE change_id = 'PR-greens'`);
+        expect(counted, table).toEqual([{ greens: 3, first: 1 }]);
+      }
+    });
+
+    test('a case that ends otherwise for a candidate than it did before is noted, whichever gate asks', async () => {
+      const decide = async (passed: boolean[]) => {
+        const { record } = await attempt('PR-flaky', digest('a'));
+        const asked = { positions: passed.map((_, position) => position), proving: passed.length };
+        await appendVerdict(scoring(), {
+          ...{
+            scoreId: record.id,
+            gate: 'old',
+            policyVersion: 1,
+            decision: block('red'),
+            decidedAt: new Date(),
+          },
+          scored: [{ suite: 'f', revision: 1, ...asked, results: results(...passed) }],
+          ...{ repeats: undefined, durationMs: 1, failures: [], alarms: [], seed: null },
+          charges: [{ suite: 'f', revision: 1, bits: 2 }],
+        });
+        return record.id;
+      };
+      await decide([true, false, true]);
+      await decide([true, false, true]);
+      const flaky = () =>
+        rows(
+          "SELECT score_id, revision, position, passed FROM flaky_results WHERE suite = 'f' ORDER BY position",
+        );
+      expect(await flaky()).toEqual([]);
+      const later = await decide([true, true, false]);
+      expect(await flaky()).toEqual([
+        { score_id: later, revision: 1, position: 1, passed: true },
+        { score_id: later, revision: 1, position: 2, passed: false },
+      ]);
+    });
+
+    test('of a verdict that is refused nothing is kept, not even in the audit', async () => {
+      const { record } = await attempt('PR-refused', digest('b'));
+      const counts = () =>
+        rows(`SELECT (SELECT count(*)::int FROM suite_results) AS suites, (SELECT count(*)::int FROM case_results) AS cases,
+          (SELECT count(*)::int FROM charges) AS charges, (SELECT count(*)::int FROM audit) AS audit`);
+      const before = await counts();
+      const refused = appendVerdict(scoring(), {
+        ...{
+          scoreId: record.id,
+          gate: 'old',
+          policyVersion: 1,
+          decision: block('red'),
+          decidedAt: new Date(),
+        },
+        scored: [{ suite: 'f', revision: 1, positions: [0], proving: 1, results: results(true, false) }],
+        ...{ repeats: undefined, durationMs: 1, failures: [], alarms: [], seed: 'no seed' },
+        charges: [{ suite: 'f', revision: 1, bits: 2 }],
+      });
+      await expect(refused).rejects.toMatchObject({
+        cause: { message: expect.stringContaining('verdicts_have_a_whole_seed') },
+      });
+      expect(await counts()).toEqual(before);
     });
   });
 
