@@ -177,6 +177,14 @@ describe('holdback score', () => {
     }
   });
 
+  it('lets a gate show its badge to everybody', async () => {
+    const set = ['gate', 'set', 'shown', '--suite', 'double'];
+    expect((await holdback([...set, '--public-badges'], 'admin')).out).toContain('badges are public');
+    expect(await (await fetch(`${url}/gates/shown/badge.svg`)).text()).toContain('holdback shown');
+    await holdback(set, 'admin');
+    expect(await (await fetch(`${url}/gates/shown/badge.svg`)).text()).toContain('not public');
+  });
+
   it('shows an author what failed, with nothing that could move a cursor', async () => {
     await write('control.json', suiteOf({ name: 'red \u001b[31m\u202ename', expect: { equals: 1 } }));
     await holdback(['suite', 'push', 'control', at('control.json'), '--activate'], 'author');

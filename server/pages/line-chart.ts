@@ -47,7 +47,7 @@ export type PictureTheme = (typeof pictureThemes)[number];
 
 /** The picture's own units; it is as large as there is room for. */
 const size = { width: 560, height: 250 };
-const margin = { top: 14, right: 12, bottom: 30, left: 58 };
+const margin = { top: 14, right: 12, bottom: 30, left: 62 };
 const headingHeight = 34;
 
 /** A point is drawn for so many buckets at most, so that a line stays one. */

@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { isWithinLimits } from '../../../gate/limits.ts';
-import { listGates } from '../../../gate/policies.ts';
+import { findSuitesEver, listGates } from '../../../gate/policies.ts';
 import { findCaseTrends } from '../../../gate/trends/case-trends.ts';
 import type { CaseTrends } from '../../../gate/trends/trend.ts';
 import { csvOfTrend } from '../../../gate/trends/trend-csv.ts';
@@ -90,18 +90,22 @@ export const trendPageRoutes: FastifyPluginAsyncZod<{ parts: AppParts }> = async
   }
 };
 
-/** The gates and suites whose trends a reader may look at. */
+/** The gates and suites whose trends a reader may look at: of a gate, who reaches every suite that it has ever had. */
 async function subjectsOf(database: Database, reader: Reader): Promise<Subject[]> {
+  const reaches = (suite: string) => isWithinLimits(reader.suites, suite);
   const [gates, suites] = await Promise.all([listGates(database), listSuites(database)]);
+  const theirs = await Promise.all(
+    gates
+      .filter(({ gate }) => isWithinLimits(reader.gates, gate))
+      .map(async ({ gate }) => ({
+        gate,
+        isReached: reader.suites === null || (await findSuitesEver(database, gate)).every(reaches),
+      })),
+  );
   return [
-    ...gates
-      .filter(
-        ({ gate, suites: own }) =>
-          isWithinLimits(reader.gates, gate) && own.every((suite) => isWithinLimits(reader.suites, suite)),
-      )
-      .map(({ gate }) => ({ kind: 'gate' as const, name: gate })),
+    ...theirs.flatMap(({ gate, isReached }) => (isReached ? [{ kind: 'gate' as const, name: gate }] : [])),
     ...suites
-      .filter(({ suite }) => isWithinLimits(reader.suites, suite))
+      .filter(({ suite }) => reaches(suite))
       .map(({ suite }) => ({ kind: 'suite' as const, name: suite })),
   ];
 }
