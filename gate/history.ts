@@ -1,7 +1,7 @@
 /** One function for each question asked of the database about scores and verdicts. `append-history.ts` appends them. */
-import { and, type Column, desc, eq, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
+import { and, type Column, desc, eq, inArray, isNull, lt, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../migrations/open-database.ts';
-import { gatePolicies, revisions, scores, verdicts } from '../migrations/tables.ts';
+import { gatePolicies, scores, verdicts } from '../migrations/tables.ts';
 import type { RevisionName } from '../suites/revisions.ts';
 import { revisionNamesSchema, type VerdictQuestion } from './disclosure/disclosed.ts';
 import { marginMs } from './disclosure/publication.ts';
@@ -170,36 +170,6 @@ export async function findSettled(database: Database, score: ScoreRecord): Promi
     .orderBy(desc(scores.sequence))
     .limit(1);
   return row === undefined ? undefined : toRecord(row);
-}
-
-/**
- * How many cases of each of the given revisions were in force at a moment and can prove something: all but the tripwires. Of which
- * tripwires had expired by then nothing is known outside the seal, so that it may be fewer than there were, never more.
- */
-export async function countCases(
-  database: Database,
-  names: RevisionName[],
-  at: Date,
-): Promise<(RevisionName & { cases: number })[]> {
-  if (names.length === 0) return [];
-  return database
-    .select({
-      suite: revisions.suite,
-      revision: revisions.number,
-      cases: sql<number>`greatest(0, ${revisions.caseCount} - ${revisions.tripwires} - (
-        SELECT count(*) FROM revision_cases AS own
-        WHERE own.suite = ${revisions.suite} AND own.revision = ${revisions.number}
-          AND own.expires_at <= ${at.toISOString()}::timestamptz
-      ))::int`,
-    })
-    .from(revisions)
-    .where(
-      or(
-        ...names.map(({ suite, revision }) =>
-          and(eq(revisions.suite, suite), eq(revisions.number, revision)),
-        ),
-      ),
-    );
 }
 
 /** Ids of attempts that have no verdict yet. */

@@ -57,16 +57,19 @@ type Outcome = Pick<NewVerdict, 'decision' | 'scored' | 'repeats' | 'alarms' | '
 
 /**
  * Scores the candidate of an accepted attempt and appends its verdict. Throws only what keeps it from appending a
- * verdict at all; every other failure of ours ends as `indeterminate`.
+ * verdict at all; every other failure of ours ends as `indeterminate`. `known` is the gate where it was read a moment ago: what has
+ * changed since makes the verdict stale when it is appended.
  */
 export async function scoreCandidate(
   scoring: Scoring,
   score: ScoreRecord,
   progress: Progress,
+  known?: Gate,
 ): Promise<StoredVerdict> {
   const started = performance.now();
   progress.stage = 'preparing';
-  const verdict = await appendOutcome(scoring, score, await scoreOrBlock(scoring, score, progress), started);
+  const outcome = await scoreOrBlock(scoring, score, progress, known);
+  const verdict = await appendOutcome(scoring, score, outcome, started);
   scoring.transformer.prepareSoon();
   return verdict;
 }
@@ -122,12 +125,18 @@ export async function scoreWithoutRunning(
   return outcome && appendOutcome(scoring, score, outcome, started);
 }
 
-async function scoreOrBlock(scoring: Scoring, score: ScoreRecord, progress: Progress): Promise<Outcome> {
+async function scoreOrBlock(
+  scoring: Scoring,
+  score: ScoreRecord,
+  progress: Progress,
+  known: Gate | undefined,
+): Promise<Outcome> {
   // One seed however often we fail: what a score asks is drawn once.
   const seed = newSeed();
   for (let failures = 0; ; failures++) {
     try {
-      return await scoreOnce(scoring, score, seed, progress);
+      const gate = failures === 0 ? known : undefined;
+      return await scoreOnce(scoring, score, seed, progress, gate);
     } catch (error) {
       if (scoring.runners.closed || failures === retriesMax) {
         process.emitWarning(`score ${score.id} is indeterminate: ${codeOf(error)}`);
@@ -142,16 +151,20 @@ async function scoreOnce(
   score: ScoreRecord,
   seed: string,
   progress: Progress,
+  known: Gate | undefined,
 ): Promise<Outcome> {
   const { database, suites } = scoring;
   // Read by another process, and waited for only where it has to run.
   const reading = scoring.candidates.get(score.candidate);
   reading.catch(() => {});
-  const gate = await findGate(database, score.gate);
+  const gate = known ?? (await findGate(database, score.gate));
   const answer = await answerWithoutRunning(scoring, score, gate);
   if (answer !== undefined) return answer;
-  const candidate = await reading;
   const active = activeRevisions(gate);
+  // Looked through while the other process reads: once hosts run, they need the cores.
+  const looking = scoring.candidates.text(score.candidate).then((text) => findLeaks(suites, active, text));
+  looking.catch(() => {});
+  const candidate = await reading;
   const unfit = await findUnfit(scoring, active);
   if (unfit.length > 0) return { ...blocked('indeterminate'), alarms: unfit };
   const scored: SuiteScore[] = [];
@@ -160,23 +173,14 @@ async function scoreOnce(
     const contents = await suites.open(name);
     const asked = inForce(contents, score.requestedAt);
     if (asked.proving === 0) return blocked('not_scored');
-    const [build, { looked }] = await Promise.all([
-      scoreBuild(
-        scoring,
-        candidate.script,
-        contents,
-        asked,
-        { realms: seedOf(name), inputs: seed },
-        progress,
-      ),
-      findLeaks(suites, [name], candidate.text),
-    ]);
+    const seeds = { realms: seedOf(name), inputs: seed };
+    const build = await scoreBuild(scoring, candidate.script, contents, asked, seeds, progress);
     if (build.unfit > 0)
       return { ...blocked('indeterminate'), alarms: [{ ...name, kind: 'preflight', cases: build.unfit }] };
     const sprung = springTripwires(contents, candidate.text, build);
     if (sprung > 0) alarms.push({ ...name, kind: 'tripwire', cases: sprung });
-    for (const { found } of looked)
-      if (found > 0) alarms.push({ ...name, kind: 'fingerprints', cases: found });
+    for (const { suite, found } of (await looking).looked)
+      if (suite === name.suite && found > 0) alarms.push({ ...name, kind: 'fingerprints', cases: found });
     scored.push({ ...name, ...asked, results: build.results });
   }
   const decision = decide(gate.suites, active, scored);
@@ -246,6 +250,8 @@ function blocked(reason: BlockReason): Outcome {
 /** Whether the change has had its attempts. */
 async function hasNoAttempts(database: Database, gate: Gate, score: ScoreRecord): Promise<boolean> {
   const { attemptsPerChange } = gate;
+  // Every other candidate had an attempt of its own.
+  if (score.attempt <= attemptsPerChange) return false;
   // The quick count is never too small, so the exact one is seldom needed.
   return (
     (await countEarlierCandidates(database, score)) >= attemptsPerChange &&

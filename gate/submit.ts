@@ -3,7 +3,7 @@
  * Everything is bounded: how many run, how many wait, how long a caller waits.
  */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { Authoring } from '../suites/authoring/make-revision.ts';
 import { digestOf } from '../suites/sealing/sealing.ts';
@@ -102,7 +102,7 @@ export class Submissions {
       requestDigest: digestOf(JSON.stringify(asked)),
       visibleTests,
     });
-    if (isNew) this.#start(record);
+    if (isNew) this.#start(record, gate);
     return record;
   }
 
@@ -183,12 +183,13 @@ export class Submissions {
     await Promise.allSettled(this.#running.values());
   }
 
-  #start(record: ScoreRecord): void {
+  /** `gate` is as it was read when the attempt was accepted, which is good enough for one that starts at once. */
+  #start(record: ScoreRecord, gate: Gate): void {
     const what = `${record.gate} ${record.candidate}`;
     const progress = newProgress();
-    const earlier = this.#newest.get(what) ?? Promise.resolve();
-    const running = earlier
-      .then(() => this.#score(record, progress))
+    const earlier = this.#newest.get(what);
+    const running = (earlier ?? Promise.resolve())
+      .then(() => this.#score(record, progress, earlier === undefined ? gate : undefined))
       .catch(() => appendIndeterminate(this.#scoring, record))
       .then((verdict): ScoreRecord => ({ ...record, verdict }))
       .catch((error: unknown) => {
@@ -212,10 +213,11 @@ export class Submissions {
   }
 
   /** Only what has to run waits for a turn, so that nobody who need not run can tell by waiting how long others do. */
-  async #score(record: ScoreRecord, progress: Progress): Promise<StoredVerdict> {
+  async #score(record: ScoreRecord, progress: Progress, gate: Gate | undefined): Promise<StoredVerdict> {
     const isBusy = this.#turns.activeCount >= this.#turns.concurrency;
     const verdict = isBusy ? await scoreWithoutRunning(this.#scoring, record) : undefined;
-    return verdict ?? this.#turns(() => scoreCandidate(this.#scoring, record, progress));
+    const known = isBusy ? undefined : gate;
+    return verdict ?? this.#turns(() => scoreCandidate(this.#scoring, record, progress, known));
   }
 
   async #leaveWhenPublished({ requestedAt, verdict }: ScoreRecord): Promise<void> {
@@ -230,6 +232,8 @@ export class Submissions {
       const bytes = Buffer.from(candidate.source, 'utf8');
       const digest = digestOf(bytes);
       this.#scoring.candidates.begin(digest, bytes);
+      // The embedded database works in this thread and leaves it no turn; only in one is the text handed to its reader.
+      await nextTurn();
       return storeCandidate(database, bytes, digest);
     }
     await requireCandidate(database, candidate.digest);

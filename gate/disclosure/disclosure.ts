@@ -12,16 +12,11 @@ import { findAlarms } from '../alarms.ts';
 import { findCaseResults } from '../case-results.ts';
 import { block, overrule } from '../decide.ts';
 import { openFailures } from '../failures.ts';
-import {
-  type AttemptRecord,
-  countCases,
-  type DecidedVerdict,
-  isCurrent,
-  type ScoreRecord,
-} from '../history.ts';
+import type { Disclosure } from '../gate.ts';
+import { type AttemptRecord, type DecidedVerdict, isInForce, type ScoreRecord } from '../history.ts';
 import { isWithinLimits } from '../limits.ts';
 import { type ApprovedOverride, findOverrides } from '../overrides.ts';
-import { findDisclosure } from '../policies.ts';
+import { findDisclosure, findGateIfAny } from '../policies.ts';
 import { deltaDefault as delta, failureRateAtMost } from './assurance.ts';
 import {
   type Alarm,
@@ -31,7 +26,7 @@ import {
   type Role,
   reasonSchema,
 } from './disclosed.ts';
-import { findExposures } from './exposure.ts';
+import { findGrounds } from './exposure.ts';
 import { publishedAt } from './publication.ts';
 
 /** Who is asking: what they may see follows from the role, within the suites that they are limited to. */
@@ -91,10 +86,14 @@ export async function disclose(
   const listed = await discloseAttempt(disclosing, score, reader);
   if (listed.state === 'running' || verdict === undefined || !isKnown(score, reader, slotMs)) return listed;
   if (!seesCounts.includes(reader.role)) {
+    const { policyVersion } = score;
+    const now = listed.reason === 'green' ? await findGateIfAny(database, gate) : undefined;
     // What pipelines act on holds now; those who read history see it as it was.
     const holds =
-      listed.reason !== 'green' || (await isCurrent(database, gate, score.policyVersion, verdict.revisions));
-    return { ...listed, ...(holds ? {} : block('stale')), ...(await told(database, score, seals)) };
+      listed.reason !== 'green' || (now !== undefined && isInForce(now, policyVersion, verdict.revisions));
+    const disclosure =
+      now?.version === policyVersion ? now.disclosure : await findDisclosure(database, gate, policyVersion);
+    return { ...listed, ...(holds ? {} : block('stale')), ...(await told(score, disclosure, seals)) };
   }
   const isTheirs = ({ suite }: { suite: string }) => isWithinLimits(reader.suites, suite);
   const counted = { ...listed, ...(await assured(database, score, verdict.revisions.filter(isTheirs))) };
@@ -229,11 +228,10 @@ export async function discloseCases(
 
 /** What the gate has `ci` and `harness` told besides, as its policy was when the score was charged for it. */
 async function told(
-  database: Database,
   score: ScoreRecord,
+  disclosure: Disclosure,
   seals: Seals,
 ): Promise<Partial<Pick<FinishedScore, 'passed' | 'total' | 'failing'>>> {
-  const disclosure = await findDisclosure(database, score.gate, score.policyVersion);
   const { verdict } = score;
   const wasScored = verdict?.reason === 'green' || verdict?.reason === 'red';
   if (disclosure === 'verdict' || verdict === undefined || !wasScored) return {};
@@ -253,11 +251,9 @@ async function assured(
   revisions: RevisionName[],
 ): Promise<Pick<FinishedScore, 'assurance'>> {
   if (score.verdict?.reason !== 'green') return {};
-  const exposures = await findExposures(database, revisions, score);
-  const counts = await countCases(database, revisions, score.requestedAt);
+  const grounds = await findGrounds(database, revisions, score);
   return {
-    assurance: exposures.flatMap(({ suite, revision, bits }) => {
-      const cases = counts.find((one) => one.suite === suite && one.revision === revision)?.cases ?? 0;
+    assurance: grounds.flatMap(({ suite, cases, bits }) => {
       // Of cases of which it is not sure that they were asked, nothing is claimed.
       if (cases === 0) return [];
       const failureRate = failureRateAtMost({ cases, bits, delta });

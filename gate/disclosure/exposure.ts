@@ -14,40 +14,73 @@ import type { ScoreRecord } from '../history.ts';
 export type Exposure = RevisionName & { bits: number };
 
 const exposuresSchema = z.array(z.object({ suite: z.string(), revision: z.number(), bits: z.number() }));
+const groundsSchema = z.array(
+  z.object({ suite: z.string(), revision: z.number(), bits: z.number(), cases: z.number() }),
+);
 const caseExposuresSchema = z.array(z.object({ caseDigest: z.string(), bits: z.number() }));
 const countsSchema = z.array(z.object({ count: z.coerce.number() }));
 
-/** What was spent on each of the given revisions, by every gate, whoever asked; with `until`, by that score and those before it. */
-export async function findExposures(
-  database: Database,
-  revisions: RevisionName[],
-  until?: ScoreRecord,
-): Promise<Exposure[]> {
-  const earlier =
-    until === undefined
-      ? sql``
-      : sql`JOIN scores ON scores.id = charges.score_id AND scores.sequence <= ${until.sequence}`;
+/** What was spent on each of the given revisions, by every gate, whoever asked. */
+export async function findExposures(database: Database, revisions: RevisionName[]): Promise<Exposure[]> {
   const rows = await database.execute(sql`
-    WITH shared AS (${casesSharedWith(revisions)}),
-    totals AS (
-      SELECT charges.suite, charges.revision, sum(charges.bits) AS bits
-      FROM charges ${earlier}
-      WHERE (charges.suite, charges.revision) IN (SELECT suite, revision FROM shared)
-      GROUP BY charges.suite, charges.revision
-    )
-    SELECT of_suite AS suite, of_revision AS revision, max(bits)::double precision AS bits
-    FROM (
-      SELECT of_suite, of_revision, case_digest, sum(totals.bits) AS bits
-      FROM shared JOIN totals USING (suite, revision)
-      GROUP BY of_suite, of_revision, case_digest
-    ) AS of_cases
-    GROUP BY of_suite, of_revision`);
+    WITH ${spentOn(revisions, sql``)}
+    SELECT suite, revision, bits FROM spent`);
   const spent = exposuresSchema.parse(rowsOf(rows));
   return revisions.map(({ suite, revision }) => ({
     suite,
     revision,
     bits: spent.find((one) => one.suite === suite && one.revision === revision)?.bits ?? 0,
   }));
+}
+
+/**
+ * What a score stood on: what was spent on each of the given revisions by it and those before it, and how many cases of each were in
+ * force when it was requested and can prove something, which is all but the tripwires. Of which tripwires had expired by then nothing is
+ * known outside the seal, so that it may be fewer than there were, never more.
+ */
+export async function findGrounds(
+  database: Database,
+  revisions: RevisionName[],
+  { sequence, requestedAt }: ScoreRecord,
+): Promise<(Exposure & { cases: number })[]> {
+  if (revisions.length === 0) return [];
+  const upToIt = sql`JOIN scores ON scores.id = charges.score_id AND scores.sequence <= ${sequence}`;
+  const rows = await database.execute(sql`
+    WITH ${spentOn(revisions, upToIt)}
+    SELECT wanted.suite, wanted.revision, coalesce(spent.bits, 0) AS bits,
+      greatest(0, revisions.case_count - revisions.tripwires - (
+        SELECT count(*) FROM revision_cases AS own
+        WHERE own.suite = wanted.suite AND own.revision = wanted.revision
+          AND own.expires_at <= ${requestedAt.toISOString()}::timestamptz
+      ))::int AS cases
+    FROM ${wanted(revisions)}
+    JOIN revisions ON revisions.suite = wanted.suite AND revisions.number = wanted.revision
+    LEFT JOIN spent ON spent.suite = wanted.suite AND spent.revision = wanted.revision`);
+  const found = groundsSchema.parse(rowsOf(rows));
+  return revisions.flatMap(({ suite, revision }) =>
+    found.filter((one) => one.suite === suite && one.revision === revision),
+  );
+}
+
+/** `spent`: the bits of the case of each of the given revisions that was charged most. `join` says which charges count. */
+function spentOn(revisions: RevisionName[], join: SQL): SQL {
+  return sql`
+    shared AS (${casesSharedWith(revisions)}),
+    totals AS (
+      SELECT charges.suite, charges.revision, sum(charges.bits) AS bits
+      FROM charges ${join}
+      WHERE (charges.suite, charges.revision) IN (SELECT suite, revision FROM shared)
+      GROUP BY charges.suite, charges.revision
+    ),
+    spent AS (
+      SELECT of_suite AS suite, of_revision AS revision, max(bits)::double precision AS bits
+      FROM (
+        SELECT of_suite, of_revision, case_digest, sum(totals.bits) AS bits
+        FROM shared JOIN totals USING (suite, revision)
+        GROUP BY of_suite, of_revision, case_digest
+      ) AS of_cases
+      GROUP BY of_suite, of_revision
+    )`;
 }
 
 /** What was spent on each case of a revision, by its identity; a case that is missing has told nothing. */
@@ -118,7 +151,11 @@ export async function countUndecided(
 function casesSharedWith(revisions: RevisionName[]): SQL {
   return sql`
     SELECT DISTINCT mine.suite AS of_suite, mine.revision AS of_revision, mine.case_digest, theirs.suite, theirs.revision
-    FROM jsonb_to_recordset(${JSON.stringify(revisions)}::jsonb) AS wanted (suite text, revision int)
+    FROM ${wanted(revisions)}
     JOIN revision_cases AS mine USING (suite, revision)
     JOIN revision_cases AS theirs ON theirs.case_digest = mine.case_digest`;
+}
+
+function wanted(revisions: RevisionName[]): SQL {
+  return sql`jsonb_to_recordset(${JSON.stringify(revisions)}::jsonb) AS wanted (suite text, revision int)`;
 }

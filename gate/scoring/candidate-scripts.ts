@@ -18,7 +18,7 @@ export class CandidateScripts {
   readonly #database: Database;
   readonly #transformer: Transformer;
   /** Oldest use first, as a Map keeps its order. */
-  readonly #scripts = new Map<string, { reading: Promise<ReadCandidate>; chars: number }>();
+  readonly #scripts = new Map<string, { text: string; reading: Promise<ReadCandidate>; chars: number }>();
 
   constructor(database: Database, transformer: Transformer) {
     this.#database = database;
@@ -28,14 +28,20 @@ export class CandidateScripts {
   /** Begins to read a candidate whose bytes are at hand. */
   begin(digest: string, bytes: Uint8Array): void {
     if (this.#scripts.has(digest)) return;
-    const reading = this.#read(bytes);
+    const text = new TextDecoder().decode(bytes);
+    const reading = this.#read(bytes, text);
     // Whoever asks for it hears of a failure; and it is read again next time.
     reading.then(
       ({ script }) => !script.ok && this.#scripts.delete(digest),
       () => this.#scripts.delete(digest),
     );
-    this.#scripts.set(digest, { reading, chars: bytes.length });
+    this.#scripts.set(digest, { text, reading, chars: bytes.length });
     this.#forgetOldest();
+  }
+
+  /** The candidate's text, which is there before it is read. Throws `candidate_not_found` and RunnerErrors. */
+  async text(digest: string): Promise<string> {
+    return this.#scripts.get(digest)?.text ?? (await this.get(digest)).text;
   }
 
   /** The candidate as text and script. Throws `candidate_not_found` and RunnerErrors. */
@@ -44,15 +50,14 @@ export class CandidateScripts {
     if (known === undefined) {
       const bytes = await findCandidate(this.#database, digest);
       this.begin(digest, bytes);
-      return this.#scripts.get(digest)?.reading ?? this.#read(bytes);
+      return this.#scripts.get(digest)?.reading ?? this.#read(bytes, new TextDecoder().decode(bytes));
     }
     this.#scripts.delete(digest);
     this.#scripts.set(digest, known);
     return known.reading;
   }
 
-  async #read(bytes: Uint8Array): Promise<ReadCandidate> {
-    const text = new TextDecoder().decode(bytes);
+  async #read(bytes: Uint8Array, text: string): Promise<ReadCandidate> {
     if (!isUtf8(bytes)) return { text, script: { ok: false, detail: 'its bytes are not UTF-8 text' } };
     return { text, script: await this.#transformer.transform(text) };
   }
