@@ -6,10 +6,12 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Role, VerdictQuestion } from '../gate/disclosure/disclosed.ts';
 import { changeSchema, type ScoreRequest } from '../gate/gate.ts';
 import { isWithinLimits } from '../gate/limits.ts';
+import { KeptAnswers, type Moment } from '../migrations/kept-answers.ts';
+import type { Moments } from '../migrations/moments.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { isJwt, type Oidc } from './oidc.ts';
 import { RequestError } from './problems.ts';
-import { findReader, noteUse, type Reader, useNotedMs } from './tokens.ts';
+import { findReaderOf, hashOf, noteUse, type Reader, useNotedMs } from './tokens.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -22,13 +24,24 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     reader: Reader | null;
+    /** The moment of the database at which it was looked who is asking, where that was asked of the database. */
+    moment: Moment | null;
   }
 }
 
+/** Who presents a token is remembered for so many tokens, while nothing is committed. */
+const readersMax = 10_000;
+
 /** Asks every request who is there before its body is read; on routes that name no roles, nobody, or only who shows a token. */
-export function identifyReaders(app: FastifyInstance, database: Database, oidc: Oidc): void {
+export function identifyReaders(
+  app: FastifyInstance,
+  { database, moments }: { database: Database; moments: Moments },
+  oidc: Oidc,
+): void {
   const noteUseOf = useNoter(database);
+  const readers = new KeptAnswers<Reader>(readersMax);
   app.decorateRequest('reader', null);
+  app.decorateRequest('moment', null);
   app.addHook('onRequest', async (request) => {
     const { roles, looksAtToken = false } = request.routeOptions.config;
     const isAsked = roles !== undefined || (looksAtToken && request.headers.authorization !== undefined);
@@ -38,7 +51,8 @@ export function identifyReaders(app: FastifyInstance, database: Database, oidc: 
       request.reader = await oidc.findReader(token);
       return;
     }
-    request.reader = await findReader(database, token);
+    request.moment = await moments.now();
+    request.reader = await readers.ask(hashOf(token), request.moment, () => findReaderOf(database, token));
     noteUseOf(request.reader.tokenId);
   });
 }

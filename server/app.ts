@@ -15,6 +15,7 @@ import type { AuditLog } from '../gate/audit/audit-log.ts';
 import type { Proving } from '../gate/incidents/prove-incident.ts';
 import type { Measurements } from '../gate/strength/measurements.ts';
 import type { Submissions } from '../gate/submit.ts';
+import type { Moments } from '../migrations/moments.ts';
 import { CaseChecks } from '../suites/authoring/case-checks.ts';
 import { hasMoreValuesThan } from '../suites/authoring/json-values.ts';
 import type { Authoring } from '../suites/authoring/make-revision.ts';
@@ -52,6 +53,7 @@ export type AppParts = {
   proving: Proving;
   rotation: Rotation;
   submissions: Submissions;
+  moments: Moments;
   scoreEvents: ScoreEvents;
   measurements: Measurements;
   auditLog: AuditLog;
@@ -131,7 +133,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     transformObject: nameComponents,
   });
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: documentPolicy });
-  identifyReaders(app, database, new Oidc(parts.issuers));
+  identifyReaders(app, { database, moments: parts.moments }, new Oidc(parts.issuers));
   limitTokens(app, parts.ratePerToken);
   requireRoles(app);
   await app.register(gateRoutes, { database });
@@ -152,6 +154,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(scoreRoutes, {
     disclosing,
     submissions,
+    moments: parts.moments,
     events: parts.scoreEvents,
   });
   await app.register(trendRoutes, { database, suites: parts.suites, slotMs: parts.slotMs });

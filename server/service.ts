@@ -166,6 +166,7 @@ export async function startService(config: Config): Promise<Service> {
       },
       rotation,
       submissions,
+      moments: database.moments,
       scoreEvents,
       measurements,
       auditLog,

@@ -7,6 +7,7 @@ import { and, desc, eq, gt, inArray, isNull, lt, or, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { type Role, roles } from '../gate/disclosure/disclosed.ts';
 import { appendAudit } from '../migrations/append-audit.ts';
+import type { Lasting } from '../migrations/kept-answers.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { tokens } from '../migrations/tables.ts';
 import { RequestError } from './problems.ts';
@@ -88,15 +89,20 @@ export async function revokeToken(database: Database, id: string, by: string): P
  * `token_unknown`, and to whoever holds one that was good once, `token_revoked` or `token_expired`.
  */
 export async function findReader(database: Database, token: string): Promise<Reader> {
+  return (await findReaderOf(database, token)).answer;
+}
+
+/** As `findReader`, with until when the token is good if it is not revoked. */
+export async function findReaderOf(database: Database, token: string): Promise<Lasting<Reader>> {
   if (isMistyped(token)) {
     throw new RequestError('token_unknown', 'its checksum does not hold: the token was mistyped or cut');
   }
   const [row] = await database
     .select()
     .from(tokens)
-    .where(eq(tokens.sha256, hash(token)));
+    .where(eq(tokens.sha256, hashOf(token)));
   if (row === undefined) throw new RequestError('token_unknown', 'the token is not known here');
-  return readerWith(row);
+  return { answer: readerWith(row), untilMs: row.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY };
 }
 
 /** Who holds this token. Throws `token_revoked` or `token_expired` where it is good no more. */
@@ -166,7 +172,7 @@ async function appendToken(
     .values({
       ...{ role, name, owner, gates, suites },
       id: randomUUID(),
-      sha256: hash(token),
+      sha256: hashOf(token),
       expiresAt: expiresAt === null ? null : new Date(expiresAt),
       createdBy: by,
     })
@@ -201,7 +207,8 @@ async function findUsableAdmins(database: Database): Promise<string[]> {
   return rows.map(({ id }) => id);
 }
 
-function hash(token: string): string {
+/** What of a token is stored and kept: nobody can get it back from that. */
+export function hashOf(token: string): string {
   return createHash('sha256').update(token).digest('hex');
 }
 

@@ -37,7 +37,7 @@ const mayImport: Record<string, RegExp[]> = {
   server: [
     /^gate\//,
     /^suites\//,
-    /^migrations\/(?:append-audit|errors|open-database)\.ts$/,
+    /^migrations\/(?:append-audit|errors|kept-answers|moments|open-database)\.ts$/,
     /^migrations\/tables\.ts$/,
     /^runners\/protocol\.ts$/,
   ],

@@ -9,6 +9,7 @@ import {
   raisedAlarmSchema,
   replaySchema,
   runningScoreSchema,
+  type Verdict,
   verdictQuestionSchema,
   verdictSchema,
 } from '../../gate/disclosure/disclosed.ts';
@@ -18,7 +19,9 @@ import { findScore } from '../../gate/history.ts';
 import { approveOverride } from '../../gate/overrides.ts';
 import { findGate } from '../../gate/policies.ts';
 import type { Submissions } from '../../gate/submit.ts';
-import { askVerdict } from '../../gate/verdict.ts';
+import { findVerdict, keyOf } from '../../gate/verdict.ts';
+import { KeptAnswers } from '../../migrations/kept-answers.ts';
+import type { Moments } from '../../migrations/moments.ts';
 import { candidateBytesMax } from '../../runners/protocol.ts';
 import { bindQuestion, bindRepository, readerOf, requireGate, requireSuite } from '../access.ts';
 import { RequestError } from '../problems.ts';
@@ -32,11 +35,20 @@ const waitSecondsMax = 600;
 /** In JSON a character may take six bytes, as in `\u0000`. */
 const scoreBytesMax = candidateBytesMax * 2 + (64 << 10);
 
-export type ScoreRoutesOptions = { disclosing: Disclosing; submissions: Submissions; events: ScoreEvents };
+/** The answers to so many questions for verdicts are kept, while nothing is committed. */
+const verdictsMax = 10_000;
+
+export type ScoreRoutesOptions = {
+  disclosing: Disclosing;
+  submissions: Submissions;
+  moments: Moments;
+  events: ScoreEvents;
+};
 
 export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app, options) => {
-  const { disclosing, submissions, events } = options;
+  const { disclosing, submissions, moments, events } = options;
   const { database } = disclosing;
+  const verdicts = new KeptAnswers<Verdict>(verdictsMax);
 
   // Raw bytes are accepted on /candidates alone: the parser lives in a scope of its own.
   await app.register(async (raw) => {
@@ -238,7 +250,9 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
     async (request) => {
       const reader = readerOf(request);
       requireGate(reader, request.query.gate);
-      return askVerdict(disclosing, bindQuestion(reader, request.query), reader);
+      const question = bindQuestion(reader, request.query);
+      const moment = request.moment ?? (await moments.now());
+      return verdicts.ask(keyOf(question, reader), moment, () => findVerdict(disclosing, question, reader));
     },
   );
 };
