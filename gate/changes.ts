@@ -1,5 +1,6 @@
 /** Attempts as people look for them: of one change, or of every change that fits, newest first, page by page. */
 import { and, desc, eq, getTableColumns, gte, inArray, lt, type SQL, sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Database } from '../migrations/open-database.ts';
 import { scores, verdicts } from '../migrations/tables.ts';
 import { type AttemptRecord, isPublished, toAttempt } from './history.ts';
@@ -51,11 +52,7 @@ export async function listAttempts(database: Database, asked: AttemptsAsked): Pr
         asksVerdict && asked.slotMs !== undefined ? isPublished(asked.slotMs) : undefined,
         asked.from === undefined ? undefined : gte(requestedAt, asked.from),
         asked.to === undefined ? undefined : lt(requestedAt, asked.to),
-        asked.before === undefined
-          ? undefined
-          : sql`(${requestedAt}, ${scores.sequence}) < (
-              (SELECT last.requested_at FROM scores AS last WHERE last.sequence = ${asked.before}), ${asked.before}::bigint
-            )`,
+        asked.before === undefined ? undefined : isBefore(requestedAt, asked.before),
       ),
     )
     .orderBy(desc(requestedAt), desc(scores.sequence))
@@ -63,6 +60,12 @@ export async function listAttempts(database: Database, asked: AttemptsAsked): Pr
   return rows.map(toAttempt);
 }
 
-function equals(column: Parameters<typeof eq>[0], value: string | undefined): SQL | undefined {
+/** That an attempt comes after another in the list: said twice, because an index has the moments alone where a verdict is asked for. */
+function isBefore(requestedAt: PgColumn, sequence: number): SQL {
+  const moment = sql`(SELECT last.requested_at FROM scores AS last WHERE last.sequence = ${sequence})`;
+  return sql`${requestedAt} <= ${moment} AND (${requestedAt}, ${scores.sequence}) < (${moment}, ${sequence}::bigint)`;
+}
+
+function equals(column: PgColumn, value: string | undefined): SQL | undefined {
   return value === undefined ? undefined : sql`${column} = ${value}`;
 }

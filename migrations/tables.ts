@@ -378,7 +378,10 @@ export const verdicts = pgTable(
     decidedAt: time('decided_at').notNull().defaultNow(),
     ...attemptColumns(),
   },
-  (table) => [index('verdicts_reason').on(table.reason, table.requestedAt)],
+  (table) => [
+    index('verdicts_reason').on(table.reason, table.requestedAt),
+    index('verdicts_verdict').on(table.verdict, table.requestedAt),
+  ],
 );
 
 /** How every suite of every score that ran it came out. The index that trends read, `suite_results_trend`, is in the SQL alone. */

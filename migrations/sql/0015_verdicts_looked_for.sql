@@ -1,0 +1,1 @@
+CREATE INDEX "verdicts_verdict" ON "verdicts" USING btree ("verdict","requested_at");
