@@ -175,6 +175,9 @@ test('what is exported is what the table says, in the period and the split that 
   expect(careful.some((line) => Number(line[passed ?? -1]) > 0)).toBe(true);
   const json = await request.get(`${await address('JSON')}`);
   expect(await json.json()).toMatchObject({ gate: 'checkout', by: 'agent', bucket: 'week' });
+  await page.goto('/ui/trends?gate=checkout');
+  const together: unknown = await (await request.get(`${await address('JSON')}`)).json();
+  expect(together).toMatchObject({ by: null, bucket: 'day', series: [{ kind: 'all' }] });
 });
 
 test('names that others chose run nowhere: not in pictures, tables, tips or fields', async () => {

@@ -36,8 +36,8 @@ export function trendsPage({ view, subjects, total, split, cases }: TrendsPage):
   const settled = total.series[0]?.total.settled ?? 0;
   return html`<div class="head"><div><h1>Trends of ${subject.kind} ${subject.name}</h1>
 <p class="muted">${timeTag(total.from)} to ${timeTag(total.to)}, by ${total.bucket}</p></div>
-<p class="actions"><a class="button" href="${addressOf(view, { by: groupOf(view) }, '/ui/trends/export')}&format=csv" download>CSV</a>
-<a class="button" href="${addressOf(view, { by: groupOf(view) }, '/ui/trends/export')}&format=json" download>JSON</a></p></div>
+<p class="actions"><a class="button" href="${addressOf(view, {}, '/ui/trends/export')}&format=csv" download>CSV</a>
+<a class="button" href="${addressOf(view, {}, '/ui/trends/export')}&format=json" download>JSON</a></p></div>
 ${controls(view, total, subjects)}
 ${
   settled === 0
