@@ -10,7 +10,7 @@ import { build } from 'esbuild';
 export type Asset = { name: string; type: string; text: string };
 
 /** The scripts that there are, as files of `client/` without their ending. A page names those that it needs. */
-const scriptNames = ['theme', 'trends'] as const;
+const scriptNames = ['theme', 'trends', 'score'] as const;
 export type ScriptName = (typeof scriptNames)[number];
 
 /** What the one stylesheet is made of. */

@@ -21,6 +21,7 @@ import { assetRoutes } from './routes/assets.ts';
 import { auditPages } from './routes/audit.ts';
 import { changePages } from './routes/changes.ts';
 import { gatePages } from './routes/gates.ts';
+import { scorePages } from './routes/scores.ts';
 import { sessionRoutes } from './routes/session.ts';
 import { trendPageRoutes } from './routes/trends.ts';
 import { showPage } from './show-page.ts';
@@ -66,6 +67,7 @@ export async function buildPages(parts: AppParts): Promise<FastifyInstance> {
   await app.register(changePages, { prefix, parts });
   await app.register(auditPages, { prefix, parts });
   await app.register(trendPageRoutes, { prefix, parts });
+  await app.register(scorePages, { prefix, parts });
   app.setNotFoundHandler((request) => {
     throw new RequestError('route_not_found', `there is no page at ${request.url.split('?', 1)[0]}`);
   });

@@ -143,7 +143,7 @@ export const changePages: FastifyPluginAsyncZod<{ parts: AppParts }> = async (ap
 };
 
 /** Those who approved, as far as they are tokens: without an owner a token is a person of its own. */
-function approversOf(score: DisclosedScore): string[] {
+export function approversOf(score: DisclosedScore): string[] {
   const approvals = score.state === 'finished' ? (score.override?.approvals ?? []) : [];
   return approvals.map(({ person }) => person).filter((person) => z.uuid().safeParse(person).success);
 }
