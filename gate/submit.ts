@@ -66,23 +66,25 @@ export class Submissions {
    * `visible_tests_unreadable`, `idempotency_conflict` and `queue_full`; then nothing has been accepted.
    */
   async accept({ request, by, idempotencyKey }: Submission): Promise<ScoreRecord> {
-    const { database } = this.#scoring;
-    const gate = await findGate(database, request.gate);
     if (this.#places + this.#accepting >= this.#placesMax) {
       throw new GateError('queue_full', 'too many scores are waiting: try again later');
     }
     this.#accepting++;
     try {
-      return await this.#append({ request, by, idempotencyKey }, gate);
+      return await this.#append({ request, by, idempotencyKey });
     } finally {
       this.#accepting--;
     }
   }
 
-  async #append({ request, by, idempotencyKey }: Submission, gate: Gate): Promise<ScoreRecord> {
+  async #append({ request, by, idempotencyKey }: Submission): Promise<ScoreRecord> {
     const { database } = this.#scoring;
     const visibleTests = request.visibleTests && countVisibleTests(request.visibleTests);
-    const candidate = await this.#candidateOf(request);
+    // First, because reading a module takes longer than all that is asked of the database before it can run.
+    const { digest: candidate, bytes } = await this.#beginReading(request);
+    const gate = await findGate(database, request.gate);
+    if (bytes === undefined) await requireCandidate(database, candidate);
+    else await storeCandidate(database, bytes, candidate);
     const asked = [
       gate.gate,
       request.change,
@@ -226,18 +228,15 @@ export class Submissions {
     this.#places--;
   }
 
-  async #candidateOf({ candidate }: ScoreRequest): Promise<string> {
-    const { database } = this.#scoring;
-    if ('source' in candidate) {
-      const bytes = Buffer.from(candidate.source, 'utf8');
-      const digest = digestOf(bytes);
-      this.#scoring.candidates.begin(digest, bytes);
-      // The embedded database works in this thread and leaves it no turn; only in one is the text handed to its reader.
-      await nextTurn();
-      return storeCandidate(database, bytes, digest);
-    }
-    await requireCandidate(database, candidate.digest);
-    return candidate.digest;
+  /** The candidate of a request; if the request brings it, with its bytes, which another process begins to read. */
+  async #beginReading({ candidate }: ScoreRequest): Promise<{ digest: string; bytes?: Buffer }> {
+    if (!('source' in candidate)) return candidate;
+    const bytes = Buffer.from(candidate.source, 'utf8');
+    const digest = digestOf(bytes);
+    this.#scoring.candidates.begin(digest, bytes);
+    // The embedded database works in this thread and leaves it no turn; only in one is the text handed to its reader.
+    await nextTurn();
+    return { digest, bytes };
   }
 }
 

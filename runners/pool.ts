@@ -14,8 +14,8 @@ export type PoolOptions = {
   isolateMb: number;
 };
 
-/** A score that ended is often followed by its grading and by the next: so long nothing is started, in milliseconds. */
-const refillMs = 30;
+/** Hosts that ended are followed by grading, the verdict and often the next score: so long nothing is started, in milliseconds. */
+const refillMs = 60;
 
 export class HostPool {
   readonly #options: PoolOptions;
