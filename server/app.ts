@@ -16,7 +16,7 @@ import type { Proving } from '../gate/incidents/prove-incident.ts';
 import type { Measurements } from '../gate/strength/measurements.ts';
 import type { Submissions } from '../gate/submit.ts';
 import type { Moments } from '../migrations/moments.ts';
-import { CaseChecks } from '../suites/authoring/case-checks.ts';
+import type { CaseChecks } from '../suites/authoring/case-checks.ts';
 import { hasMoreValuesThan } from '../suites/authoring/json-values.ts';
 import type { Authoring } from '../suites/authoring/make-revision.ts';
 import type { OpenedSuites } from '../suites/opened-suites.ts';
@@ -48,6 +48,7 @@ import { validatorCompiler } from './validation.ts';
 
 export type AppParts = {
   authoring: Authoring;
+  caseChecks: CaseChecks;
   suites: OpenedSuites;
   preflights: Preflights;
   proving: Proving;
@@ -142,8 +143,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const activation = { database, suites: parts.suites, preflights: parts.preflights };
   await app.register(suiteRoutes, { authoring, activation });
   await app.register(suiteLifeRoutes, { authoring, activation, suites: parts.suites });
-  const caseChecks = new CaseChecks(authoring, parts.suites);
-  await app.register(suiteCaseRoutes, { authoring, activation, submissions, caseChecks });
+  await app.register(suiteCaseRoutes, { authoring, activation, submissions, caseChecks: parts.caseChecks });
   await app.register(incidentRoutes, {
     authoring,
     incidents: { database, seals, suites: parts.suites, slotMs: parts.slotMs },

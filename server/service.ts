@@ -14,6 +14,8 @@ import { bundleHost, bundleRealm, type HostCode } from '../runners/bundle.ts';
 import { HostPool } from '../runners/pool.ts';
 import { limitsSchema } from '../runners/protocol.ts';
 import { Transformer } from '../runners/transformer.ts';
+import { CaseChecks } from '../suites/authoring/case-checks.ts';
+import type { Authoring } from '../suites/authoring/make-revision.ts';
 import { OpenedSuites } from '../suites/opened-suites.ts';
 import { identityPath, isBeingRotated, loadIdentity } from '../suites/sealing/identity.ts';
 import { loadKeys } from '../suites/sealing/keys.ts';
@@ -145,14 +147,16 @@ export async function startService(config: Config): Promise<Service> {
       startMutantHosts: () => startMutantHosts(isolateMb),
     });
     if (database.kind === 'pglite') await submissions.settleAbandoned();
+    const authoring: Authoring = {
+      database: database.database,
+      seals,
+      keys,
+      reader: grader,
+      tryBuild: buildTrier({ runners, transformer, hostsPerScore: 1 }),
+    };
     const app = await buildApp({
-      authoring: {
-        database: database.database,
-        seals,
-        keys,
-        reader: grader,
-        tryBuild: buildTrier({ runners, transformer, hostsPerScore: 1 }),
-      },
+      authoring,
+      caseChecks: new CaseChecks(authoring, suites),
       suites,
       preflights,
       proving: {

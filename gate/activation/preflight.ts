@@ -21,7 +21,7 @@ import { type BuildScore, type BuildScoring, scoreBuild } from '../scoring/score
 import { observedOf } from '../scoring/trials.ts';
 import type { Condition } from './condition.ts';
 import { judgeRounds, unsteady } from './judge-rounds.ts';
-import { appendPreflight, findPreflight } from './preflight-history.ts';
+import { appendPreflight, findPreflight, type RecordedPreflight } from './preflight-history.ts';
 import {
   type Preflight,
   type PreflightFinding,
@@ -91,6 +91,11 @@ export class Preflights {
     return started;
   }
 
+  /** How the references of a revision behaved when they were run last, on this version of the runners. */
+  async last(name: RevisionName): Promise<RecordedPreflight | undefined> {
+    return findPreflight(this.#parts.database, name, this.#parts.runner);
+  }
+
   /** Whether a revision passed, in as many rounds as an activation needs. Runs what has not been run. Throws as `run` does. */
   async pass(name: RevisionName, by: string): Promise<Preflight | undefined> {
     const { database, runner, rounds } = this.#parts;
@@ -126,7 +131,7 @@ export const referencesBehave: Condition = async ({ suites, preflights }, name, 
   return {
     code: 'preflight_failed',
     message: [...told, ...(untold > 0 ? [`and ${untold} more`] : [])].join('; '),
-    advice: `mend the case or the reference; \`holdback suite preflight ${name.suite} ${name.revision}\` runs the ${rounds} rounds again and tells all`,
+    advice: `mend the case or the reference; \`holdback suite preflight ${name.suite} ${name.revision}\` runs ${rounds === 1 ? 'them' : `the ${rounds} rounds`} again and tells all`,
   };
 };
 

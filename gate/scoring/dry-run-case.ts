@@ -86,6 +86,10 @@ async function runOn(
   const { results } = await scoreBuild(alone, transformed, contents, { positions: [0] }, seeds);
   const [result] = results;
   if (result === undefined) throw new Error('a case that was run has no result');
-  const { outcome, passed, message, durationMs } = result;
-  return { reference, verdict, outcome, passed: passed === true, message, durationMs };
+  const { outcome, passed, message, durationMs, expected, observed } = result;
+  const told = {
+    ...(expected === undefined ? {} : { expected }),
+    ...(observed === undefined ? {} : { observed }),
+  };
+  return { reference, verdict, outcome, passed: passed === true, message, durationMs, ...told };
 }

@@ -35,6 +35,11 @@ export const dryRunResultSchema = z.strictObject({
   passed: z.boolean(),
   message: z.string().describe('Why it did not pass.'),
   durationMs: z.number().nonnegative(),
+  expected: z
+    .string()
+    .optional()
+    .describe('What the case declares that it expects, in lines to compare with `observed`; cut where long.'),
+  observed: z.string().optional().describe('What came of it instead, where it did not pass.'),
 });
 export type DryRunResult = z.infer<typeof dryRunResultSchema>;
 

@@ -10,11 +10,11 @@ import { build } from 'esbuild';
 export type Asset = { name: string; type: string; text: string };
 
 /** The scripts that there are, as files of `client/` without their ending. A page names those that it needs. */
-const scriptNames = ['theme', 'trends', 'score'] as const;
+const scriptNames = ['theme', 'trends', 'score', 'case-editor'] as const;
 export type ScriptName = (typeof scriptNames)[number];
 
-/** What the one stylesheet is made of. */
-const styles = ['style.css', 'chart.css', 'trends-page.css'];
+/** What the one stylesheet is made of, each after those that it builds on. */
+const styles = ['style.css', 'chart.css', 'trends-page.css', 'suites.css'];
 
 const folder = new URL('.', import.meta.url);
 
@@ -62,8 +62,13 @@ function withName(file: string, { type, text }: Omit<Asset, 'name'>): Asset {
 }
 
 async function makeStyle(): Promise<Omit<Asset, 'name'>> {
-  const texts = await Promise.all(styles.map((file) => readFile(new URL(file, folder), 'utf8')));
-  return { type: 'text/css; charset=utf-8', text: texts.join('') };
+  const files = [
+    // How the editor lies over its text is its library's to say.
+    new URL(import.meta.resolve('prism-code-editor/layout.css')),
+    ...styles.map((name) => new URL(name, folder)),
+  ];
+  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
+  return { type: 'text/css; charset=utf-8', text: texts.join('\n') };
 }
 
 async function makeScript(name: ScriptName): Promise<Omit<Asset, 'name'>> {

@@ -5,7 +5,7 @@
 import { diffArrays, diffWordsWithSpace } from 'diff';
 
 export type DiffLine = {
-  kind: 'same' | 'expected' | 'observed';
+  kind: 'same' | 'before' | 'after';
   parts: { text: string; isChanged: boolean }[];
 };
 
@@ -17,14 +17,14 @@ const wordsEditedMax = 120;
 const alikeMin = 0.3;
 
 /** The lines of both texts, in one order; undefined where the texts are too unlike each other. */
-export function diffLines(expected: string, observed: string): DiffLine[] | undefined {
-  const [before, after] = [expected.split('\n'), observed.split('\n')];
-  const changes = diffArrays(before, after, { maxEditLength: linesEditedMax });
+export function diffLines(before: string, after: string): DiffLine[] | undefined {
+  const [gone, come] = [before.split('\n'), after.split('\n')];
+  const changes = diffArrays(gone, come, { maxEditLength: linesEditedMax });
   if (changes === undefined) return undefined;
   const lines: DiffLine[] = [];
   let removed: string[] = [];
   const takeRemoved = () => {
-    lines.push(...removed.map((text): DiffLine => whole('expected', text)));
+    lines.push(...removed.map((text): DiffLine => whole('before', text)));
     removed = [];
   };
   for (const change of changes) {
@@ -39,7 +39,7 @@ export function diffLines(expected: string, observed: string): DiffLine[] | unde
   }
   takeRemoved();
   const hasCommon = lines.some(({ kind, parts }) => kind === 'same' && /\w/.test(parts[0]?.text ?? ''));
-  const isShort = before.length === 1 && after.length === 1;
+  const isShort = gone.length === 1 && come.length === 1;
   return hasCommon || isShort ? lines : undefined;
 }
 
@@ -50,10 +50,10 @@ function whole(kind: DiffLine['kind'], text: string, isChanged = true): DiffLine
 /** Lines that stand in place of others, with the words that changed: as many as there were each follow the one that they replace. */
 function replaced(before: string[], after: string[]): DiffLine[] {
   const pairs = before.map((text, index) => wordsOf(text, after[index] ?? ''));
-  const expected = pairs.map(([parts]): DiffLine => ({ kind: 'expected', parts }));
+  const expected = pairs.map(([parts]): DiffLine => ({ kind: 'before', parts }));
   const observed = after.map((text, index): DiffLine => {
     const [, parts] = pairs[index] ?? [];
-    return parts === undefined ? whole('observed', text) : { kind: 'observed', parts };
+    return parts === undefined ? whole('after', text) : { kind: 'after', parts };
   });
   if (before.length !== after.length) return [...expected, ...observed];
   return expected.flatMap((line, index) => [line, observed[index] ?? []].flat());

@@ -30,7 +30,7 @@ function failureCard(scoreId: string, failure: Failure): Html {
   return html`<article class="card failure">
 <div class="section-head"><h3>${nameOf(name, 200)} <small>${suite}</small></h3>${outcomeBadge(outcome)}</div>
 ${message === '' ? '' : html`<p class="muted small${isCompared ? ' one-line' : ''}">${isCompared ? nameOf(message, messageCharsMax) : visible(message)}</p>`}
-${diffOf({ expected, observed })}
+${diffOf({ before: expected, after: observed }, 'contrast', `Expected and observed: ${name}`)}
 ${generated === undefined ? '' : generatedInput(scoreId, generated)}
 </article>`;
 }

@@ -19,10 +19,13 @@ import { validatorCompiler } from '../validation.ts';
 import { problemPage } from './problem-page.ts';
 import { assetRoutes } from './routes/assets.ts';
 import { auditPages } from './routes/audit.ts';
+import { caseEditorPages } from './routes/case-editor.ts';
 import { changePages } from './routes/changes.ts';
 import { gatePages } from './routes/gates.ts';
 import { scorePages } from './routes/scores.ts';
 import { sessionRoutes } from './routes/session.ts';
+import { suiteLifePages } from './routes/suite-life.ts';
+import { suitePages } from './routes/suites.ts';
 import { trendPageRoutes } from './routes/trends.ts';
 import { showPage } from './show-page.ts';
 import { identifySessions, requireOwnForms } from './signed-in.ts';
@@ -68,6 +71,9 @@ export async function buildPages(parts: AppParts): Promise<FastifyInstance> {
   await app.register(auditPages, { prefix, parts });
   await app.register(trendPageRoutes, { prefix, parts });
   await app.register(scorePages, { prefix, parts });
+  await app.register(suitePages, { prefix, parts });
+  await app.register(suiteLifePages, { prefix, parts });
+  await app.register(caseEditorPages, { prefix, parts });
   app.setNotFoundHandler((request) => {
     throw new RequestError('route_not_found', `there is no page at ${request.url.split('?', 1)[0]}`);
   });

@@ -4,7 +4,7 @@
  */
 import { appendAudit } from '../../migrations/append-audit.ts';
 import { tellCaseFinding } from '../authoring/case-text.ts';
-import { comparables, compareContents } from '../authoring/compare-contents.ts';
+import { type Comparable, comparables, compareContents } from '../authoring/compare-contents.ts';
 import { type Authoring, openContents, sealContents } from '../authoring/make-revision.ts';
 import { readCaseText } from '../authoring/read-case.ts';
 import { hasFunctions, type SealedCase } from '../case.ts';
@@ -115,19 +115,31 @@ export async function restoreRevision(
 /** What changes from one revision to another. Nobody gets it before it is recorded that they read of both. */
 export async function compareRevisions(
   authoring: Authoring,
-  { suite, revision, with: other }: RevisionName & { with: number },
+  names: RevisionName & { with: number },
   by: string,
 ): Promise<Comparison> {
+  return (await openComparison(authoring, names, by)).comparison;
+}
+
+/** The same, with the contents that are compared. */
+export async function openComparison(
+  authoring: Authoring,
+  { suite, revision, with: other }: RevisionName & { with: number },
+  by: string,
+): Promise<{ comparison: Comparison; before: Comparable; after: Comparable }> {
   const { database, keys, reader } = authoring;
-  const [before, after] = await Promise.all([
-    openContents(authoring, { suite, revision: other }),
-    openContents(authoring, { suite, revision }),
-  ]);
-  const changes = compareContents(keys.caseDigest, ...(await comparables(reader, before, after)));
+  const [before, after] = await comparables(
+    reader,
+    ...(await Promise.all([
+      openContents(authoring, { suite, revision: other }),
+      openContents(authoring, { suite, revision }),
+    ])),
+  );
+  const changes = compareContents(keys.caseDigest, before, after);
   for (const each of [other, revision]) {
     await appendAudit(database, { by, action: 'revision.read', about: { suite, revision: each } });
   }
-  return { suite, revision, with: other, ...changes };
+  return { comparison: { suite, revision, with: other, ...changes }, before, after };
 }
 
 /** The position of a case by its name. Throws `case_not_found`. */
