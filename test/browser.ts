@@ -2,8 +2,11 @@
  * A real browser for a test file: one headless Chromium, which talks to this machine alone. Pages are looked at as people see them, in
  * both themes, on a desk and on a phone, and as those see them who cannot see: axe-core must find nothing serious.
  */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rmdir, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import chromiumBinary from '@sparticuz/chromium';
 import type { AxeResults } from 'axe-core';
@@ -20,7 +23,7 @@ const themes = ['light', 'dark'] as const;
 /** Starts the browser; close it when the file ends. */
 export async function startBrowser(): Promise<Browser> {
   return chromium.launch({
-    executablePath: await chromiumBinary.executablePath(),
+    executablePath: await unpackBrowser(),
     headless: true,
     args: [
       '--no-sandbox',
@@ -32,6 +35,33 @@ export async function startBrowser(): Promise<Browser> {
       '--disable-sync',
     ],
   });
+}
+
+/** Whoever held the lock longer than this was interrupted, in milliseconds. */
+const unpackMsMax = 60_000;
+
+/** The browser, unpacked by one process alone: others would start it while it is being written. */
+async function unpackBrowser(): Promise<string> {
+  const lock = join(tmpdir(), 'holdback-browser-lock');
+  while (!(await makesFolder(lock))) {
+    const heldSince = await stat(lock).catch(() => undefined);
+    if (heldSince !== undefined && Date.now() - heldSince.mtimeMs > unpackMsMax)
+      await rmdir(lock).catch(() => {});
+    await sleep(50);
+  }
+  try {
+    return await chromiumBinary.executablePath();
+  } finally {
+    await rmdir(lock);
+  }
+}
+
+/** Whether it was made just now; of several who try at once, one makes it. */
+async function makesFolder(path: string): Promise<boolean> {
+  return mkdir(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** A visitor at a service, with nothing kept from before. Whatever would leave the service is refused, and scripts' errors are kept. */
