@@ -8,15 +8,25 @@ import { sql } from 'drizzle-orm';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { publishedAt } from '../gate/disclosure/publication.ts';
+import { findCaseTrends } from '../gate/trends/case-trends.ts';
 import { gapOf } from '../gate/trends/newcombe.ts';
-import { type Figures, type Trend, type TrendQuestion, trendSchema } from '../gate/trends/trend.ts';
+import {
+  type CaseTrends,
+  caseTrendsSchema,
+  type Figures,
+  type Trend,
+  type TrendQuestion,
+  trendSchema,
+} from '../gate/trends/trend.ts';
 import { bucketsOf, periodOf } from '../gate/trends/trend-period.ts';
 import { findTrend, type TrendReader } from '../gate/trends/trends.ts';
 import { rateOf } from '../gate/trends/wilson.ts';
 import { type Database, type OpenDatabase, openDatabase } from '../migrations/open-database.ts';
+import { runCommand } from './command.ts';
 import { startPostgres } from './postgres-server.ts';
 import { copyTemplate } from './template-database.ts';
 import { temporaryFolder } from './temporary-folder.ts';
+import { adminToken, type Client, sealSuite, startWorld, type World } from './world.ts';
 
 const hourMs = 3_600_000;
 
@@ -96,12 +106,16 @@ const questions: fc.Arbitrary<TrendQuestion> = fc
     by: fc.constantFrom('agent', 'author', undefined),
     agent: fc.constantFrom('a', undefined, undefined),
   })
-  .map(({ of, times, ...rest }) => ({
-    ...of,
-    from: new Date(Math.min(...times)).toISOString(),
-    to: new Date(Math.max(...times)).toISOString(),
-    ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),
-  }));
+  .map(({ of, times, ...rest }) => {
+    const [from, to] = [Math.min(...times), Math.max(...times)];
+    return {
+      ...of,
+      from: new Date(from).toISOString(),
+      // Of series that are compared, fewer buckets are answered.
+      to: new Date(rest.by === undefined ? to : Math.min(to, from + 100 * hourMs)).toISOString(),
+      ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),
+    };
+  });
 
 const readers: fc.Arbitrary<TrendReader> = fc.record({
   gates: fc.constantFrom(null, null, ['g'], []),
@@ -270,9 +284,145 @@ function tell(history: Attempt[], question: TrendQuestion, { gates, slotMs }: Tr
   };
 }
 
+/** A suite with its revisions, the last of them active, and every time that one of these ran. */
+type Record = {
+  revisions: { digest: string; expiresAt: number | null }[][];
+  ran: { id: string; revision: number; at: number; failing: number[]; flipped: number[] }[];
+};
+
+const positions = fc.uniqueArray(fc.integer({ min: 0, max: 3 }), { maxLength: 2 });
+const records: fc.Arbitrary<Record> = fc.record({
+  revisions: fc.array(
+    fc.array(
+      fc.record({
+        digest: fc.constantFrom('one', 'two', 'three', 'four'),
+        expiresAt: fc.option(fc.oneof(instant, fc.constant(now.getTime() + hourMs)), { freq: 2 }),
+      }),
+      { minLength: 1, maxLength: 4 },
+    ),
+    { minLength: 1, maxLength: 3 },
+  ),
+  ran: fc
+    .array(
+      fc.record({
+        times: fc.integer({ min: 1, max: 21 }),
+        revision: fc.integer({ min: 1, max: 3 }),
+        at: instant,
+        failing: positions,
+        flipped: positions,
+      }),
+      { maxLength: 4 },
+    )
+    .map((kinds) =>
+      kinds.flatMap(({ times, ...rest }) =>
+        Array.from({ length: times }, () => ({ id: randomUUID(), ...rest })),
+      ),
+    ),
+});
+
+/** Whether the case at a position was asked when a revision ran. */
+function wasAsked(
+  { revisions }: Record,
+  { revision, at }: { revision: number; at: number },
+  position: number,
+) {
+  const end = revisions[revision - 1]?.[position]?.expiresAt;
+  return end === null || (end !== undefined && at < end);
+}
+
+async function replaceRecord(database: Database, record: Record): Promise<void> {
+  const cases = record.revisions.flatMap((each, index) =>
+    each.map(({ digest, expiresAt }, position) => ({
+      revision: index + 1,
+      position,
+      digest,
+      expires: expiresAt === null ? null : new Date(expiresAt),
+    })),
+  );
+  const ran = record.ran
+    .filter(({ revision }) => revision <= record.revisions.length)
+    .map((each) => ({ ...each, at: new Date(each.at) }));
+  const results = ran.flatMap(({ id, revision, at, failing, flipped }) =>
+    [0, 1, 2, 3]
+      .filter((position) => wasAsked(record, { revision, at: at.getTime() }, position))
+      .map((position) => ({
+        id,
+        revision,
+        at,
+        position,
+        passed: !failing.includes(position),
+        flipped: flipped.includes(position),
+      })),
+  );
+  const json = (rows: object[]) => JSON.stringify(rows);
+  await database.transaction(async (transaction) => {
+    await transaction.execute(sql`SET LOCAL session_replication_role = replica`);
+    await transaction.execute(
+      sql`TRUNCATE revisions, revision_cases, activations, suite_results, case_results, flaky_results CASCADE`,
+    );
+    await transaction.execute(sql`
+      INSERT INTO revision_cases (suite, revision, position, case_digest, expires_at)
+      SELECT 's', * FROM jsonb_to_recordset(${json(cases)}::jsonb) AS row (revision int, position int, digest text, expires timestamptz)`);
+    await transaction.execute(sql`
+      INSERT INTO activations (suite, revision, activated_by) SELECT 's', number, 'a test' FROM generate_series(1, ${record.revisions.length}::int) AS number`);
+    await transaction.execute(sql`
+      INSERT INTO suite_results (score_id, suite, revision, candidate, passed, total, decided_at, gate, requested_at, change_id, attempt, first_requested_at, is_first_green, bits)
+      SELECT id, 's', revision, 'd', 1, 1, at, 'g', at, id, 1, at, false, 0 FROM jsonb_to_recordset(${json(ran)}::jsonb) AS row (id uuid, revision int, at timestamptz)`);
+    const row = sql`jsonb_to_recordset(${json(results)}::jsonb) AS row (id uuid, revision int, position int, passed boolean, flipped boolean, at timestamptz)`;
+    await transaction.execute(sql`
+      INSERT INTO case_results (score_id, suite, revision, position, outcome, passed, duration_ms, at)
+      SELECT id, 's', revision, position, 'returned', passed, 1, at FROM ${row}`);
+    await transaction.execute(sql`
+      INSERT INTO flaky_results (score_id, suite, revision, position, passed, at)
+      SELECT id, 's', revision, position, passed, at FROM ${row} WHERE flipped`);
+  });
+}
+
+function tellCases(record: Record, asked: { suite: string; from: string; to: string }): CaseTrends {
+  const [from, to] = [new Date(asked.from).getTime(), new Date(asked.to).getTime()];
+  const ran = record.ran.filter(({ at }) => at >= from && at < to);
+  const active = record.revisions.at(-1) ?? [];
+  const rows = active.flatMap(({ digest, expiresAt }, position) => {
+    if (expiresAt !== null && expiresAt <= now.getTime()) return [];
+    // Each run of each case of this content, in whichever revision.
+    const times = ran.flatMap((run) =>
+      (record.revisions[run.revision - 1] ?? []).flatMap((each, place) =>
+        each.digest === digest && wasAsked(record, run, place)
+          ? [{ at: run.at, failed: run.failing.includes(place), flipped: run.flipped.includes(place) }]
+          : [],
+      ),
+    );
+    const flips = times.filter(({ flipped }) => flipped);
+    return [
+      {
+        position,
+        runs: times.length,
+        failures: times.filter(({ failed }) => failed).length,
+        flips: flips.length,
+        lastAt: new Date(Math.max(0, ...flips.map(({ at }) => at))).toISOString(),
+      },
+    ];
+  });
+  const flaky = rows
+    .filter(({ flips }) => flips > 0)
+    .toSorted((one, other) => other.flips - one.flips || one.position - other.position);
+  const neverFailing = rows
+    .filter(({ runs, failures }) => failures === 0 && runs >= 20)
+    .toSorted((one, other) => other.runs - one.runs || one.position - other.position);
+  return {
+    ...asked,
+    revision: record.revisions.length,
+    cases: rows.length,
+    flaky,
+    flakyCount: flaky.length,
+    neverFailing: neverFailing.map(({ position, runs, failures }) => ({ position, runs, failures })),
+    neverFailingCount: neverFailing.length,
+  };
+}
+
 describe.each([
-  { kind: 'the embedded database', runs: 60 },
-  { kind: 'PostgreSQL', runs: 20 },
+  { kind: 'the embedded database', runs: 12 },
+  { kind: 'PostgreSQL', runs: 60 },
 ])('a trend on $kind', ({ kind, runs }) => {
   let opened: OpenDatabase;
   let close: () => Promise<void>;
@@ -314,6 +464,30 @@ describe.each([
     );
   });
 
+  test('of cases is what they did in every revision that has them, where they are in force', async () => {
+    await fc.assert(
+      fc.asyncProperty(records, instant, async (record, from) => {
+        await replaceRecord(opened.database, record);
+        const asked = {
+          suite: 's',
+          from: new Date(from).toISOString(),
+          to: new Date(now.getTime() + 1).toISOString(),
+        };
+        const trends = await findCaseTrends(
+          opened.database,
+          asked,
+          { names: undefined, slotMs: undefined },
+          now,
+        );
+        expect(trends).toEqual(tellCases(record, asked));
+        // All was decided at once, twelve hours ago at least: with slots of a minute all is published.
+        const heard = { names: undefined, slotMs: 60_000 };
+        expect(await findCaseTrends(opened.database, asked, heard, now)).toEqual(trends);
+      }),
+      { numRuns: runs },
+    );
+  });
+
   test('of nothing has all its buckets, and knows no rate', async () => {
     await replaceHistory(opened.database, []);
     const asked = {
@@ -330,5 +504,189 @@ describe.each([
     expect((await findTrend(opened.database, by, { gates: null, slotMs: undefined }, now)).series).toEqual(
       [],
     );
+  });
+});
+
+describe('through the service, a trend', () => {
+  let world: World;
+  let lead: Client;
+  let author: Client;
+  const right = 'export const run = (x) => x';
+  const wrong = 'export const run = (x) => (x === 2 ? 0 : x)';
+  const cases = [1, 2].map((input) => ({ name: `secret ${input}`, input, expect: { equals: input } }));
+  beforeAll(async () => {
+    world = await startWorld({ HOLDBACK_POOL: '1', HOLDBACK_HOSTS_PER_SCORE: '1' });
+    [lead, author] = await Promise.all([world.as('lead'), world.as('author')]);
+    await sealSuite(world, 'shop', { cases });
+    await world.admin('POST', '/suites/other/revisions?activate=true', { cases });
+    await world.admin('PUT', '/gates/both', { suites: ['shop', 'other'] });
+    const score = (gate: string, id: string, agent: string, source: string, visible: number) =>
+      author('POST', '/score', {
+        gate,
+        change: { id, commit: 'c0ffee', agent },
+        candidate: { source },
+        visibleTests: { passed: visible, total: 10 },
+      });
+    // One agent fits its builds to what it sees, and is right in the end; the name of the other is a formula.
+    await score('shop', 'PR-1', 'eager', wrong, 10);
+    await score('shop', 'PR-2', 'eager', `${wrong};`, 10);
+    const green = await score('shop', 'PR-2', 'eager', right, 10);
+    await score('shop', 'PR-3', '=SUM(A1,"x")', `${right};`, 9);
+    await score('both', 'PR-4', 'eager', `${right};;`, 10);
+    await author('POST', '/incidents', { gate: 'shop', score: Object(green.json).id, title: 'a bug' });
+  });
+  afterAll(() => world.close());
+
+  const read = async (client: Client, query: string) => {
+    const reply = await client('GET', `/trends?${query}`);
+    expect(reply.status, reply.text).toBe(200);
+    return trendSchema.parse(reply.json);
+  };
+
+  test('tells who fits their builds to the visible tests', async () => {
+    const { series, bucket } = await read(lead, 'gate=shop&by=agent');
+    expect(bucket).toBe('day');
+    expect(series.map(({ kind, name: called, total }) => [kind, called, total.settled])).toEqual([
+      ['named', 'eager', 3],
+      ['named', '=SUM(A1,"x")', 1],
+    ]);
+    const { passRate, firstAttemptPassRate, attemptsToGreen, latencyMs, exposureBits, escapes, gap } =
+      series[0]?.total ?? expect.fail();
+    expect([passRate.count, passRate.of, firstAttemptPassRate.count, firstAttemptPassRate.of]).toEqual([
+      1, 3, 0, 2,
+    ]);
+    expect(attemptsToGreen).toEqual({ count: 1, mean: 2, p50: 2 });
+    expect(latencyMs.p50).toBeGreaterThan(0);
+    expect([escapes, exposureBits > 0]).toEqual([1, true]);
+    expect([gap.visible.count, gap.holdback.count, gap.holdback.of]).toEqual([3, 1, 3]);
+    expect(gap.gap).toBeCloseTo(2 / 3, 12);
+    const days = series[0]?.buckets ?? [];
+    expect(days.map(({ settled }) => settled).reduce((sum, settled) => sum + settled, 0)).toBe(3);
+    expect(days.length).toBeGreaterThanOrEqual(30);
+  });
+
+  test('of a suite counts its results at every gate that the token reaches', async () => {
+    const settled = async (client: Client) => (await read(client, 'suite=shop')).series[0]?.total.settled;
+    expect(await settled(lead)).toBe(5);
+    expect(await settled(await world.as('lead', ['shop']))).toBe(4);
+    expect(await settled(await world.as('lead', undefined, { suites: ['shop'] }))).toBe(5);
+  });
+
+  test('is told to nobody whose token does not reach it', async () => {
+    const ofShop = await world.as('author', undefined, { suites: ['shop'] });
+    const ofBoth = await world.as('author', ['both']);
+    for (const [client, query, status, code] of [
+      // A gate's verdicts tell of all of its suites.
+      [ofShop, 'gate=both', 403, 'suite_forbidden'],
+      [ofShop, 'suite=other', 403, 'suite_forbidden'],
+      [ofBoth, 'gate=shop', 403, 'gate_forbidden'],
+      [await world.as('ci'), 'gate=shop', 403, 'role_forbidden'],
+      [await world.as('harness'), 'gate=shop', 403, 'role_forbidden'],
+      [lead, 'gate=nowhere', 404, 'gate_not_found'],
+      [lead, 'suite=nowhere', 404, 'suite_not_found'],
+    ] as const)
+      expect((await client('GET', `/trends?${query}`)).json).toMatchObject({ status, code });
+    expect((await read(ofShop, 'gate=shop')).series[0]?.total.settled).toBe(4);
+    expect((await ofShop('GET', '/trends/cases?suite=other')).json).toMatchObject({
+      code: 'suite_forbidden',
+    });
+  });
+
+  test('of nothing, of too much or of no time is refused with what to ask instead', async () => {
+    for (const [query, detail] of [
+      ['', /exactly one/],
+      ['gate=shop&suite=shop', /exactly one/],
+      ['gate=shop&from=2026-01-02T00:00:00Z&to=2026-01-02T00:00:00Z', /before/],
+      [
+        'gate=shop&from=2026-01-01T00:00:00Z&to=2026-12-31T00:00:00Z&bucket=hour',
+        /8,736 buckets of an hour.*400/,
+      ],
+      ['gate=shop&from=1970-03-01T00:00:00Z&to=8998-01-01T00:00:00Z', /months?/],
+      [
+        'gate=shop&from=2026-01-01T00:00:00Z&to=2026-12-31T00:00:00Z&bucket=day&by=agent',
+        /364 buckets of a day.*130/,
+      ],
+    ] as const) {
+      const { status, json } = await lead('GET', `/trends?${query}`);
+      expect([status, Object(json).code]).toEqual([400, 'trend_unfit']);
+      expect(Object(json).detail).toMatch(detail);
+    }
+    for (const query of [
+      'gate=shop&from=yesterday',
+      'gate=shop&bucket=minute',
+      'gate=shop&by=commit',
+      'gate=shop&agent=',
+    ])
+      expect((await lead('GET', `/trends?${query}`)).json).toMatchObject({
+        status: 400,
+        code: 'invalid_request',
+      });
+  });
+
+  test('is CSV where that is asked for, in which no name is a formula', async () => {
+    const asked = [
+      await lead('GET', '/trends?gate=shop&by=agent&format=csv'),
+      await lead('GET', '/trends?gate=shop&by=agent', undefined, { accept: 'text/csv' }),
+    ];
+    for (const { status, headers, text } of asked) {
+      expect(status).toBe(200);
+      expect(headers.get('content-type')).toContain('text/csv');
+      const [head = '', ...rows] = text.trimEnd().split('\r\n');
+      const { series } = await read(lead, 'gate=shop&by=agent');
+      expect(rows).toHaveLength(series.reduce((sum, { buckets }) => sum + buckets.length, 0));
+      expect(head).toMatch(
+        /^gate,series,agent,bucket,from,settled,passed,pass_rate,pass_rate_low,pass_rate_high/,
+      );
+      expect(text).toContain(`shop,named,"'=SUM(A1,""x"")",day,`);
+    }
+    const json = await lead('GET', '/trends?gate=shop', undefined, {
+      accept: 'application/json, text/csv;q=0.5',
+    });
+    expect(trendSchema.safeParse(json.json).success).toBe(true);
+  });
+
+  test('of cases names them to authors alone, and that is recorded', async () => {
+    const { database } = world.service.database;
+    await database.transaction(async (transaction) => {
+      await transaction.execute(sql`SET LOCAL session_replication_role = replica`);
+      await transaction.execute(sql`
+        INSERT INTO suite_results (score_id, suite, revision, candidate, passed, total, decided_at, gate, requested_at, change_id, attempt, first_requested_at, is_first_green, bits)
+        SELECT gen_random_uuid(), 'shop', 1, 'd', 2, 2, now(), 'shop', now(), 'seeded', 1, now(), false, 0 FROM generate_series(1, 20)`);
+    });
+    const cases = async (client: Client) => {
+      const { status, json, text } = await client('GET', '/trends/cases?suite=shop');
+      expect(status, text).toBe(200);
+      return caseTrendsSchema.parse(json);
+    };
+    const ofLead = await cases(lead);
+    expect(ofLead).toMatchObject({
+      cases: 2,
+      flaky: [],
+      neverFailing: [{ position: 0, runs: 25, failures: 0 }],
+    });
+    expect(JSON.stringify(ofLead)).not.toContain('secret');
+    const readings = async () => Object((await lead('GET', '/audit?limit=1000')).json).records;
+    const before = (await readings()).length;
+    expect((await cases(author)).neverFailing).toEqual([
+      { position: 0, name: 'secret 1', runs: 25, failures: 0 },
+    ]);
+    const newest = (await readings()).slice(before);
+    expect(JSON.stringify(newest)).toContain('revision.read');
+  });
+
+  test('is a table in the terminal, or CSV', async () => {
+    const environment = { HOLDBACK_URL: world.service.address, HOLDBACK_TOKEN: adminToken };
+    const run = (...flags: string[]) => runCommand(['trends', ...flags], environment);
+    const [table, csv, ofCases, wrong] = await Promise.all([
+      run('--gate', 'shop', '--by', 'agent'),
+      run('--gate', 'shop', '--csv'),
+      run('cases', '--suite', 'shop'),
+      run('--gate', 'shop', '--suite', 'shop'),
+    ]);
+    expect([table.code, table.err]).toEqual([0, '']);
+    expect(table.out).toMatch(/^eager +3 +33% \(6–79\) /m);
+    expect(csv.out).toMatch(/^gate,series,name,bucket,from,settled/);
+    expect(ofCases.out).toContain('"secret 1": 25 runs');
+    expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining('name one of --gate and --suite')]);
   });
 });

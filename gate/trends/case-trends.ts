@@ -21,9 +21,8 @@ import {
 import { periodOf } from './trend-period.ts';
 
 export type CaseTrendsReader = {
-  tokenId: string;
-  /** Whether they may read what cases are called. */
-  seesNames: boolean;
+  /** Where they read what cases are called, and as whom; undefined if they may not. */
+  names: { suites: OpenedSuites; tokenId: string } | undefined;
   /** The length of the slots at whose ends they hear of verdicts, in milliseconds; undefined if they hear of them at once. */
   slotMs: number | undefined;
 };
@@ -36,7 +35,7 @@ const publishedMsMax = 86_400_000;
  * `revision_not_found`, `seal_broken`, and `trend_unfit` for an empty period.
  */
 export async function findCaseTrends(
-  { database, suites }: { database: Database; suites: OpenedSuites },
+  database: Database,
   question: CaseTrendsQuestion,
   reader: CaseTrendsReader,
   now: Date,
@@ -48,9 +47,8 @@ export async function findCaseTrends(
   const until =
     reader.slotMs === undefined ? to : await findKnownUntil(database, suite, to, reader.slotMs, now);
   const cases = await findCases(database, { suite, revision }, { from, to: until, now });
-  const name = reader.seesNames
-    ? await readNames({ database, suites }, { suite, revision }, reader.tokenId)
-    : undefined;
+  const name =
+    reader.names === undefined ? undefined : await readNames(database, { suite, revision }, reader.names);
   const told = ({ position, runs, failures }: CaseRow): CaseTrend => {
     const called = name?.(position);
     return { position, ...(called === undefined ? {} : { name: called }), runs, failures };
@@ -151,9 +149,9 @@ async function findKnownUntil(
 
 /** What a case is called, by its position. Nobody gets the names before it is recorded that they did. */
 async function readNames(
-  { database, suites }: { database: Database; suites: OpenedSuites },
+  database: Database,
   name: RevisionName,
-  by: string,
+  { suites, tokenId: by }: { suites: OpenedSuites; tokenId: string },
 ): Promise<(position: number) => string | undefined> {
   const { cases } = await suites.open(name);
   await appendAudit(database, { by, action: 'revision.read', about: name });

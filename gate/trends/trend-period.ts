@@ -1,6 +1,6 @@
 /** From when until when a trend is, and its buckets: calendars of UTC, so that no day has 23 hours. Pure. */
 import { GateError } from '../errors.ts';
-import { type TrendBucket, type TrendQuestion, trendBucketsMax } from './trend.ts';
+import { comparedBucketsMax, type TrendBucket, type TrendQuestion, trendBucketsMax } from './trend.ts';
 
 /** The period is [from, to): what happened at `to` is not in it. */
 export type TrendPeriod = { from: Date; to: Date; bucket: TrendBucket };
@@ -20,7 +20,10 @@ const spansMs: [TrendBucket, number][] = [
 ];
 
 /** What is asked for, with what was left out. Throws `trend_unfit` for a period that is empty, or has too many buckets. */
-export function periodOf(asked: Pick<TrendQuestion, 'from' | 'to' | 'bucket'>, now: Date): TrendPeriod {
+export function periodOf(
+  asked: Pick<TrendQuestion, 'from' | 'to' | 'bucket' | 'by'>,
+  now: Date,
+): TrendPeriod {
   // What was requested just now is in it.
   const to = asked.to === undefined ? new Date(now.getTime() + 1) : new Date(asked.to);
   const earliest = asked.from === undefined ? new Date(to.getTime() - spanMsDefault) : new Date(asked.from);
@@ -30,7 +33,7 @@ export function periodOf(asked: Pick<TrendQuestion, 'from' | 'to' | 'bucket'>, n
   const bucket = asked.bucket ?? spansMs.find(([, atMost]) => span <= atMost)?.[0] ?? 'month';
   // If nobody says when it begins, it begins with a whole bucket.
   const from = asked.from === undefined ? beginOf(earliest, bucket) : earliest;
-  requireFew({ from, to, bucket });
+  requireFew({ from, to, bucket }, asked.by === undefined ? trendBucketsMax : comparedBucketsMax);
   return { from, to, bucket };
 }
 
@@ -47,15 +50,15 @@ export function bucketsOf({ from, to, bucket }: TrendPeriod): Bucket[] {
   return buckets;
 }
 
-function requireFew({ from, to, bucket }: TrendPeriod): void {
+function requireFew({ from, to, bucket }: TrendPeriod, most: number): void {
   const leastMs = { hour: hourMs, day: dayMs, week: 7 * dayMs, month: 31 * dayMs }[bucket];
   // Counted roughly first: a period of millennia has more hours than anybody wants to list.
   const roughly = (to.getTime() - from.getTime()) / leastMs;
-  const count = roughly > trendBucketsMax ? Math.ceil(roughly) : bucketsOf({ from, to, bucket }).length;
-  if (count <= trendBucketsMax) return;
+  const count = roughly > most ? Math.ceil(roughly) : bucketsOf({ from, to, bucket }).length;
+  if (count <= most) return;
   throw new GateError(
     'trend_unfit',
-    `the period has ${count.toLocaleString('en')} buckets of ${bucket === 'hour' ? 'an' : 'a'} ${bucket}, and ${trendBucketsMax} are answered at most: ask for longer buckets or a shorter period`,
+    `the period has ${count.toLocaleString('en')} buckets of ${bucket === 'hour' ? 'an' : 'a'} ${bucket}, and ${most} are answered at most: ask for longer buckets or a shorter period`,
   );
 }
 

@@ -20,6 +20,9 @@ export const namedSeriesMax = 12;
 /** So many buckets are answered at once. */
 export const trendBucketsMax = 400;
 
+/** And so many of each series where several are compared: an answer is read at once, and while it is written nothing else is. */
+export const comparedBucketsMax = 130;
+
 /** An instant that the database can hold, together with the bucket that it is in. */
 export const trendInstantSchema = z.iso
   .datetime({ offset: true })
@@ -34,7 +37,9 @@ export const trendQuestionSchema = z.strictObject({
   bucket: z
     .enum(trendBuckets)
     .optional()
-    .describe(`How long a bucket is; as suits the period unless said. There are at most ${trendBucketsMax}.`),
+    .describe(
+      `How long a bucket is; as suits the period unless said. There are at most ${trendBucketsMax}, and with \`by\` ${comparedBucketsMax}.`,
+    ),
   by: z
     .enum(trendGroups)
     .optional()

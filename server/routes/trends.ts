@@ -75,14 +75,9 @@ export const trendRoutes: FastifyPluginAsyncZod<TrendRoutesOptions> = async (app
       const reader = readerOf(request);
       await requireTrend(database, reader, { suite: request.query.suite });
       const { role, tokenId } = reader;
-      const seesNames = role === 'author' || role === 'admin';
-      const { slotMs: heardAt } = trendReaderOf(reader, slotMs);
-      return findCaseTrends(
-        { database, suites },
-        request.query,
-        { tokenId, seesNames, slotMs: heardAt },
-        new Date(),
-      );
+      const names = role === 'author' || role === 'admin' ? { suites, tokenId } : undefined;
+      const { slotMs: heardIn } = trendReaderOf(reader, slotMs);
+      return findCaseTrends(database, request.query, { names, slotMs: heardIn }, new Date());
     },
   );
 };

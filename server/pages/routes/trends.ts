@@ -81,12 +81,9 @@ export const trendPageRoutes: FastifyPluginAsyncZod<{ parts: AppParts }> = async
     if (kind === 'gate' || (await findActive(database, [suite])).length === 0) return null;
     const { tokenId, role } = reader;
     const { from, to } = questionOf(view, now);
-    return findCaseTrends(
-      { database, suites },
-      { suite, from, to },
-      { tokenId, seesNames: role !== 'lead', slotMs: trendReaderOf(reader, slotMs).slotMs },
-      now,
-    );
+    const names = role === 'lead' ? undefined : { suites, tokenId };
+    const { slotMs: heardIn } = trendReaderOf(reader, slotMs);
+    return findCaseTrends(database, { suite, from, to }, { names, slotMs: heardIn }, now);
   }
 };
 
