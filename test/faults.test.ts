@@ -81,7 +81,8 @@ describe('in a service that goes on', () => {
     const source =
       'export function run(x) { let s = 0; for (let i = 0; i < 2e7; i++) s += i % 7; return x + (s > 0 ? 1 : 0) }';
     const scoring = world.admin('POST', '/score', scoreRequest('patient', source));
-    await expect.poll(() => world.service.runners.leasedCount).toBeGreaterThan(0);
+    // It is looked often, because it does not run for long.
+    await expect.poll(() => world.service.runners.leasedCount, { interval: 2 }).toBeGreaterThan(0);
     // The service runs in this very process, so this holds it up.
     for (const until = performance.now() + 2_000; performance.now() < until; );
     expect((await scoring).json).toMatchObject({ verdict: 'merge' });
@@ -93,7 +94,7 @@ describe('in a service that goes on', () => {
     const scoring = world.admin('POST', '/score', scoreRequest('read', large));
     const esbuilds = () =>
       processesWith('--minify-whitespace').filter(({ parent }) => parent === process.pid);
-    await expect.poll(() => esbuilds().length).toBeGreaterThan(0);
+    await expect.poll(() => esbuilds().length, { interval: 2 }).toBeGreaterThan(0);
     for (const { pid } of esbuilds()) process.kill(pid, 'SIGKILL');
     expect((await scoring).json).toMatchObject({ verdict: 'merge' });
   });

@@ -38,7 +38,9 @@ export function diffLines(before: string, after: string): DiffLine[] | undefined
     }
   }
   takeRemoved();
-  const hasCommon = lines.some(({ kind, parts }) => kind === 'same' && /\w/.test(parts[0]?.text ?? ''));
+  const hasCommon = lines.some(({ parts }) =>
+    parts.some(({ text, isChanged }) => !isChanged && /\w/.test(text)),
+  );
   const isShort = gone.length === 1 && come.length === 1;
   return hasCommon || isShort ? lines : undefined;
 }
