@@ -197,8 +197,10 @@ const suiteResultsStatement = `
   ORDER BY seed.requested_at`;
 
 const chargesStatement = `
-  INSERT INTO charges (score_id, suite, revision, bits)
-  SELECT score_id, suite, revision, bits FROM suite_results`;
+  INSERT INTO charges (score_id, suite, revision, bits, spent)
+  SELECT score_id, suite, revision, bits,
+    sum(bits) OVER (PARTITION BY suite, revision ORDER BY requested_at ROWS UNBOUNDED PRECEDING)
+  FROM suite_results ORDER BY requested_at`;
 
 async function monthsOf(connection: postgres.ReservedSql): Promise<Date[]> {
   const rows = await connection<{ month: Date }[]>`

@@ -146,6 +146,8 @@ export async function appendVerdict(
     decidedAt: verdict.decidedAt,
     bits: Math.max(0, ...verdict.charges.map(({ bits }) => bits)),
   };
+  // Verdicts that are appended at once wait for each other, suite by suite, and so all in the same order.
+  const inOneOrder = scored.toSorted((one, other) => (one.suite < other.suite ? -1 : 1));
   const append = (on: Database, sealed: Sealed | undefined) =>
     on.execute(sql`SELECT append_verdict(
       ${JSON.stringify({
@@ -162,7 +164,7 @@ export async function appendVerdict(
         decided_at: verdict.decidedAt,
       })}::jsonb,
       ${sealed?.sealed ?? null}::bytea,
-      ${JSON.stringify(scored.map((suite) => rowsOfSuite(suite, verdict.charges)))}::jsonb,
+      ${JSON.stringify(inOneOrder.map((suite) => rowsOfSuite(suite, verdict.charges)))}::jsonb,
       ${JSON.stringify(verdict.alarms)}::jsonb,
       ARRAY(SELECT jsonb_array_elements_text(${JSON.stringify(auditOf(verdict, stored))}::jsonb))
     )`);

@@ -2,7 +2,7 @@
  * How gates stand, for people who look at all of them: what was decided last, how often it is green, and what of their suites needs
  * somebody. A few questions to the database, however many gates there are.
  */
-import { and, desc, eq, gte, inArray, or, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, gte, inArray, isNotNull, or, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import type { Database } from '../migrations/open-database.ts';
 import { rowsOf } from '../migrations/rows-of.ts';
@@ -144,21 +144,17 @@ const isOverruled = sql`(
   SELECT override_approvals FROM gate_policies WHERE gate_policies.gate = verdicts.gate ORDER BY version DESC LIMIT 1
 )`;
 
+/** Along the index that trends are read from. */
 function countSettled(database: Database, gates: string[], known: SQL, from: Date) {
   return database
     .select({
       gate: verdicts.gate,
-      green: sql<number>`(count(*) FILTER (WHERE ${verdicts.reason} = 'green'))::int`,
+      green: sql<number>`(count(*) FILTER (WHERE ${verdicts.isGreen}))::int`,
       settled: sql<number>`count(*)::int`,
     })
     .from(verdicts)
     .where(
-      and(
-        inArray(verdicts.gate, gates),
-        gte(verdicts.requestedAt, from),
-        inArray(verdicts.reason, ['green', 'red']),
-        known,
-      ),
+      and(inArray(verdicts.gate, gates), gte(verdicts.requestedAt, from), isNotNull(verdicts.isGreen), known),
     )
     .groupBy(verdicts.gate);
 }

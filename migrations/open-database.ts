@@ -108,7 +108,8 @@ async function openPostgres(databaseUrl: string): Promise<OpenDatabase> {
       { cause },
     );
   }
-  const client = postgres(databaseUrl, options);
+  // What is asked here takes milliseconds: to compile it takes longer.
+  const client = postgres(databaseUrl, { ...options, connection: { jit: 'off' } });
   return {
     database: drizzlePostgres({ client }),
     kind: 'postgresql',

@@ -447,14 +447,17 @@ export const flakyResults = pgTable(
 export const charges = pgTable(
   'charges',
   {
+    sequence: sequence(),
     scoreId: uuid('score_id').notNull(),
     suite: text('suite').notNull(),
     revision: integer('revision').notNull(),
     bits: doublePrecision('bits').notNull(),
+    /** What the revision was charged in all, up to this: the database adds it up, one charge of a revision after the other. */
+    spent: doublePrecision('spent').notNull(),
   },
   (table) => [
     primaryKey({ columns: [table.scoreId, table.suite] }),
-    index('charges_revision').on(table.suite, table.revision),
+    index('charges_revision').on(table.suite, table.revision, table.sequence),
   ],
 );
 

@@ -13,6 +13,9 @@ import type { ScoreRecord } from '../history.ts';
 /** How much was spent on a revision: the bits of the case of it that was charged most. */
 export type Exposure = RevisionName & { bits: number };
 
+/** No charge has a number after it. */
+const latest = '9223372036854775807';
+
 const exposuresSchema = z.array(z.object({ suite: z.string(), revision: z.number(), bits: z.number() }));
 const groundsSchema = z.array(
   z.object({ suite: z.string(), revision: z.number(), bits: z.number(), cases: z.number() }),
@@ -23,7 +26,7 @@ const countsSchema = z.array(z.object({ count: z.coerce.number() }));
 /** What was spent on each of the given revisions, by every gate, whoever asked. */
 export async function findExposures(database: Database, revisions: RevisionName[]): Promise<Exposure[]> {
   const rows = await database.execute(sql`
-    WITH ${spentOn(revisions, sql``)}
+    WITH ${spentOn(revisions, sql`true`)}
     SELECT suite, revision, bits FROM spent`);
   const spent = exposuresSchema.parse(rowsOf(rows));
   return revisions.map(({ suite, revision }) => ({
@@ -34,17 +37,18 @@ export async function findExposures(database: Database, revisions: RevisionName[
 }
 
 /**
- * What a score stood on: what was spent on each of the given revisions by it and those before it, and how many cases of each were in
+ * What a score stood on: what was spent on each of the given revisions by it and those that were decided before it (of one that was not
+ * charged itself, by all until now), and how many cases of each were in
  * force when it was requested and can prove something, which is all but the tripwires. Of which tripwires had expired by then nothing is
  * known outside the seal, so that it may be fewer than there were, never more.
  */
 export async function findGrounds(
   database: Database,
   revisions: RevisionName[],
-  { sequence, requestedAt }: ScoreRecord,
+  { id, requestedAt }: ScoreRecord,
 ): Promise<(Exposure & { cases: number })[]> {
   if (revisions.length === 0) return [];
-  const upToIt = sql`JOIN scores ON scores.id = charges.score_id AND scores.sequence <= ${sequence}`;
+  const upToIt = sql`sequence <= coalesce((SELECT max(sequence) FROM charges WHERE score_id = ${id}), ${latest}::bigint)`;
   const rows = await database.execute(sql`
     WITH ${spentOn(revisions, upToIt)}
     SELECT wanted.suite, wanted.revision, coalesce(spent.bits, 0) AS bits,
@@ -62,15 +66,19 @@ export async function findGrounds(
   );
 }
 
-/** `spent`: the bits of the case of each of the given revisions that was charged most. `join` says which charges count. */
-function spentOn(revisions: RevisionName[], join: SQL): SQL {
+/** `spent`: the bits of the case of each of the given revisions that was charged most. `which` says up to which charges. */
+function spentOn(revisions: RevisionName[], which: SQL): SQL {
   return sql`
     shared AS (${casesSharedWith(revisions)}),
-    totals AS (
-      SELECT charges.suite, charges.revision, sum(charges.bits) AS bits
-      FROM charges ${join}
-      WHERE (charges.suite, charges.revision) IN (SELECT suite, revision FROM shared)
-      GROUP BY charges.suite, charges.revision
+    totals AS MATERIALIZED (
+      SELECT charged.suite, charged.revision, newest.spent AS bits
+      FROM (SELECT DISTINCT suite, revision FROM shared) AS charged,
+      -- Each charge says what its revision was charged in all; looked up once for each, however many cases are shared.
+      LATERAL (
+        SELECT charges.spent FROM charges
+        WHERE charges.suite = charged.suite AND charges.revision = charged.revision AND ${which}
+        ORDER BY charges.sequence DESC LIMIT 1
+      ) AS newest
     ),
     spent AS (
       SELECT of_suite AS suite, of_revision AS revision, max(bits)::double precision AS bits
@@ -89,9 +97,9 @@ export async function findCaseExposures(
   name: RevisionName,
 ): Promise<Map<string, number>> {
   const rows = await database.execute(sql`
-    WITH shared AS (${casesSharedWith([name])})
-    SELECT case_digest AS "caseDigest", sum(charges.bits)::double precision AS bits
-    FROM shared JOIN charges USING (suite, revision)
+    WITH ${spentOn([name], sql`true`)}
+    SELECT case_digest AS "caseDigest", sum(totals.bits)::double precision AS bits
+    FROM shared JOIN totals USING (suite, revision)
     GROUP BY case_digest`);
   return new Map(caseExposuresSchema.parse(rowsOf(rows)).map(({ caseDigest, bits }) => [caseDigest, bits]));
 }
