@@ -282,7 +282,10 @@ describe('a house in use', () => {
     expect(pushed.status).toBe(201);
     // Whatever is scored at the other gate spends the budget of this one.
     for (const [gate, exposureBudgetBits] of Object.entries({ checkout: 1_000, payments: 1 })) {
-      const policy = { suites: ['doubling'], exposureBudgetBits, attemptsPerChange: 50 };
+      const policy = {
+        ...{ suites: ['doubling'], exposureBudgetBits, attemptsPerChange: 50 },
+        publicBadges: gate === 'checkout',
+      };
       expect((await world.admin('PUT', `/gates/${gate}`, policy)).status).toBe(200);
     }
     const ci = await world.as('ci');
@@ -309,6 +312,11 @@ describe('a house in use', () => {
     await signIn(page, (await tokenFor('lead')).token);
     await look(page, 'overview');
     await page.goto('/ui/gates/checkout');
+    const badge = page.getByAltText('The badge of checkout');
+    await expect.poll(() => badge.evaluate((image) => Reflect.get(image, 'naturalWidth'))).toBeGreaterThan(0);
+    expect(await page.locator('#badges + .card').textContent()).toContain(
+      `![Holdback](${world.service.address}/gates/checkout/badge.svg)`,
+    );
     await look(page, 'gate');
     await page.goto('/ui/changes/17?gate=checkout&repository=acme%2Fshop');
     await look(page, 'change');

@@ -12,7 +12,8 @@ import { table } from './table.ts';
 import { timeTag } from './time-tag.ts';
 import { verdictStrip } from './verdict-strip.ts';
 
-export function gatePage(standing: GateStanding): Html {
+/** `address` is where the service is, as whoever looks at the page knows it. */
+export function gatePage(standing: GateStanding, address: string): Html {
   const { gate, suites, newest, passRate } = standing;
   return html`<div class="head"><div><p class="crumbs"><a href="/ui/">Gates</a></p><h1>${gate.gate}</h1>
 <p class="muted">Policy ${gate.version}, in force since ${timeTag(gate.updatedAt)}</p></div>
@@ -40,6 +41,7 @@ ${table({
 })}</section>
 <section class="section" aria-labelledby="policy"><h2 id="policy">Policy</h2>
 <div class="card">${policyFacts(gate)}</div></section>
+${gate.publicBadges ? badges(gate.gate, address) : ''}
 <section class="section" aria-labelledby="newest"><div class="section-head"><h2 id="newest">Newest verdicts</h2><a href="/ui/changes?gate=${gate.gate}">All changes</a></div>
 ${
   newest.length === 0
@@ -50,6 +52,16 @@ ${
       })
     : recentVerdicts(newest.slice(0, 15))
 }</section>`;
+}
+
+/** Pictures for READMEs and comments, and what to write there. */
+function badges(gate: string, address: string): Html {
+  const badge = `/gates/${gate}/badge.svg`;
+  return html`<section class="section" aria-labelledby="badges"><h2 id="badges">Badges</h2>
+<div class="card"><p><img src="${badge}" alt="The badge of ${gate}" height="20"></p>
+<pre tabindex="0" aria-label="What to write for them in Markdown"><code>![Holdback](${address}${badge})
+![Holdback, a change](${address}${badge}?change=17)
+![Holdback, the trend](${address}/gates/${gate}/trends.svg)</code></pre></div></section>`;
 }
 
 function suiteRow({ suite, revision, cases, bits, referencesBehave }: SuiteStanding, gate: Gate) {
@@ -100,6 +112,7 @@ function policyFacts(gate: Gate): Html {
         ? 'none: exposure is counted, and stops nobody'
         : `${bitsText(gate.exposureBudgetBits)} for each case`,
     ],
+    ['Badges', gate.publicBadges ? 'shown to everybody' : 'for people with a token alone'],
     ['To overrule a block', gate.overrideApprovals === 1 ? 'one person' : `${gate.overrideApprovals} people`],
     [
       'To activate a revision',

@@ -51,7 +51,8 @@ export const gatePages: FastifyPluginAsyncZod<{ parts: AppParts }> = async (app,
         now: new Date(),
       });
       if (standing === undefined) throw new Error(`nothing is known of the gate ${gate.gate}`);
-      return showPage(request, reply, { title: gate.gate, here: 'overview' }, gatePage(standing));
+      const address = `${request.protocol}://${request.host}`;
+      return showPage(request, reply, { title: gate.gate, here: 'overview' }, gatePage(standing, address));
     },
   );
 };
