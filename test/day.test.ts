@@ -81,6 +81,7 @@ test('QA writes a case, CI scores a wrong and a right change, QA reads the diff,
 
   const lead = await at('/ui/', 'lead');
   await lead.page.getByRole('link', { name: 'Trends' }).first().click();
+  await lead.page.waitForURL(/\/ui\/trends/);
   await lead.page.getByRole('heading', { name: 'checkout' }).waitFor();
   const figures = (await lead.page.locator('main').textContent()) ?? '';
   expect(figures).toMatch(/Pass rate\s*50\s%/);
