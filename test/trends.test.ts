@@ -69,7 +69,7 @@ const now = new Date('2026-04-06T12:00:00.000Z');
 
 const names = ['b', 'a', 'O’Brien, "Q"', ...Array.from({ length: 13 }, (_, index) => `n${index}`)];
 const name = fc.oneof(
-  { weight: 3, arbitrary: fc.constantFrom(null, 'a', 'b') },
+  { weight: 1, arbitrary: fc.constantFrom(null, 'a', 'b') },
   { weight: 2, arbitrary: fc.constantFrom(...names) },
 );
 const counted = (max: number) =>
@@ -95,7 +95,8 @@ const attempts: fc.Arbitrary<Attempt[]> = fc.array(
     suite: fc.option(counted(2)),
     isFirst: fc.boolean(),
   }),
-  { maxLength: 40 },
+  // As often long as short: there are to be more names than have series of their own.
+  { maxLength: 80, size: 'max' },
 );
 
 const questions: fc.Arbitrary<TrendQuestion> = fc
@@ -118,7 +119,7 @@ const questions: fc.Arbitrary<TrendQuestion> = fc
   });
 
 const readers: fc.Arbitrary<TrendReader> = fc.record({
-  gates: fc.constantFrom(null, null, ['g'], []),
+  gates: fc.constantFrom(null, null, null, ['g'], ['g'], []),
   slotMs: fc.constantFrom(undefined, undefined, 0, 1_000, hourMs),
 });
 
@@ -486,6 +487,32 @@ describe.each([
       }),
       { numRuns: runs },
     );
+  });
+
+  test('of more names than have series gives one to the twelve that settled most, and sums the others', async () => {
+    const history = names.slice(0, 15).flatMap((agent, index) =>
+      Array.from(
+        { length: 1 + Math.floor(index / 2) },
+        (): Attempt => ({
+          ...{
+            id: randomUUID(),
+            gate: 'g',
+            requestedAt: now.getTime() - hourMs,
+            tookMs: 1_000,
+            sinceFirstMs: 0,
+          },
+          ...{ reason: 'red', attempt: 1, agent, author: null, visible: null, bits: 2, escaped: false },
+          ...{ suite: null, isFirst: false },
+        }),
+      ),
+    );
+    await replaceHistory(opened.database, history);
+    const reader = { gates: null, slotMs: undefined };
+    const asked = { gate: 'g', by: 'agent' as const };
+    const trend = await findTrend(opened.database, asked, reader, now);
+    expect(trend).toEqual(tell(history, asked, reader));
+    expect(trend.series.map(({ kind }) => kind)).toEqual([...Array(12).fill('named'), 'others']);
+    expect(trend.series.at(-1)?.total.settled).toBe(1 + 1 + 2);
   });
 
   test('of nothing has all its buckets, and knows no rate', async () => {
