@@ -3,10 +3,12 @@ import type { Moment } from './kept-answers.ts';
 
 /**
  * The snapshot of a transaction names the oldest and the newest transaction and those between that go on, in 64 bits: a commit changes
- * it. A server that is restarted, from a backup perhaps, may count some transactions again, so its start is part of the moment.
+ * it. A server that is started again, from a backup perhaps, or whose processes start again after one of them was killed, gives numbers
+ * that were not on its disk to other transactions. So when it was started is part of the moment, and when it began to count what it
+ * does, which it does anew after a crash.
  */
-export const momentStatement =
-  "SELECT pg_current_snapshot()::text || ' ' || extract(epoch FROM pg_postmaster_start_time()) AS moment";
+export const momentStatement = `SELECT concat_ws(' ', pg_current_snapshot(), extract(epoch FROM pg_postmaster_start_time()),
+  extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time())) AS moment`;
 
 export class Moments {
   readonly #ask: () => Promise<Moment>;

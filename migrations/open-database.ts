@@ -32,6 +32,9 @@ const migrationsFolder = join(fileURLToPath(new URL('.', import.meta.url)), 'sql
 /** Any constant will do, as long as every version of the program uses the same. */
 const migrationLock = 7_276_551;
 
+/** So long may statements take that are under way when the database is closed, in seconds. */
+const closeSeconds = 2;
+
 /** Opens and migrates. Throws `data_directory_in_use` and `database_unavailable`. */
 export async function openDatabase(options: {
   dataDir: string;
@@ -114,7 +117,8 @@ async function openPostgres(databaseUrl: string): Promise<OpenDatabase> {
     database: drizzlePostgres({ client }),
     kind: 'postgresql',
     moments: new Moments(async () => momentOf(await client.unsafe(momentStatement, [], { prepare: true }))),
-    close: () => client.end(),
+    // After a crash of the server a connection may wait for ever to be ended.
+    close: () => client.end({ timeout: closeSeconds }),
   };
 }
 

@@ -6,6 +6,8 @@ import { generateX25519Identity } from 'age-encryption';
 import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { openDatabase } from '../migrations/open-database.ts';
 import { type PostgresServer, startPostgres } from './postgres-server.ts';
 import { hostsOf, processesWith } from './processes.ts';
 import { type ServiceProcess, startProcess } from './service-process.ts';
@@ -95,6 +97,25 @@ describe('one PostgreSQL', () => {
       expect(service.printed()).toMatch(/^holdback could not start: .*DATABASE_URL.*\n$/);
       expect(service.printed()).not.toMatch(/geheim|holdback:holdback/);
     }
+  });
+
+  test('is at no moment again where it was before a process of it was killed, though it counts transactions again', async () => {
+    const { database, moments, close } = await openDatabase({ dataDir: home, databaseUrl: server.url });
+    onTestFinished(close);
+    const seen: string[] = [];
+    const pidSchema = z.array(z.object({ pid: z.int() }));
+    const count = async () => {
+      await database.execute(sql`SELECT pg_current_xact_id()`);
+      seen.push(await moments.now());
+    };
+    // Nothing of these is on the disk yet: after a crash their numbers are given to others.
+    for (let turn = 0; turn < 3; turn++) await count();
+    const [victim] = pidSchema.parse(await database.execute(sql`SELECT pg_backend_pid() AS pid`));
+    if (victim === undefined) throw new Error('nobody answers');
+    process.kill(victim.pid, 'SIGKILL');
+    await expect.poll(() => count().then(() => 'answers', String)).toBe('answers');
+    for (let turn = 0; turn < 6; turn++) await count();
+    expect(new Set(seen).size).toBe(seen.length);
   });
 });
 
