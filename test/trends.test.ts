@@ -18,6 +18,7 @@ import {
   type TrendQuestion,
   trendSchema,
 } from '../gate/trends/trend.ts';
+import { csvOfTrend } from '../gate/trends/trend-csv.ts';
 import { bucketsOf, periodOf } from '../gate/trends/trend-period.ts';
 import { findTrend, type TrendReader } from '../gate/trends/trends.ts';
 import { rateOf } from '../gate/trends/wilson.ts';
@@ -670,6 +671,35 @@ describe('through the service, a trend', () => {
       accept: 'application/json, text/csv;q=0.5',
     });
     expect(trendSchema.safeParse(json.json).success).toBe(true);
+  });
+
+  test('has no formula in its CSV, whatever a spreadsheet takes for the end of a cell or of a line', async () => {
+    const trend = await read(lead, 'gate=shop&by=agent');
+    for (const formula of ['=1+1', '+1', '-1', '@SUM(1)', '＝1+1', ' =1+1']) {
+      for (const before of [
+        '',
+        'a;',
+        'a,',
+        '";',
+        'a|',
+        'a\t',
+        'a\n',
+        'a\r',
+        'a;;',
+        'a\u001b[2J;',
+        'a\u2028',
+      ]) {
+        const named = trend.series.map((each) => ({ ...each, name: `${before}${formula}` }));
+        const names = csvOfTrend({ ...trend, series: named })
+          .split('\r\n')
+          .slice(1)
+          .map((row) => /^shop,\w+,(.*),day,/.exec(row)?.[1] ?? '');
+        // Where another sign than a comma ends a cell, quotes within one are no quotes.
+        const cells = names.flatMap((name) => [...name.split(/[;|\t\r\n\u2028]/), name.replace(/^"/, '')]);
+        expect(cells.filter((cell) => /^\s*[=+\-@＝]/.test(cell))).toEqual([]);
+        expect(names.filter((name) => /\p{Cc}/u.test(name))).toEqual([]);
+      }
+    }
   });
 
   test('of cases names them to authors alone, and that is recorded', async () => {

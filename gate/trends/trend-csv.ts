@@ -56,10 +56,21 @@ export function csvOfTrend({ gate, suite, by, bucket, series }: Trend): string {
   return [head, ...rows].map((row) => `${row.map(cellOf).join()}\r\n`).join('');
 }
 
-/** One cell. Agents name themselves: what a spreadsheet would take for a formula is made a text by an apostrophe before it. */
+/** Controls, and what separates lines: no name needs them, and a terminal or a spreadsheet obeys them. */
+const controls = /[\p{Cc}\p{Zl}\p{Zp}]/gu;
+
+/**
+ * What a spreadsheet takes for a formula, where it may take a cell to begin: which signs end one depends on the reader's country, and
+ * then quotes count for nothing (see OWASP on CSV injection).
+ */
+const formulas = /(^|[,;|])(\s*)(?=[=+\-@＝＋－＠])/g;
+
+/** One cell. Agents name themselves: what would be a formula is made a text by an apostrophe before it. */
 function cellOf(cell: Cell): string {
   if (cell === null) return '';
   if (typeof cell === 'number') return `${cell}`;
-  const text = /^[=+\-@\t\r\n]/.test(cell) ? `'${cell}` : cell;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const text = cell
+    .replace(controls, (sign) => `\\u{${(sign.codePointAt(0) ?? 0).toString(16)}}`)
+    .replace(formulas, "$1$2'");
+  return /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
