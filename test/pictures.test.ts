@@ -1,7 +1,11 @@
 /** Badges and pictures for READMEs: who sees them, what they tell, and that nothing but a picture can come out of them. */
 import { sql } from 'drizzle-orm';
 import { XMLValidator } from 'fast-xml-parser';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import fastify from 'fastify';
+import { serializerCompiler } from 'fastify-type-provider-zod';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { pictureRoutes } from '../server/routes/pictures.ts';
+import { validatorCompiler } from '../server/validation.ts';
 import { seedAttempts } from './seed-attempts.ts';
 import { startWorld, type World } from './world.ts';
 
@@ -188,4 +192,29 @@ test('a gate shows its pictures only as long as its policy says so', async () =>
   });
   expect(said(await drawn('/gates/open/badge.svg'))).toBe('holdback: not public');
   expect(said(await drawn('/gates/open/trends.svg'))).toBe('holdback: not public');
+});
+
+test('a picture that many ask for at once is counted once', async () => {
+  await world.admin('PUT', '/gates/open', { suites: ['open'], publicBadges: true });
+  const { database } = world.service.database;
+  let counted = 0;
+  const counting = new Proxy(database, {
+    get(target, key) {
+      if (key === 'execute') counted++;
+      return Reflect.get(target, key, target);
+    },
+  });
+  const app = fastify();
+  onTestFinished(() => app.close());
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.decorateRequest('reader', null);
+  await app.register(pictureRoutes, { database: counting, slotMs: 0 });
+  const asked = async () => app.inject('/gates/open/badge.svg');
+  expect((await asked()).statusCode).toBe(200);
+  const once = counted;
+  counted = 0;
+  const others = Array.from({ length: 10 }, () => app.inject('/gates/open/trends.svg'));
+  for (const { statusCode } of await Promise.all(others)) expect(statusCode).toBe(200);
+  expect([once > 0, counted]).toEqual([true, once]);
 });

@@ -44,7 +44,12 @@ export const pictureRoutes: FastifyPluginAsyncZod<{ database: Database; slotMs: 
   { database, slotMs },
 ) => {
   const params = z.strictObject({ gate: slugSchema });
-  const trends = new LRUCache<string, Trend>({ max: trendsMax, ttl: agedMax * 1_000 });
+  // Who asks while a trend is being counted waits for the same: nobody needs a token to ask.
+  const trends = new LRUCache<string, Trend, { gate: string; days: number }>({
+    max: trendsMax,
+    ttl: agedMax * 1_000,
+    fetchMethod: async (_key, _known, { context: { gate, days } }) => countTrend(gate, days),
+  });
   // What draws is loaded when the first picture is asked for: a service that only scores need not read it.
   const badges = () => import('../pages/badge.ts');
 
@@ -56,16 +61,15 @@ export const pictureRoutes: FastifyPluginAsyncZod<{ database: Database; slotMs: 
 
   /** How attempts came out that everybody has heard of. */
   async function trendOf(gate: string, days: number): Promise<Trend> {
-    const key = `${gate} ${days}`;
-    const known = trends.get(key);
-    if (known !== undefined) return known;
+    return trends.forceFetch(`${gate} ${days}`, { context: { gate, days } });
+  }
+
+  async function countTrend(gate: string, days: number): Promise<Trend> {
     const now = new Date();
     const midnight = Math.floor(now.getTime() / dayMs) * dayMs;
     const from = new Date(midnight - (days - 1) * dayMs).toISOString();
     const bucket = fittingBucket(days * dayMs, false);
-    const trend = await findTrend(database, { gate, from, bucket }, { gates: null, slotMs }, now);
-    trends.set(key, trend);
-    return trend;
+    return findTrend(database, { gate, from, bucket }, { gates: null, slotMs }, now);
   }
 
   app.get(
