@@ -87,6 +87,10 @@ describe('signing in', () => {
     expect(cookie).toMatch(/; Path=\/ui/);
     expect(cookie).toMatch(/; Max-Age=43200/);
     expect(cookie).not.toMatch(/Secure/);
+    // Before a proxy that the service was not told of, the browser speaks https all the same.
+    const origin = world.service.address.replace('http:', 'https:');
+    const proxied = await post('/ui/sign-in', { token }, { origin });
+    expect(proxied.headers.get('set-cookie')).toMatch(/; Secure/);
   });
 
   test.each(['ci', 'harness'] as const)('a token for %s opens no page', async (role) => {

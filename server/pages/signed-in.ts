@@ -68,9 +68,14 @@ export function setSessionCookie(request: FastifyRequest, reply: FastifyReply, s
     path: '/ui',
     httpOnly: true,
     sameSite: 'strict',
-    secure: request.protocol === 'https',
+    secure: isOverHttps(request),
     maxAge: secret === null ? 0 : sessionMs / 1_000,
   });
+}
+
+/** Behind a proxy that is not trusted, only the browser says so: its form was sent from this very origin. */
+function isOverHttps({ protocol, headers }: FastifyRequest): boolean {
+  return protocol === 'https' || headers.origin?.startsWith('https:') === true;
 }
 
 /** The secret of the session that a request names, whether or not it is one. */
