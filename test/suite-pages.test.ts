@@ -308,6 +308,17 @@ describe('who may see what', () => {
       await page.goto(`/ui/suites/discounts${path}`);
       expect(await count(), path).toBeGreaterThan(before);
     }
+    // Whoever is too late is shown what somebody else made meanwhile.
+    const csrf = await page.locator('#editor input[name="csrf"]').inputValue();
+    const text = 'name: too late\ninput: {code: LATE, cents: 1}\nexpect: {matches: {cents: 1}}';
+    const late = await context.request.post('/ui/suites/discounts/cases', {
+      form: { csrf, text, form: 'yaml', revision: '2', newest: '2', at: '0', do: 'save' },
+      headers: { origin: world.service.address },
+    });
+    expect(late.status()).toBe(409);
+    const { records } = Object((await world.admin('GET', '/audit?limit=1000')).json);
+    const { action, about } = JSON.parse(records.at(-1).entry);
+    expect([action, about.revision > 2]).toEqual(['revision.read', true]);
     await context.close();
   });
 });

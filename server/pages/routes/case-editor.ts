@@ -158,7 +158,8 @@ export const caseEditorPages: FastifyPluginAsyncZod<{ parts: AppParts }> = async
       } catch (error) {
         if (!(error instanceof SuiteError)) throw error;
         if (error.code !== 'revision_overtaken' && error.code !== 'suite_invalid') throw error;
-        const again = error.code === 'suite_invalid' ? undefined : await overtaken(name, replaces?.name);
+        const again =
+          error.code === 'suite_invalid' ? undefined : await overtaken(name, replaces?.name, reader.tokenId);
         const answer = { ...given, found, refused: error.message, ...again };
         const status = again === undefined ? 422 : 409;
         return show(request, reply.code(status), again === undefined ? name : again.name, answer);
@@ -216,9 +217,10 @@ export const caseEditorPages: FastifyPluginAsyncZod<{ parts: AppParts }> = async
   }
 
   /** What somebody made meanwhile, and where what was written goes then. */
-  async function overtaken({ suite, revision: from }: RevisionName, called: string | undefined) {
+  async function overtaken({ suite, revision: from }: RevisionName, called: string | undefined, by: string) {
     const { revisions } = await findSuite(database, suite);
     const to = revisions[0]?.revision ?? from;
+    await appendAudit(database, { by, action: 'revision.read', about: { suite, revision: to } });
     const { made } = await findRevisionHistory(database, suite);
     const [before, after] = await Promise.all(
       [from, to].map(async (revision) => {
