@@ -289,9 +289,10 @@ function tell(history: Attempt[], question: TrendQuestion, { gates, slotMs }: Tr
 /** A suite with its revisions, the last of them active, and every time that one of these ran. */
 type Record = {
   revisions: { digest: string; expiresAt: number | null }[][];
-  ran: { id: string; revision: number; at: number; failing: number[]; flipped: number[] }[];
+  ran: { id: string; revision: number; at: number; gate: string; failing: number[]; flipped: number[] }[];
 };
 
+const gatesOfReader: fc.Arbitrary<string[] | null> = fc.constantFrom(null, ['g']);
 const positions = fc.uniqueArray(fc.integer({ min: 0, max: 3 }), { maxLength: 2 });
 const records: fc.Arbitrary<Record> = fc.record({
   revisions: fc.array(
@@ -310,6 +311,7 @@ const records: fc.Arbitrary<Record> = fc.record({
         times: fc.integer({ min: 1, max: 21 }),
         revision: fc.integer({ min: 1, max: 3 }),
         at: instant,
+        gate: fc.constantFrom('g', 'h'),
         failing: positions,
         flipped: positions,
       }),
@@ -369,7 +371,7 @@ async function replaceRecord(database: Database, record: Record): Promise<void> 
       INSERT INTO activations (suite, revision, activated_by) SELECT 's', number, 'a test' FROM generate_series(1, ${record.revisions.length}::int) AS number`);
     await transaction.execute(sql`
       INSERT INTO suite_results (score_id, suite, revision, candidate, passed, total, decided_at, gate, requested_at, change_id, attempt, first_requested_at, is_first_green, bits)
-      SELECT id, 's', revision, 'd', 1, 1, at, 'g', at, id, 1, at, false, 0 FROM jsonb_to_recordset(${json(ran)}::jsonb) AS row (id uuid, revision int, at timestamptz)`);
+      SELECT id, 's', revision, 'd', 1, 1, at, gate, at, id, 1, at, false, 0 FROM jsonb_to_recordset(${json(ran)}::jsonb) AS row (id uuid, revision int, at timestamptz, gate text)`);
     const row = sql`jsonb_to_recordset(${json(results)}::jsonb) AS row (id uuid, revision int, position int, passed boolean, flipped boolean, at timestamptz)`;
     await transaction.execute(sql`
       INSERT INTO case_results (score_id, suite, revision, position, outcome, passed, duration_ms, at)
@@ -380,9 +382,15 @@ async function replaceRecord(database: Database, record: Record): Promise<void> 
   });
 }
 
-function tellCases(record: Record, asked: { suite: string; from: string; to: string }): CaseTrends {
+function tellCases(
+  record: Record,
+  asked: { suite: string; from: string; to: string },
+  gates: string[] | null,
+): CaseTrends {
   const [from, to] = [new Date(asked.from).getTime(), new Date(asked.to).getTime()];
-  const ran = record.ran.filter(({ at }) => at >= from && at < to);
+  const ran = record.ran.filter(
+    ({ at, gate }) => at >= from && at < to && (gates === null || gates.includes(gate)),
+  );
   const active = record.revisions.at(-1) ?? [];
   const rows = active.flatMap(({ digest, expiresAt }, position) => {
     if (expiresAt !== null && expiresAt <= now.getTime()) return [];
@@ -468,7 +476,7 @@ describe.each([
 
   test('of cases is what they did in every revision that has them, where they are in force', async () => {
     await fc.assert(
-      fc.asyncProperty(records, instant, async (record, from) => {
+      fc.asyncProperty(records, instant, gatesOfReader, async (record, from, gates) => {
         await replaceRecord(opened.database, record);
         const asked = {
           suite: 's',
@@ -478,12 +486,12 @@ describe.each([
         const trends = await findCaseTrends(
           opened.database,
           asked,
-          { names: undefined, slotMs: undefined },
+          { names: undefined, gates, slotMs: undefined },
           now,
         );
-        expect(trends).toEqual(tellCases(record, asked));
+        expect(trends).toEqual(tellCases(record, asked, gates));
         // All was decided at once, twelve hours ago at least: with slots of a minute all is published.
-        const heard = { names: undefined, slotMs: 60_000 };
+        const heard = { names: undefined, gates, slotMs: 60_000 };
         expect(await findCaseTrends(opened.database, asked, heard, now)).toEqual(trends);
       }),
       { numRuns: runs },
@@ -722,6 +730,11 @@ describe('through the service, a trend', () => {
       neverFailing: [{ position: 0, runs: 25, failures: 0 }],
     });
     expect(JSON.stringify(ofLead)).not.toContain('secret');
+    // At whose gates it ran does not matter to who reaches all of them, and to nobody else is told of the others.
+    expect((await cases(await world.as('lead', ['shop']))).neverFailing).toEqual([
+      { position: 0, runs: 24, failures: 0 },
+    ]);
+    expect((await cases(await world.as('lead', ['both']))).neverFailing).toEqual([]);
     const readings = async () => Object((await lead('GET', '/audit?limit=1000')).json).records;
     const before = (await readings()).length;
     expect((await cases(author)).neverFailing).toEqual([

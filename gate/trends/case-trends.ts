@@ -23,6 +23,8 @@ import { periodOf } from './trend-period.ts';
 export type CaseTrendsReader = {
   /** Where they read what cases are called, and as whom; undefined if they may not. */
   names: { suites: OpenedSuites; tokenId: string } | undefined;
+  /** The gates whose attempts they may know of; null for all. */
+  gates: string[] | null;
   /** The length of the slots at whose ends they hear of verdicts, in milliseconds; undefined if they hear of them at once. */
   slotMs: number | undefined;
 };
@@ -46,7 +48,7 @@ export async function findCaseTrends(
   const { from, to } = periodOf({ ...question, bucket: 'month' }, now);
   const until =
     reader.slotMs === undefined ? to : await findKnownUntil(database, suite, to, reader.slotMs, now);
-  const cases = await findCases(database, { suite, revision }, { from, to: until, now });
+  const cases = await findCases(database, { suite, revision }, { from, to: until, now }, reader.gates);
   const name =
     reader.names === undefined ? undefined : await readNames(database, { suite, revision }, reader.names);
   const told = ({ position, runs, failures }: CaseRow): CaseTrend => {
@@ -86,12 +88,24 @@ const casesSchema = z.array(
 );
 type CaseRow = z.infer<typeof casesSchema>[number];
 
-/** The cases of a revision that are in force, with what they did in a period in every revision that has them too. */
+/** The cases of a revision that are in force, with what they did in a period in every revision that has them too, at these gates or at all. */
 async function findCases(
   database: Database,
   { suite, revision }: RevisionName,
   { from, to, now }: { from: Date; to: Date; now: Date },
+  gates: string[] | null,
 ): Promise<CaseRow[]> {
+  const atTheirs =
+    gates === null
+      ? sql``
+      : sql`AND gate IN (SELECT jsonb_array_elements_text(${JSON.stringify(gates)}::jsonb))`;
+  const ofTheirs =
+    gates === null
+      ? sql``
+      : sql`AND score_id IN (
+          SELECT score_id FROM suite_results
+          WHERE suite = ${suite} AND requested_at >= ${instantOf(from)} AND requested_at < ${instantOf(to)} ${atTheirs}
+        )`;
   const rows = await database.execute(sql`
     WITH own AS (
       SELECT position, case_digest FROM revision_cases
@@ -106,17 +120,17 @@ async function findCases(
       SELECT revision, ends.expires_at, count(*) AS runs
       FROM suite_results JOIN (SELECT DISTINCT revision, expires_at FROM records) AS ends USING (revision)
       WHERE suite = ${suite} AND requested_at >= ${instantOf(from)} AND requested_at < ${instantOf(to)}
-        AND (ends.expires_at IS NULL OR requested_at < ends.expires_at)
+        AND (ends.expires_at IS NULL OR requested_at < ends.expires_at) ${atTheirs}
       GROUP BY revision, ends.expires_at
     ),
     failures AS (
       SELECT revision, position, count(*) AS failures FROM case_results
-      WHERE suite = ${suite} AND at >= ${instantOf(from)} AND at < ${instantOf(to)} AND NOT passed
+      WHERE suite = ${suite} AND at >= ${instantOf(from)} AND at < ${instantOf(to)} AND NOT passed ${ofTheirs}
       GROUP BY revision, position
     ),
     flips AS (
       SELECT revision, position, count(*) AS flips, max(at) AS last_at FROM flaky_results
-      WHERE suite = ${suite} AND at >= ${instantOf(from)} AND at < ${instantOf(to)}
+      WHERE suite = ${suite} AND at >= ${instantOf(from)} AND at < ${instantOf(to)} ${ofTheirs}
       GROUP BY revision, position
     )
     SELECT own_position AS position, coalesce(sum(runs), 0) AS runs, coalesce(sum(failures), 0) AS failures,

@@ -66,7 +66,7 @@ export const trendRoutes: FastifyPluginAsyncZod<TrendRoutesOptions> = async (app
         tags: ['trends'],
         summary: "A suite's flaky cases, and those that never fail",
         description:
-          'Of the active revision, at whichever gate they ran. Authors are told the names, which is recorded as a reading of the revision.',
+          'Of the active revision, at whichever gates of the token they ran. Authors are told the names, which is recorded as a reading of the revision.',
         querystring: caseTrendsQuestionSchema,
         response: withProblems({ 200: caseTrendsSchema }),
       },
@@ -76,8 +76,7 @@ export const trendRoutes: FastifyPluginAsyncZod<TrendRoutesOptions> = async (app
       await requireTrend(database, reader, { suite: request.query.suite });
       const { role, tokenId } = reader;
       const names = role === 'author' || role === 'admin' ? { suites, tokenId } : undefined;
-      const { slotMs: heardIn } = trendReaderOf(reader, slotMs);
-      return findCaseTrends(database, request.query, { names, slotMs: heardIn }, new Date());
+      return findCaseTrends(database, request.query, { names, ...trendReaderOf(reader, slotMs) }, new Date());
     },
   );
 };

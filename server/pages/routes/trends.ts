@@ -82,8 +82,7 @@ export const trendPageRoutes: FastifyPluginAsyncZod<{ parts: AppParts }> = async
     const { tokenId, role } = reader;
     const { from, to } = questionOf(view, now);
     const names = role === 'lead' ? undefined : { suites, tokenId };
-    const { slotMs: heardIn } = trendReaderOf(reader, slotMs);
-    return findCaseTrends(database, { suite, from, to }, { names, slotMs: heardIn }, now);
+    return findCaseTrends(database, { suite, from, to }, { names, ...trendReaderOf(reader, slotMs) }, now);
   }
 };
 
