@@ -54,6 +54,23 @@ async function findingsOf(
 const caseWith = (fields: string) => `{ name: 'a case', expect: (output) => output === 1, ${fields} }`;
 
 describe('a score of generated cases', () => {
+  test('does not make a case flaky whose inputs were others', async () => {
+    const coin =
+      "{ name: 'heads', generate: (fc) => fc.integer({ min: 0, max: 1 }), runs: 1, expect: (output, input) => output === input }";
+    await sealSuite(world, 'coin', suiteOf(coin));
+    const reasons = new Set<string>();
+    for (let toss = 0; toss < 40 && reasons.size < 2; toss++) {
+      // Under another version of the policy the same candidate is run again.
+      await world.admin('PUT', '/gates/coin', { suites: ['coin'], attemptsPerChange: 1_000_000 });
+      reasons.add(read(await score('coin', 'export const run = () => 1;')).reason);
+    }
+    expect(reasons).toEqual(new Set(['green', 'red']));
+    for (const client of [world.admin, await world.as('lead')]) {
+      const { json } = await client('GET', '/trends/cases?suite=coin');
+      expect(json).toMatchObject({ cases: 1, flaky: [], flakyCount: 0 });
+    }
+  });
+
   test('passes a candidate that is right on all inputs, as one case', async () => {
     const { json } = await score('doubling', 'export const run = (n) => n + n;');
     expect(json).toMatchObject({ reason: 'green', passed: 1, total: 1, assurance: [{ cases: 1 }] });

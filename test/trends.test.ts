@@ -483,8 +483,9 @@ describe.each([
           from: new Date(from).toISOString(),
           to: new Date(now.getTime() + 1).toISOString(),
         };
+        const parts = { database: opened.database, open: async () => ({ cases: [] }) };
         const trends = await findCaseTrends(
-          opened.database,
+          parts,
           asked,
           { names: undefined, gates, slotMs: undefined },
           now,
@@ -492,7 +493,7 @@ describe.each([
         expect(trends).toEqual(tellCases(record, asked, gates));
         // All was decided at once, twelve hours ago at least: with slots of a minute all is published.
         const heard = { names: undefined, gates, slotMs: 60_000 };
-        expect(await findCaseTrends(opened.database, asked, heard, now)).toEqual(trends);
+        expect(await findCaseTrends(parts, asked, heard, now)).toEqual(trends);
       }),
       { numRuns: runs },
     );

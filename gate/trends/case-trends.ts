@@ -8,8 +8,8 @@ import { appendAudit } from '../../migrations/append-audit.ts';
 import type { Database } from '../../migrations/open-database.ts';
 import { rowsOf } from '../../migrations/rows-of.ts';
 import { activeOf } from '../../suites/life/change-revisions.ts';
-import type { OpenedSuites } from '../../suites/opened-suites.ts';
 import type { RevisionName } from '../../suites/revisions.ts';
+import type { SuiteContents } from '../../suites/suite.ts';
 import { instantOf, isPublishedBy } from './heard.ts';
 import {
   type CaseTrend,
@@ -20,9 +20,15 @@ import {
 } from './trend.ts';
 import { periodOf } from './trend-period.ts';
 
+export type CaseTrendsParts = {
+  database: Database;
+  /** The contents of a revision, in clear text. */
+  open: (name: RevisionName) => Promise<Pick<SuiteContents, 'cases'>>;
+};
+
 export type CaseTrendsReader = {
-  /** Where they read what cases are called, and as whom; undefined if they may not. */
-  names: { suites: OpenedSuites; tokenId: string } | undefined;
+  /** As whom they read what cases are called; undefined if they may not. */
+  names: { tokenId: string } | undefined;
   /** The gates whose attempts they may know of; null for all. */
   gates: string[] | null;
   /** The length of the slots at whose ends they hear of verdicts, in milliseconds; undefined if they hear of them at once. */
@@ -37,7 +43,7 @@ const publishedMsMax = 86_400_000;
  * `revision_not_found`, `seal_broken`, and `trend_unfit` for an empty period.
  */
 export async function findCaseTrends(
-  database: Database,
+  { database, open }: CaseTrendsParts,
   question: CaseTrendsQuestion,
   reader: CaseTrendsReader,
   now: Date,
@@ -49,14 +55,20 @@ export async function findCaseTrends(
   const until =
     reader.slotMs === undefined ? to : await findKnownUntil(database, suite, to, reader.slotMs, now);
   const cases = await findCases(database, { suite, revision }, { from, to: until, now }, reader.gates);
-  const name =
-    reader.names === undefined ? undefined : await readNames(database, { suite, revision }, reader.names);
+  const contents = await open({ suite, revision });
+  if (reader.names !== undefined) {
+    // Nobody gets the names before it is recorded that they did.
+    const { tokenId: by } = reader.names;
+    await appendAudit(database, { by, action: 'revision.read', about: { suite, revision } });
+  }
   const told = ({ position, runs, failures }: CaseRow): CaseTrend => {
-    const called = name?.(position);
+    const called = reader.names === undefined ? undefined : contents.cases[position]?.name;
     return { position, ...(called === undefined ? {} : { name: called }), runs, failures };
   };
   const flaky = cases
     .flatMap((row) => (row.lastAt === null ? [] : [{ ...row, lastAt: row.lastAt }]))
+    // Each score asks a generated case for other inputs: that it came out otherwise says nothing of the case.
+    .filter(({ position }) => contents.cases[position]?.generate === undefined)
     .toSorted((one, other) => other.flips - one.flips || one.position - other.position);
   const neverFailing = cases
     .filter(({ runs, failures }) => failures === 0 && runs >= neverFailingRunsMin)
@@ -159,15 +171,4 @@ async function findKnownUntil(
       AND NOT (${isPublishedBy(now, slotMs)})`);
   const until = untilSchema.parse(rowsOf(rows))[0]?.until ?? null;
   return until === null || until >= to.getTime() ? to : new Date(until);
-}
-
-/** What a case is called, by its position. Nobody gets the names before it is recorded that they did. */
-async function readNames(
-  database: Database,
-  name: RevisionName,
-  { suites, tokenId: by }: { suites: OpenedSuites; tokenId: string },
-): Promise<(position: number) => string | undefined> {
-  const { cases } = await suites.open(name);
-  await appendAudit(database, { by, action: 'revision.read', about: name });
-  return (position) => cases[position]?.name;
 }

@@ -168,7 +168,9 @@ export const caseTrendsSchema = z.strictObject({
         lastAt: z.iso.datetime(),
       }),
     )
-    .describe('Those that flipped, the most often first.'),
+    .describe(
+      'Those that flipped, the most often first; none whose inputs are generated anew for each score.',
+    ),
   flakyCount: countSchema.describe(`How many there are; at most ${trendCasesMax} are listed.`),
   neverFailing: z
     .array(caseTrendSchema)

@@ -75,8 +75,13 @@ export const trendRoutes: FastifyPluginAsyncZod<TrendRoutesOptions> = async (app
       const reader = readerOf(request);
       await requireTrend(database, reader, { suite: request.query.suite });
       const { role, tokenId } = reader;
-      const names = role === 'author' || role === 'admin' ? { suites, tokenId } : undefined;
-      return findCaseTrends(database, request.query, { names, ...trendReaderOf(reader, slotMs) }, new Date());
+      const names = role === 'author' || role === 'admin' ? { tokenId } : undefined;
+      return findCaseTrends(
+        { database, open: (name) => suites.open(name) },
+        request.query,
+        { names, ...trendReaderOf(reader, slotMs) },
+        new Date(),
+      );
     },
   );
 };

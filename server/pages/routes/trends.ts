@@ -81,8 +81,13 @@ export const trendPageRoutes: FastifyPluginAsyncZod<{ parts: AppParts }> = async
     if (kind === 'gate' || (await findActive(database, [suite])).length === 0) return null;
     const { tokenId, role } = reader;
     const { from, to } = questionOf(view, now);
-    const names = role === 'lead' ? undefined : { suites, tokenId };
-    return findCaseTrends(database, { suite, from, to }, { names, ...trendReaderOf(reader, slotMs) }, now);
+    const names = role === 'lead' ? undefined : { tokenId };
+    return findCaseTrends(
+      { database, open: (name) => suites.open(name) },
+      { suite, from, to },
+      { names, ...trendReaderOf(reader, slotMs) },
+      now,
+    );
   }
 };
 
