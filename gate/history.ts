@@ -1,7 +1,9 @@
 /** One function for each question asked of the database about scores and verdicts. `append-history.ts` appends them. */
 import { and, type Column, desc, eq, inArray, isNull, lt, type SQL, sql } from 'drizzle-orm';
+import { z } from 'zod';
 import type { Database } from '../migrations/open-database.ts';
-import { gatePolicies, scores, verdicts } from '../migrations/tables.ts';
+import { rowsOf } from '../migrations/rows-of.ts';
+import { scores, verdicts } from '../migrations/tables.ts';
 import type { RevisionName } from '../suites/revisions.ts';
 import { revisionNamesSchema, type VerdictQuestion } from './disclosure/disclosed.ts';
 import { marginMs } from './disclosure/publication.ts';
@@ -182,10 +184,13 @@ export async function listUndecided(database: Database): Promise<string[]> {
   return rows.map(({ id }) => id);
 }
 
-/** Whether the database answers. Throws what its driver throws. */
-export async function ping(database: Database): Promise<void> {
-  await database.select({ version: gatePolicies.version }).from(gatePolicies).limit(1);
+/** Whether the database takes writes: a standby, or one that was set read only, answers and takes none. Throws what its driver throws. */
+export async function takesWrites(database: Database): Promise<boolean> {
+  const answered = await database.execute(sql`SELECT current_setting('transaction_read_only') AS read_only`);
+  return readOnlySchema.parse(rowsOf(answered))[0]?.read_only === 'off';
 }
+
+const readOnlySchema = z.array(z.object({ read_only: z.enum(['on', 'off']) }));
 
 function select(database: Database) {
   return database.select().from(scores).leftJoin(verdicts, eq(verdicts.scoreId, scores.id)).$dynamic();

@@ -28,6 +28,7 @@ import type { Issuer } from './issuers.ts';
 import { Oidc } from './oidc.ts';
 import { answerBrokenRequest, answerProblem, RequestError } from './problems.ts';
 import { limitAddresses, limitTokens } from './rate-limits.ts';
+import type { ReadinessCheck } from './readiness.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { changeRoutes } from './routes/changes.ts';
 import { gateRoutes } from './routes/gates.ts';
@@ -58,7 +59,7 @@ export type AppParts = {
   scoreEvents: ScoreEvents;
   measurements: Measurements;
   auditLog: AuditLog;
-  runnersReady: () => boolean;
+  readiness: ReadinessCheck;
   /** How long a time slot of verdicts is, in milliseconds. */
   slotMs: number;
   version: string;
@@ -162,7 +163,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(identityRoutes, { rotation: parts.rotation });
   await app.register(tokenRoutes, { database });
   await app.register(auditRoutes, { auditLog: parts.auditLog });
-  await app.register(healthRoutes, { database, runnersReady: parts.runnersReady });
+  await app.register(healthRoutes, { readiness: parts.readiness });
   servePages(app, parts);
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;

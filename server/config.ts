@@ -90,6 +90,10 @@ const environmentSchema = z.object({
     })
     .optional()
     .describe('The proxies that are believed when they name the address of a caller.'),
+  HOLDBACK_UNSAFE_RUNNERS: z
+    .enum(['0', '1'])
+    .default('0')
+    .describe('1 starts although the probe finds that candidates are not contained here.'),
   HOLDBACK_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('warn'),
 });
 
@@ -114,6 +118,7 @@ export type Config = Readonly<{
   ratePerAddress: number;
   ratePerToken: number;
   trustProxy: string[] | undefined;
+  unsafeRunners: boolean;
   logLevel: string;
 }>;
 
@@ -148,6 +153,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     ratePerAddress: settings.HOLDBACK_RATE_PER_ADDRESS,
     ratePerToken: settings.HOLDBACK_RATE_PER_TOKEN,
     trustProxy: settings.HOLDBACK_TRUST_PROXY,
+    unsafeRunners: settings.HOLDBACK_UNSAFE_RUNNERS === '1',
     logLevel: settings.HOLDBACK_LOG_LEVEL,
   });
 }

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { Preflights } from '../gate/activation/preflight.ts';
 import { buildTrier } from '../gate/activation/try-build.ts';
 import { AuditLog } from '../gate/audit/audit-log.ts';
+import { type ProbeReport, probeContainment } from '../gate/probe-containment.ts';
 import { ResultMonths } from '../gate/result-months.ts';
 import { CandidateScripts } from '../gate/scoring/candidate-scripts.ts';
 import { Grader } from '../gate/scoring/grader.ts';
@@ -11,6 +12,7 @@ import { Measurements } from '../gate/strength/measurements.ts';
 import { Submissions } from '../gate/submit.ts';
 import { type OpenDatabase, openDatabase } from '../migrations/open-database.ts';
 import { bundleHost, bundleRealm, type HostCode } from '../runners/bundle.ts';
+import { RunnerError } from '../runners/errors.ts';
 import { HostPool } from '../runners/pool.ts';
 import { limitsSchema } from '../runners/protocol.ts';
 import { Transformer } from '../runners/transformer.ts';
@@ -24,6 +26,7 @@ import { Seals } from '../suites/sealing/sealing.ts';
 import { buildApp } from './app.ts';
 import type { Config } from './config.ts';
 import { loadIssuers } from './issuers.ts';
+import { ReadinessCheck } from './readiness.ts';
 import { ScoreEvents } from './score-events.ts';
 import { ensureAdminToken } from './tokens.ts';
 
@@ -69,29 +72,39 @@ export async function startService(config: Config): Promise<Service> {
     const issuers = await loadIssuers(config);
     const identity = await loadIdentity(config);
     const seals = new Seals(identity);
-    const [database, hostCode, graderCode] = await Promise.all([
-      start(openDatabase(config), (opened) => opened.close()),
-      start(
-        bundleHost(moduleAt('../runners/host/candidate-task'), {
-          REALM_SOURCE: moduleAt('../runners/realm/main'),
-        }),
-        (code) => code.remove(),
-      ),
-      start(
-        bundleHost(moduleAt('../suites/grader/task'), {
-          EXPECTATION_REALM: moduleAt('../suites/grader/expectation-realm'),
-          SUITE_REALM: moduleAt('../suites/grader/suite-realm'),
-        }),
-        (code) => code.remove(),
-      ),
-    ]);
     const { isolateMb } = limitsSchema.parse({});
-    const runners = new HostPool({ code: hostCode, size: config.pool, isolateMb });
-    const graders = new HostPool({ code: graderCode, size: config.concurrency, isolateMb: 256 });
-    ending.push(
-      () => runners.close(),
-      () => graders.close(),
-    );
+    const transformer = new Transformer();
+    ending.push(async () => transformer.close());
+    const runnersMade = start(
+      bundleHost(moduleAt('../runners/host/candidate-task'), {
+        REALM_SOURCE: moduleAt('../runners/realm/main'),
+      }),
+      (code) => code.remove(),
+    ).then((code) => {
+      const pool = new HostPool({ code, size: config.pool, isolateMb });
+      ending.push(() => pool.close());
+      return { code, pool };
+    });
+    const gradersMade = start(
+      bundleHost(moduleAt('../suites/grader/task'), {
+        EXPECTATION_REALM: moduleAt('../suites/grader/expectation-realm'),
+        SUITE_REALM: moduleAt('../suites/grader/suite-realm'),
+      }),
+      (code) => code.remove(),
+    ).then((code) => {
+      const pool = new HostPool({ code, size: config.concurrency, isolateMb: 256 });
+      ending.push(() => pool.close());
+      // The probe asks for one when hosts have run it, and reports it if none starts.
+      pool.warm(1).catch(() => {});
+      const grader = new Grader(pool, transformer, () =>
+        bundleRealm(moduleAt('../suites/grader/generator-realm')),
+      );
+      return { code, pool, grader };
+    });
+    // Hosts are started and probed on one core while the database opens on another.
+    const probing = start(probe(runnersMade, gradersMade), async () => {});
+    const [database, { code: hostCode, pool: runners }, { code: graderCode, pool: graders, grader }] =
+      await Promise.all([start(openDatabase(config), (opened) => opened.close()), runnersMade, gradersMade]);
     const keys = await loadKeys(database.database, seals);
     const auditLog = new AuditLog(database.database, keys.auditSeed);
     auditLog.start();
@@ -103,11 +116,6 @@ export async function startService(config: Config): Promise<Service> {
     const mayTidy = path !== undefined && (config.identityFile === undefined || (await isBeingRotated(path)));
     const rotation = new Rotation({ database: database.database, seals, identity, path, mayTidy });
     ending.push(() => rotation.stop());
-    const transformer = new Transformer();
-    ending.push(async () => transformer.close());
-    const grader = new Grader(graders, transformer, () =>
-      bundleRealm(moduleAt('../suites/grader/generator-realm')),
-    );
     const suites = new OpenedSuites({ database: database.database, seals, keys });
     const preflights = new Preflights({
       database: database.database,
@@ -147,6 +155,7 @@ export async function startService(config: Config): Promise<Service> {
       startMutantHosts: () => startMutantHosts(isolateMb),
     });
     if (database.kind === 'pglite') await submissions.settleAbandoned();
+    const readiness = new ReadinessCheck({ database: database.database, runners, graders });
     const authoring: Authoring = {
       database: database.database,
       seals,
@@ -174,7 +183,7 @@ export async function startService(config: Config): Promise<Service> {
       scoreEvents,
       measurements,
       auditLog,
-      runnersReady: () => !runners.closed && runners.canStart,
+      readiness,
       slotMs: config.slotMs,
       version: await readVersion(),
       logLevel: config.logLevel,
@@ -194,6 +203,7 @@ export async function startService(config: Config): Promise<Service> {
       clearTimeout(force);
     });
     transformer.prepare();
+    readiness.containment = requireContainment(await probing, config);
     await Promise.all([runners.warm(1), graders.warm(1)]);
     const address = await app.listen({ host: config.host, port: config.port });
     resultMonths.start();
@@ -206,6 +216,38 @@ export async function startService(config: Config): Promise<Service> {
     await close();
     throw error;
   }
+}
+
+type RunnersMade = { code: HostCode; pool: HostPool };
+type GradersMade = RunnersMade & { grader: Grader };
+
+/** What was found of code that was probed before: neither it nor the machine changes while a process runs it. */
+const probed = new Map<string, Promise<ProbeReport>>();
+
+async function probe(
+  making: Promise<RunnersMade>,
+  makingGraders: Promise<GradersMade>,
+): Promise<ProbeReport> {
+  const [runners, graders] = await Promise.all([making, makingGraders]);
+  const code = `${runners.code.version} ${graders.code.version}`;
+  const probing = probed.get(code) ?? probeContainment(runners.pool, graders.grader);
+  probed.set(code, probing);
+  const report = await probing;
+  if (report.faults.length > 0) probed.delete(code);
+  return report;
+}
+
+/** Throws `unsupported_system` where containment is broken, unless the settings want to run candidates nevertheless. */
+function requireContainment({ faults }: ProbeReport, { unsafeRunners }: Config): 'holds' | 'broken' {
+  if (faults.length === 0) return 'holds';
+  const what = `candidates are not contained here: ${faults.join('; ')}`;
+  if (!unsafeRunners)
+    throw new RunnerError(
+      'unsupported_system',
+      `${what}. HOLDBACK_UNSAFE_RUNNERS=1 starts nevertheless: then whoever can have a build scored can take over this machine`,
+    );
+  process.emitWarning(`UNSAFE: ${what}. Whoever can have a build scored can take over this machine`);
+  return 'broken';
 }
 
 /** What runs and grades builds, as a text that changes when any of it does. */

@@ -1,13 +1,11 @@
 /** `/healthz` and `/readyz`: whether the process lives, and whether it can score. They tell nothing else, to anybody. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { ping } from '../../gate/history.ts';
-import type { Database } from '../../migrations/open-database.ts';
+import { type ReadinessCheck, readinessSchema } from '../readiness.ts';
 
-export type HealthRoutesOptions = { database: Database; runnersReady: () => boolean };
+export type HealthRoutesOptions = { readiness: ReadinessCheck };
 
-export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (app, options) => {
-  const { database, runnersReady } = options;
+export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (app, { readiness }) => {
   const tags = ['health'];
   // A probe is answered however many others ask from its address.
   const config = { rateLimit: false } as const;
@@ -25,24 +23,15 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (a
     async () => ({ status: 'ok' as const }),
   );
 
-  const readiness = z.strictObject({
-    status: z.enum(['ready', 'not_ready']),
-    database: z.boolean(),
-    runners: z.boolean(),
-  });
   app.get(
     '/readyz',
-    { config, schema: { tags, summary: 'Can it score?', response: { 200: readiness, 503: readiness } } },
+    {
+      config,
+      schema: { tags, summary: 'Can it score?', response: { 200: readinessSchema, 503: readinessSchema } },
+    },
     async (_request, reply) => {
-      const answers = await ping(database).then(
-        () => true,
-        () => false,
-      );
-      const runners = runnersReady();
-      const ready = answers && runners;
-      return reply
-        .code(ready ? 200 : 503)
-        .send({ status: ready ? 'ready' : 'not_ready', database: answers, runners });
+      const now = await readiness.now();
+      return reply.code(now.status === 'ready' ? 200 : 503).send(now);
     },
   );
 };

@@ -1,0 +1,55 @@
+/** Whether this process can score: what `/readyz` tells, to anybody, so that it names what is amiss and nothing about it. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { takesWrites } from '../gate/history.ts';
+import type { Database } from '../migrations/open-database.ts';
+
+export const readinessSchema = z.strictObject({
+  status: z.enum(['ready', 'not_ready']),
+  database: z.boolean().describe('It answers, and takes writes.'),
+  runners: z.boolean().describe('Hosts of candidates start.'),
+  graders: z.boolean().describe('Hosts of the grader start.'),
+  containment: z
+    .enum(['holds', 'broken'])
+    .describe(
+      'What the probe at start found. A service starts in spite of `broken` only with HOLDBACK_UNSAFE_RUNNERS=1.',
+    ),
+});
+export type Readiness = z.infer<typeof readinessSchema>;
+
+/** Where hosts come from. */
+type Pool = { readonly closed: boolean; readonly canStart: boolean };
+
+/** A database that does not answer within so long is none, in milliseconds. */
+const databaseMsMax = 2_000;
+
+export class ReadinessCheck {
+  readonly #parts: { database: Database; runners: Pool; graders: Pool };
+  /** What the probe found; before it has ended nothing is known to hold. */
+  containment: Readiness['containment'] = 'broken';
+
+  constructor(parts: { database: Database; runners: Pool; graders: Pool }) {
+    this.#parts = parts;
+  }
+
+  async now(): Promise<Readiness> {
+    const { database, runners, graders } = this.#parts;
+    const held = {
+      database: await answersInTime(takesWrites(database)),
+      runners: !runners.closed && runners.canStart,
+      graders: !graders.closed && graders.canStart,
+    };
+    const isReady = Object.values(held).every((holds) => holds);
+    return { status: isReady ? 'ready' : 'not_ready', ...held, containment: this.containment };
+  }
+}
+
+async function answersInTime(asking: Promise<boolean>): Promise<boolean> {
+  const timeout = new AbortController();
+  const answer = await Promise.race([
+    asking.catch(() => false),
+    sleep(databaseMsMax, false, { signal: timeout.signal }),
+  ]);
+  timeout.abort();
+  return answer;
+}

@@ -1,0 +1,86 @@
+/** Whoever operates the service: what it says of itself, and that it does not run foreign code where it cannot hold it. */
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { probeContainment } from '../gate/probe-containment.ts';
+import { Grader } from '../gate/scoring/grader.ts';
+import { bundleHost } from '../runners/bundle.ts';
+import { Transformer } from '../runners/transformer.ts';
+import { startProcess } from './service-process.ts';
+import { copyTemplate } from './template-database.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+import { adminToken, startWorld, type World } from './world.ts';
+
+describe('a service that is ready', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  afterAll(() => world.close());
+
+  test('says of each part that it is, to anybody', async () => {
+    const ready = await world.client(undefined)('GET', '/readyz');
+    expect(ready.status).toBe(200);
+    expect(ready.json).toEqual({
+      status: 'ready',
+      database: true,
+      runners: true,
+      graders: true,
+      containment: 'holds',
+    });
+  });
+
+  test('probes containment by hosts and a grader that hold', async () => {
+    const { runners, graders } = world.service;
+    const grader = new Grader(graders, new Transformer(), async () => '');
+    expect(await probeContainment(runners, grader)).toEqual({ faults: [] });
+  });
+});
+
+describe('a service whose runners do not hold what they run', () => {
+  let dataDir: string;
+
+  /** A data directory in which the code of hosts, as it is kept from the last start, was swapped for a leaky one. */
+  beforeAll(async () => {
+    dataDir = await temporaryFolder();
+    await copyTemplate(dataDir);
+    const sound = start();
+    await sound.listening;
+    await sound.end();
+    const code = await bundleHost(new URL('./hosts/leaky.ts', import.meta.url), {});
+    const leaky = await readFile(join(code.folder, 'thread.cjs'), 'utf8');
+    await code.remove();
+    const compiled = join(dataDir, 'compiled');
+    for (const name of await readdir(compiled, { recursive: true })) {
+      if (!/bundle-\w+\.json$/.test(name)) continue;
+      const kept = JSON.parse(await readFile(join(compiled, name), 'utf8'));
+      if (kept.text.includes('the engine could not compile the candidate'))
+        await writeFile(join(compiled, name), JSON.stringify({ ...kept, text: leaky }));
+    }
+  });
+
+  const start = (environment = {}) =>
+    startProcess({
+      HOLDBACK_DATA_DIR: dataDir,
+      HOLDBACK_ADMIN_TOKEN: adminToken,
+      NODE_COMPILE_CACHE: join(dataDir, 'compiled'),
+      ...environment,
+    });
+
+  test('does not start, and says why and what would make it', async () => {
+    const refused = start();
+    expect(await refused.ended).toBe(1);
+    expect(refused.printed()).toMatch(
+      /^holdback could not start: candidates are not contained here: a program that looks for a way out found one: .*HOLDBACK_UNSAFE_RUNNERS=1/m,
+    );
+  });
+
+  test('starts if it is told to in spite of that, warns, and says so wherever it is asked', async () => {
+    const unsafe = start({ HOLDBACK_UNSAFE_RUNNERS: '1' });
+    const address = await unsafe.listening;
+    onTestFinished(() => unsafe.end());
+    const ready = await fetch(`${address}/readyz`);
+    expect(await ready.json()).toMatchObject({ status: 'ready', containment: 'broken' });
+    expect(unsafe.printed()).toMatch(/UNSAFE: candidates are not contained here/);
+  });
+});
