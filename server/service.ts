@@ -13,7 +13,7 @@ import { Submissions } from '../gate/submit.ts';
 import { type OpenDatabase, openDatabase } from '../migrations/open-database.ts';
 import { bundleHost, bundleRealm, type HostCode } from '../runners/bundle.ts';
 import { RunnerError } from '../runners/errors.ts';
-import { HostPool } from '../runners/pool.ts';
+import { HostPool, type PoolOptions } from '../runners/pool.ts';
 import { limitsSchema } from '../runners/protocol.ts';
 import { Transformer } from '../runners/transformer.ts';
 import { CaseChecks } from '../suites/authoring/case-checks.ts';
@@ -59,6 +59,14 @@ export async function startService(config: Config): Promise<Service> {
     for (const end of ending.splice(0).reverse()) await end();
   };
   const starting: Promise<unknown>[] = [];
+  const calledOff = new AbortController();
+  const newPool = (options: PoolOptions): HostPool => {
+    const pool = new HostPool(options);
+    ending.push(() => pool.close());
+    calledOff.signal.addEventListener('abort', () => void pool.close());
+    if (calledOff.signal.aborted) void pool.close();
+    return pool;
+  };
   const start = <Part>(part: Promise<Part>, end: (part: Part) => Promise<unknown>): Promise<Part> => {
     const started = part.then((ready) => {
       ending.push(() => end(ready));
@@ -81,8 +89,7 @@ export async function startService(config: Config): Promise<Service> {
       }),
       (code) => code.remove(),
     ).then((code) => {
-      const pool = new HostPool({ code, size: config.pool, isolateMb });
-      ending.push(() => pool.close());
+      const pool = newPool({ code, size: config.pool, isolateMb });
       return { code, pool };
     });
     const gradersMade = start(
@@ -92,8 +99,7 @@ export async function startService(config: Config): Promise<Service> {
       }),
       (code) => code.remove(),
     ).then((code) => {
-      const pool = new HostPool({ code, size: config.concurrency, isolateMb: 256 });
-      ending.push(() => pool.close());
+      const pool = newPool({ code, size: config.concurrency, isolateMb: 256 });
       // The probe asks for one when hosts have run it, and reports it if none starts.
       pool.warm(1).catch(() => {});
       const grader = new Grader(pool, transformer, () =>
@@ -211,7 +217,8 @@ export async function startService(config: Config): Promise<Service> {
     const newAdminToken = await ensureAdminToken(database.database, config.adminToken);
     return { app, address, newAdminToken, runners, graders, hostCode, graderCode, database, close };
   } catch (error) {
-    // What is still starting is waited for, so that it can be ended too.
+    // What is still starting is waited for, so that it can be ended too; nobody needs to know any more what the probe finds.
+    calledOff.abort();
     await Promise.allSettled(starting);
     await close();
     throw error;
