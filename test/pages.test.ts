@@ -170,6 +170,17 @@ describe('sessions', () => {
     expect(await refused.json()).toMatchObject({ code: 'session_missing' });
   });
 
+  test('a day that no calendar of the database has is refused, in words', async () => {
+    const cookie = await cookieOf((await tokenFor('lead')).token);
+    for (const path of ['/ui/changes?', '/ui/trends?gate=main&', '/ui/trends/export?gate=main&format=csv&']) {
+      for (const day of ['from=0000-01-01', 'to=0001-01-01', 'to=9999-12-31']) {
+        const answer = await get(`${path}${day}`, { cookie });
+        expect(answer.status, `${path}${day}`).toBe(400);
+        expect(await answer.text()).toMatch(/must be (?:from 1970-02 to 8999|a day)/);
+      }
+    }
+  });
+
   test('an address after signing in is one of ours', async () => {
     const { token } = await tokenFor('lead');
     for (const to of [

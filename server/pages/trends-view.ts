@@ -12,6 +12,7 @@ import {
   trendInstantSchema,
 } from '../../gate/trends/trend.ts';
 import { slugSchema } from '../../suites/suite.ts';
+import { daySchema } from '../instant.ts';
 import { fittingBucket } from './fitting-bucket.ts';
 
 /** The periods that are one click away, in days. */
@@ -24,7 +25,7 @@ const optional = <Schema extends z.ZodType>(schema: Schema) =>
   z.preprocess((text) => (text === '' ? undefined : text), schema.optional());
 
 /** A day, or an instant. */
-const momentSchema = z.union([z.iso.date(), trendInstantSchema], {
+const momentSchema = z.union([daySchema, trendInstantSchema], {
   error: 'must be a day, such as 2026-11-25, or an instant',
 });
 

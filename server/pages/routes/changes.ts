@@ -14,6 +14,7 @@ import { findGate, listGates } from '../../../gate/policies.ts';
 import { slugSchema } from '../../../suites/suite.ts';
 import { readerOf, requireGate, requireSuite } from '../../access.ts';
 import type { AppParts } from '../../app.ts';
+import { daySchema } from '../../instant.ts';
 import { findAttempts } from '../../routes/changes.ts';
 import { findTokenNames, type Reader } from '../../tokens.ts';
 import { changePage } from '../change-page.ts';
@@ -40,8 +41,8 @@ const searchSchema = z.strictObject({
   model: name,
   verdict: emptyIsNone(z.enum(['merge', 'block'])),
   reason: emptyIsNone(z.enum(['green', ...blockReasons])),
-  from: emptyIsNone(z.iso.date()).describe('A day, in UTC; it begins there.'),
-  to: emptyIsNone(z.iso.date()).describe('The last day.'),
+  from: emptyIsNone(daySchema).describe('A day, in UTC; it begins there.'),
+  to: emptyIsNone(daySchema).describe('The last day.'),
   cursor,
 });
 
