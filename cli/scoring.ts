@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { finishedScoreSchema, runningScoreSchema } from '../gate/disclosure/disclosed.ts';
-import { type Change, digestSchema, type ScoreRequest } from '../gate/gate.ts';
+import { type Change, digestSchema, type Priority, type ScoreRequest } from '../gate/gate.ts';
 import type { VisibleTests } from '../gate/visible-tests.ts';
 import type { Build } from './build.ts';
 import { type Client, json } from './client.ts';
@@ -27,6 +27,7 @@ export type ScoreOrder = {
   gate: string;
   change: Change;
   build: Build;
+  priority?: Priority | undefined;
   /** How the tests that the author sees came out. */
   visibleTests?: VisibleTests | undefined;
   /** How long to wait for the verdict in all, in seconds. */
@@ -36,11 +37,11 @@ export type ScoreOrder = {
 
 /** The score: finished, or still running when the wait is over. Throws CommandError. */
 export async function scoreBuild(client: Client, order: ScoreOrder): Promise<Score> {
-  const { gate, change, build, visibleTests, idempotencyKey } = order;
+  const { gate, change, build, priority = 'change', visibleTests, idempotencyKey } = order;
   const until = performance.now() + order.waitSeconds * 1_000;
   await upload(client, build);
   const waitSeconds = Math.min(order.waitSeconds, requestSecondsMax);
-  const request: ScoreRequest = { gate, change, candidate: { digest: build.digest }, visibleTests };
+  const request: ScoreRequest = { gate, change, candidate: { digest: build.digest }, priority, visibleTests };
   let score = await client.ask(
     {
       method: 'POST',

@@ -7,7 +7,7 @@ import { rowsOf } from '../migrations/rows-of.ts';
 import type { RevisionName } from '../suites/revisions.ts';
 import { sealForStorage } from '../suites/sealing/seal-for-storage.ts';
 import type { Sealed, Seals } from '../suites/sealing/sealing.ts';
-import { block, type CaseResult, type Decision, type SuiteScore } from './decide.ts';
+import { type BlockReason, block, type CaseResult, type Decision, type SuiteScore } from './decide.ts';
 import type { Alarm, Failure } from './disclosure/disclosed.ts';
 import { GateError } from './errors.ts';
 import { textOfFailures } from './failures.ts';
@@ -116,14 +116,41 @@ export type NewVerdict = {
   seed: string | null;
 };
 
+/** What the transaction that appends a verdict does first: it settles the score's job. Throws `lease_lost` where that is another's by now. */
+export type Settle = (transaction: Database, decidedAt: Date) => Promise<void>;
+
+/** What is appended where a failure of ours keeps a score from being decided. */
+export function indeterminate(score: ScoreRecord): NewVerdict {
+  return unscored(score, 'indeterminate');
+}
+
+/** What is appended for a score that was not run. */
+export function unscored({ id, gate, policyVersion }: ScoreRecord, reason: BlockReason): NewVerdict {
+  return {
+    scoreId: id,
+    gate,
+    policyVersion,
+    decision: block(reason),
+    decidedAt: new Date(),
+    scored: [],
+    repeats: undefined,
+    durationMs: 0,
+    failures: [],
+    charges: [],
+    alarms: [],
+    seed: null,
+  };
+}
+
 /**
- * Appends the one verdict of a score with all its case results, charges and alarms, in one statement. If meanwhile the policy
+ * Appends the one verdict of a score with all its case results, charges and alarms, and settles its job, in one transaction. If meanwhile the policy
  * or an active revision has changed, a merge becomes `stale`: what was scored is not what the gate asks for now. Answers the
  * verdict as it was stored.
  */
 export async function appendVerdict(
   { database, seals }: { database: Database; seals: Seals },
   verdict: NewVerdict,
+  settle: Settle,
 ): Promise<StoredVerdict> {
   const { scoreId, scored, repeats, failures } = verdict;
   const names = repeats?.verdict?.revisions ?? scored.map(({ suite, revision }) => ({ suite, revision }));
@@ -168,14 +195,15 @@ export async function appendVerdict(
       ${JSON.stringify(verdict.alarms)}::jsonb,
       ARRAY(SELECT jsonb_array_elements_text(${JSON.stringify(auditOf(verdict, stored))}::jsonb))
     )`);
-  if (failures.length === 0) {
-    await append(database, undefined);
-    return { ...stored, sealedFailures: null };
-  }
   return database.transaction(async (transaction) => {
-    const sealed = await sealForStorage(transaction, seals, textOfFailures(scoreId, failures));
+    // First, because it locks the job: whoever comes second sees that it is settled.
+    await settle(transaction, verdict.decidedAt);
+    const sealed =
+      failures.length === 0
+        ? undefined
+        : await sealForStorage(transaction, seals, textOfFailures(scoreId, failures));
     await append(transaction, sealed);
-    return { ...stored, sealedFailures: sealed.sealed };
+    return { ...stored, sealedFailures: sealed?.sealed ?? null };
   });
 }
 

@@ -35,7 +35,14 @@ export type CaseResult = z.infer<typeof caseResultSchema>;
 export type SuiteScore = { suite: string; revision: number; results: CaseResult[] } & InForce;
 
 /** Why a change may not merge. */
-export const blockReasons = ['red', 'not_scored', 'stale', 'budget_exhausted', 'indeterminate'] as const;
+export const blockReasons = [
+  'red',
+  'not_scored',
+  'stale',
+  'superseded',
+  'budget_exhausted',
+  'indeterminate',
+] as const;
 export type BlockReason = (typeof blockReasons)[number];
 
 /** The decision to merge. The class is not exported and has a private member, so that only `decide` can make one. */

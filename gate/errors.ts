@@ -22,6 +22,8 @@ export type GateErrorCode =
   | 'replay_impossible'
   /** As many scores are waiting as the service accepts. */
   | 'queue_full'
+  /** A score that somebody else has taken over, or has decided. */
+  | 'lease_lost'
   /** A revision may not become the active one as things are; it stays a draft. */
   | 'activation_refused'
   /** There is no such measurement of a strength, or nothing to measure it on. */
@@ -43,4 +45,9 @@ export class GateError extends Error {
     super(message, options);
     this.code = code;
   }
+}
+
+/** Whether an error is this one of ours. */
+export function isGateError(error: unknown, code: GateErrorCode): boolean {
+  return error instanceof GateError && error.code === code;
 }

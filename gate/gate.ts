@@ -18,6 +18,9 @@ export function wellFormed(charsMax: number) {
 export const disclosures = ['verdict', 'counts', 'names'] as const;
 export type Disclosure = (typeof disclosures)[number];
 
+/** A gate's own bound on how many of its scores run at once is at most this. */
+export const concurrencyMax = 64;
+
 /** Who may merge what: which suites a merge needs, and how often it may be tried. */
 export const gatePolicySchema = z.strictObject({
   suites: z
@@ -69,6 +72,14 @@ export const gatePolicySchema = z.strictObject({
     .describe(
       'Whether its badge and the picture of its trend are shown to everybody, without a token. They tell verdicts alone.',
     ),
+  concurrency: z
+    .int()
+    .positive()
+    .max(concurrencyMax)
+    .optional()
+    .describe(
+      'How many of its scores may run at once, on all nodes together; without it, as many as the nodes run.',
+    ),
 });
 export type GatePolicy = z.infer<typeof gatePolicySchema>;
 /** A policy as it is asked for: what is left out is as usual. */
@@ -112,10 +123,18 @@ const candidateSchema = z.union(
   { error: 'a candidate is {source: "…"} or {digest: "sha256:…"}' },
 );
 
+/** Whose turn comes first, from the last to the first. */
+export const priorities = ['draft', 'change', 'merge-queue'] as const;
+export const prioritySchema = z.enum(priorities);
+export type Priority = z.infer<typeof prioritySchema>;
+
 export const scoreRequestSchema = z.strictObject({
   gate: slugSchema,
   change: changeSchema,
   candidate: candidateSchema,
+  priority: prioritySchema
+    .default('change')
+    .describe('What waits for the verdict: a merge queue comes before changes, and these before drafts.'),
   visibleTests: visibleReportSchema
     .optional()
     .describe(

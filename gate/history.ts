@@ -174,14 +174,17 @@ export async function findSettled(database: Database, score: ScoreRecord): Promi
   return row === undefined ? undefined : toRecord(row);
 }
 
-/** Ids of attempts that have no verdict yet. */
-export async function listUndecided(database: Database): Promise<string[]> {
-  const rows = await database
-    .select({ id: scores.id })
-    .from(scores)
-    .leftJoin(verdicts, eq(verdicts.scoreId, scores.id))
-    .where(isNull(verdicts.scoreId));
-  return rows.map(({ id }) => id);
+/** Attempts that have no verdict yet and no job in the queue, the oldest first. */
+export async function listForgotten(database: Database): Promise<ScoreRecord[]> {
+  const rows = await select(database)
+    .where(
+      and(
+        isNull(verdicts.scoreId),
+        sql`NOT EXISTS (SELECT FROM pgboss.job WHERE name = 'scores' AND id = ${scores.id})`,
+      ),
+    )
+    .orderBy(scores.sequence);
+  return rows.map(toRecord);
 }
 
 /** Whether the database takes writes: a standby, or one that was set read only, answers and takes none. Throws what its driver throws. */

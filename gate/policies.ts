@@ -116,6 +116,7 @@ function present({ policy: row, active: found }: Row): Gate {
     overrideApprovals: row.overrideApprovals,
     review: row.review,
     publicBadges: row.publicBadges,
+    ...(row.concurrency === null ? {} : { concurrency: row.concurrency }),
     ...(row.attemptsPerChange === null ? {} : { attemptsPerChange: row.attemptsPerChange }),
     ...(row.minimumStrength === null ? {} : { minimumStrength: row.minimumStrength }),
     ...(row.exposureBudgetBits === null ? {} : { exposureBudgetBits: row.exposureBudgetBits }),

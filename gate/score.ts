@@ -11,7 +11,7 @@ import type { OpenedSuites } from '../suites/opened-suites.ts';
 import type { RevisionName } from '../suites/revisions.ts';
 import type { Seals } from '../suites/sealing/sealing.ts';
 import type { Preflights } from './activation/preflight.ts';
-import { appendVerdict, type NewVerdict } from './append-history.ts';
+import { appendVerdict, type NewVerdict, type Settle } from './append-history.ts';
 import { type BlockReason, block, decide, decideAgain, type SuiteScore } from './decide.ts';
 import { chargeOf } from './disclosure/charge.ts';
 import type { Alarm, Failure } from './disclosure/disclosed.ts';
@@ -47,7 +47,7 @@ export type Scoring = {
 };
 
 /** A failure of ours is tried again this often before the score is indeterminate. A candidate's failure never is. */
-const retriesMax = 2;
+const retriesMax = 1;
 
 /** What became of an attempt, before it is written down. */
 type Outcome = Pick<NewVerdict, 'decision' | 'scored' | 'repeats' | 'alarms' | 'seed'> & {
@@ -56,20 +56,22 @@ type Outcome = Pick<NewVerdict, 'decision' | 'scored' | 'repeats' | 'alarms' | '
 };
 
 /**
- * Scores the candidate of an accepted attempt and appends its verdict. Throws only what keeps it from appending a
- * verdict at all; every other failure of ours ends as `indeterminate`. `known` is the gate where it was read a moment ago: what has
- * changed since makes the verdict stale when it is appended.
+ * Scores the candidate of an accepted attempt and appends its verdict. Throws only what keeps it from appending a verdict at all: that
+ * the service closes, that the database is away, that the score is another's by now (`lease_lost`). Every other failure of ours ends as
+ * `indeterminate`. `known` is the gate where it was read a moment ago: what has changed since makes the verdict stale when it is
+ * appended.
  */
 export async function scoreCandidate(
   scoring: Scoring,
   score: ScoreRecord,
   progress: Progress,
+  settle: Settle,
   known?: Gate,
 ): Promise<StoredVerdict> {
   const started = performance.now();
   progress.stage = 'preparing';
   const outcome = await scoreOrBlock(scoring, score, progress, known);
-  const verdict = await appendOutcome(scoring, score, outcome, started);
+  const verdict = await appendOutcome(scoring, score, outcome, settle, started);
   scoring.transformer.prepareSoon();
   return verdict;
 }
@@ -78,11 +80,12 @@ async function appendOutcome(
   scoring: Scoring,
   score: ScoreRecord,
   outcome: Outcome,
+  settle: Settle,
   started: number,
 ): Promise<StoredVerdict> {
   const decidedAt = decidedAtOf(score, outcome, scoring.slotMs);
   const slot = slotOf(score.requestedAt, decidedAt, scoring.slotMs);
-  return appendVerdict(scoring, {
+  const verdict: NewVerdict = {
     ...outcome,
     scoreId: score.id,
     gate: score.gate,
@@ -91,7 +94,8 @@ async function appendOutcome(
     durationMs: Math.round(performance.now() - started),
     failures: await findFailures(outcome, scoring.seals),
     charges: chargesOf(outcome, slot),
-  });
+  };
+  return appendVerdict(scoring, verdict, settle);
 }
 
 /**
@@ -118,11 +122,12 @@ function decidedAtOf(score: ScoreRecord, { repeats, scored }: Outcome, slotMs: n
 export async function scoreWithoutRunning(
   scoring: Scoring,
   score: ScoreRecord,
+  settle: Settle,
 ): Promise<StoredVerdict | undefined> {
   const started = performance.now();
   const gate = await findGate(scoring.database, score.gate).catch(() => undefined);
   const outcome = gate && (await answerWithoutRunning(scoring, score, gate).catch(() => undefined));
-  return outcome && appendOutcome(scoring, score, outcome, started);
+  return outcome && appendOutcome(scoring, score, outcome, settle, started);
 }
 
 async function scoreOrBlock(
@@ -138,7 +143,8 @@ async function scoreOrBlock(
       const gate = failures === 0 ? known : undefined;
       return await scoreOnce(scoring, score, seed, progress, gate);
     } catch (error) {
-      if (scoring.runners.closed || failures === retriesMax) {
+      if (scoring.runners.closed) throw error;
+      if (failures === retriesMax) {
         process.emitWarning(`score ${score.id} is indeterminate: ${codeOf(error)}`);
         return blocked('indeterminate');
       }

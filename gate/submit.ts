@@ -4,81 +4,113 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import pLimit, { type LimitFunction } from 'p-limit';
+import type { LimitFunction } from 'p-limit';
 import type { Authoring } from '../suites/authoring/make-revision.ts';
 import { digestOf } from '../suites/sealing/sealing.ts';
-import { appendScore, appendVerdict } from './append-history.ts';
+import { appendScore, appendVerdict, type NewScore, type Settle, unscored } from './append-history.ts';
 import { requireCandidate, storeCandidate } from './candidates.ts';
-import { block } from './decide.ts';
 import type { Replay } from './disclosure/disclosed.ts';
 import { type Hearer, knownFrom, type ScoreReader } from './disclosure/disclosure.ts';
-import { publishedAt } from './disclosure/publication.ts';
-import { GateError } from './errors.ts';
-import type { Gate, ScoreRequest } from './gate.ts';
-import { findScore, listUndecided, type ScoreRecord, type StoredVerdict } from './history.ts';
+import { GateError, isGateError } from './errors.ts';
+import type { ScoreRequest } from './gate.ts';
+import { findScore, type ScoreRecord, type StoredVerdict } from './history.ts';
 import { findGate } from './policies.ts';
-import { type Scoring, scoreCandidate, scoreWithoutRunning } from './score.ts';
+import type { ScoreQueue } from './queue/score-queue.ts';
+import type { VerdictNews, Waiting } from './queue/verdict-news.ts';
+import type { Worker } from './queue/worker.ts';
+import { type Scoring, scoreWithoutRunning } from './score.ts';
 import type { DryRun, DryRunRequest } from './scoring/dry-run.ts';
 import { dryRunCase } from './scoring/dry-run-case.ts';
-import { newProgress, type Progress, type ScoreState, stateOf } from './scoring/progress.ts';
+import { type ScoreState, stateOf } from './scoring/progress.ts';
 import { type InTurn, replayScore } from './scoring/replay.ts';
 import { countVisibleTests } from './visible-tests.ts';
 
 /** An attempt without a verdict after this long will have none, in milliseconds. */
 const verdictMsMax = 2 * 3_600_000;
 
-/** How often the verdict of an attempt that runs in another process is looked for, in milliseconds. */
-const pollMs = 100;
+/** How often a verdict is looked for of which nobody tells, in milliseconds. */
+const pollMs = 1_000;
 
-/** How often those who follow an attempt look how far it has come, in milliseconds. */
+/** How often those who follow an attempt look how far it has come, here and in another process, in milliseconds. */
 const followMs = 100;
+const followElsewhereMs = 1_000;
 
 /** So many replays and dry runs may go on at once; whatever one of them runs waits for a turn, as a score does. */
 const asideMax = 4;
 
 export type Submission = { request: ScoreRequest; by: string; idempotencyKey: string | undefined };
 
+export type SubmissionParts = {
+  scoring: Scoring;
+  queue: ScoreQueue;
+  news: VerdictNews;
+  /** What scores in this process; undefined where others do. */
+  worker: Worker | undefined;
+  turns: LimitFunction;
+  /** How many scores may wait, run, or be decided of which agents have not heard yet. */
+  placesMax: number;
+};
+
 export class Submissions {
-  readonly #scoring: Scoring;
-  readonly #turns: LimitFunction;
-  readonly #placesMax: number;
-  /** Those under way, each with what becomes of it. */
-  readonly #running = new Map<string, Promise<ScoreRecord>>();
-  /** How far each of them has come, in the order in which they came. */
-  readonly #progress = new Map<string, Progress>();
-  /** The newest attempt for each candidate at each gate: the same again waits for it, and gets the same verdict. */
-  readonly #newest = new Map<string, Promise<unknown>>();
-  /** How many are being written down, and will wait in a moment. */
-  #accepting = 0;
-  /** How many were accepted of which agents have not heard yet: that a place is free tells nobody that a verdict was decided. */
-  #places = 0;
+  readonly #parts: SubmissionParts;
   /** How many replays and dry runs go on. */
   #aside = 0;
+  #closed = false;
 
-  constructor(scoring: Scoring, options: { concurrency: number; waitingMax: number }) {
-    this.#scoring = scoring;
-    this.#turns = pLimit(options.concurrency);
-    this.#placesMax = options.waitingMax + options.concurrency;
+  constructor(parts: SubmissionParts) {
+    this.#parts = parts;
   }
 
   /**
-   * Accepts a request and starts to score it when its turn comes. Throws `gate_not_found`, `candidate_not_found`,
-   * `visible_tests_unreadable`, `idempotency_conflict` and `queue_full`; then nothing has been accepted.
+   * Accepts a request to score, and answers it when it has a verdict that this reader may know, or as it is after `waitMs`. Throws
+   * `gate_not_found`, `candidate_not_found`, `visible_tests_unreadable`, `idempotency_conflict` and `queue_full`; then nothing has been
+   * accepted.
    */
-  async accept({ request, by, idempotencyKey }: Submission): Promise<ScoreRecord> {
-    if (this.#places + this.#accepting >= this.#placesMax) {
-      throw new GateError('queue_full', 'too many scores are waiting: try again later');
-    }
-    this.#accepting++;
+  async submit(submission: Submission, reader: Hearer, waitMs: number): Promise<ScoreRecord> {
+    const id = randomUUID();
+    // Begun before the attempt can be seen, so that no news of it is missed.
+    const waiting = this.#parts.news.wait(id);
     try {
-      return await this.#append({ request, by, idempotencyKey });
+      const accepted = await this.#accept(id, submission);
+      if (accepted.id === id) return await this.#wait(accepted, waiting, reader, waitMs);
+      return await this.wait(accepted.id, reader, waitMs);
     } finally {
-      this.#accepting--;
+      waiting.stop();
     }
   }
 
-  async #append({ request, by, idempotencyKey }: Submission): Promise<ScoreRecord> {
-    const { database } = this.#scoring;
+  /** The attempt when it has a verdict that this reader may know, or as it is after `waitMs`. Throws `score_not_found`. */
+  async wait(id: string, reader: Hearer, waitMs: number): Promise<ScoreRecord> {
+    const waiting = this.#parts.news.wait(id);
+    try {
+      return await this.#wait(await findScore(this.#parts.scoring.database, id), waiting, reader, waitMs);
+    } finally {
+      waiting.stop();
+    }
+  }
+
+  async #wait(found: ScoreRecord, waiting: Waiting, reader: Hearer, waitMs: number): Promise<ScoreRecord> {
+    const { database, slotMs } = this.#parts.scoring;
+    const until = performance.now() + waitMs;
+    for (let score = found; ; ) {
+      const leftMs = until - performance.now();
+      const knownAt = knownFrom(score, reader, slotMs);
+      if (knownAt !== undefined) {
+        // Published on the boundary, however early before it the verdict was decided.
+        const earlyMs = Math.min(knownAt.getTime() - Date.now(), leftMs);
+        if (earlyMs > 0) await sleep(earlyMs);
+        return score;
+      }
+      if (leftMs <= 0 || this.#closed) return score;
+      // What was just decided here need not be read back.
+      const decided = await withinMs(waiting.next(), Math.min(pollMs, leftMs));
+      score = decided ?? (await findScore(database, score.id));
+    }
+  }
+
+  async #accept(id: string, { request, by, idempotencyKey }: Submission): Promise<ScoreRecord> {
+    const { scoring, queue, worker, placesMax } = this.#parts;
+    const { database } = scoring;
     const visibleTests = request.visibleTests && countVisibleTests(request.visibleTests);
     // First, because reading a module takes longer than all that is asked of the database before it can run.
     const { digest: candidate, bytes } = await this.#beginReading(request);
@@ -91,8 +123,8 @@ export class Submissions {
       candidate,
       ...(visibleTests === undefined ? [] : [visibleTests]),
     ];
-    const { record, isNew } = await appendScore(database, {
-      id: randomUUID(),
+    const attempt: NewScore = {
+      id,
       gate: gate.gate,
       policyVersion: gate.version,
       change: request.change,
@@ -103,29 +135,47 @@ export class Submissions {
       idempotencyKey,
       requestDigest: digestOf(JSON.stringify(asked)),
       visibleTests,
+    };
+    const { record, place } = await database.transaction(async (transaction) => {
+      const appended = await appendScore(transaction, attempt);
+      if (!appended.isNew) return { record: appended.record, place: undefined };
+      const places = { concurrency: gate.concurrency, placesMax };
+      const placed = await queue.place(transaction, appended.record, request.priority, places);
+      // Before anybody can see the job.
+      if (placed.waiting === 0) worker?.remember(appended.record, gate);
+      return { record: appended.record, place: placed };
     });
-    if (isNew) this.#start(record, gate);
+    if (place === undefined) return record;
+    for (const superseded of place.superseded) void this.#supersede(superseded);
+    // Only what has to run waits for a turn, so that nobody who need not run can tell by waiting how long others do.
+    if (worker === undefined || !worker.isFree || place.waiting > 0) void this.#answerWithoutRunning(record);
     return record;
   }
 
-  /** The attempt when it has a verdict that this reader may know, or as it is after `waitMs`. */
-  async wait(id: string, reader: Hearer, waitMs: number): Promise<ScoreRecord> {
-    const until = performance.now() + waitMs;
-    for (;;) {
-      const running = this.#running.get(id);
-      // What was just appended need not be read back.
-      const finished = running && (await withinMs(running, until - performance.now()));
-      const record = finished?.verdict ? finished : await findScore(this.#scoring.database, id);
-      const leftMs = until - performance.now();
-      const knownAt = knownFrom(record, reader, this.#scoring.slotMs);
-      if (knownAt !== undefined) {
-        // Published on the boundary, however early before it the verdict was decided.
-        const earlyMs = Math.min(knownAt.getTime() - Date.now(), leftMs);
-        if (earlyMs > 0) await sleep(earlyMs);
-        return record;
-      }
-      if (leftMs <= 0) return record;
-      if (running === undefined) await sleep(Math.min(pollMs, leftMs));
+  /** Nobody waits for a commit any more once a later one of the same change is there; what has begun goes on. */
+  async #supersede(id: string): Promise<void> {
+    const score = await findScore(this.#parts.scoring.database, id);
+    await this.#settleWaiting(score, (settle) =>
+      appendVerdict(this.#parts.scoring, unscored(score, 'superseded'), settle),
+    );
+  }
+
+  async #answerWithoutRunning(score: ScoreRecord): Promise<void> {
+    await this.#settleWaiting(score, (settle) => scoreWithoutRunning(this.#parts.scoring, score, settle));
+  }
+
+  /** Decides a score that still waits; where somebody has begun it, or it cannot be done now, it is left to whoever has its turn. */
+  async #settleWaiting(
+    score: ScoreRecord,
+    append: (settle: Settle) => Promise<StoredVerdict | undefined>,
+  ): Promise<void> {
+    const { queue, news } = this.#parts;
+    try {
+      const verdict = await append((transaction, decidedAt) => queue.withdraw(transaction, score, decidedAt));
+      if (verdict !== undefined) news.tell({ ...score, verdict });
+    } catch (error) {
+      if (!isGateError(error, 'lease_lost'))
+        process.emitWarning(`score ${score.id} still waits for its turn`);
     }
   }
 
@@ -134,30 +184,41 @@ export class Submissions {
    * when the signal says so. For readers who need not wait for slots: it tells of cases and of others who wait.
    */
   async *follow(id: string, signal: AbortSignal): AsyncGenerator<ScoreState> {
-    let told = '';
-    while (!signal.aborted) {
-      const running = this.#running.get(id);
-      if (running === undefined) {
-        const { verdict, deadlineAt } = await findScore(this.#scoring.database, id);
-        if (verdict !== undefined || deadlineAt <= new Date()) return;
+    const { scoring, queue, news, worker } = this.#parts;
+    const waiting = news.wait(id);
+    try {
+      for (let told = ''; !signal.aborted && !this.#closed; ) {
+        const progress = worker?.progressOf(id);
+        if (progress === undefined) {
+          const { verdict, deadlineAt } = await findScore(scoring.database, id);
+          if (verdict !== undefined || deadlineAt <= new Date()) return;
+        }
+        const ahead = progress === undefined ? await queue.ahead(id) : undefined;
+        const state = stateOf(progress, ahead);
+        const text = JSON.stringify(state);
+        if (text !== told) yield state;
+        told = text;
+        await withinMs(waiting.next(), progress === undefined ? followElsewhereMs : followMs);
       }
-      const state = stateOf(this.#progress.get(id), this.#progress.values());
-      const text = JSON.stringify(state);
-      if (text !== told) yield state;
-      told = text;
-      if (running === undefined) await sleep(pollMs * 10, undefined, { signal }).catch(() => {});
-      else await withinMs(running, followMs);
+    } finally {
+      waiting.stop();
     }
+  }
+
+  /** Answers all who wait with what there is. */
+  close(): void {
+    this.#closed = true;
+    this.#parts.news.wakeAll();
   }
 
   /** Runs a score again for an author, in turns. Throws `replay_impossible` and `queue_full`, and what keeps it from running. */
   async replay(score: ScoreRecord, reader: ScoreReader): Promise<Replay> {
-    return this.#runAside((inTurn) => replayScore(this.#scoring, score, reader, inTurn));
+    return this.#runAside((inTurn) => replayScore(this.#parts.scoring, score, reader, inTurn));
   }
 
   /** Runs a case that an author writes, in turns. Throws `queue_full`, and what `dryRunCase` throws. */
   async dryRun(authoring: Authoring, suite: string, request: DryRunRequest, by: string): Promise<DryRun> {
-    const parts = { scoring: this.#scoring, authoring };
+    const parts = { scoring: this.#parts.scoring, authoring };
     return this.#runAside((inTurn) => dryRunCase(parts, suite, request, by, inTurn));
   }
 
@@ -167,73 +228,20 @@ export class Submissions {
     }
     this.#aside++;
     try {
-      return await run((part) => this.#turns(part));
+      return await run((part) => this.#parts.turns(part));
     } finally {
       this.#aside--;
     }
   }
 
-  /** Attempts that a process which is gone left without a verdict become indeterminate. For a database that is ours alone. */
-  async settleAbandoned(): Promise<void> {
-    const { database } = this.#scoring;
-    for (const id of await listUndecided(database))
-      await appendIndeterminate(this.#scoring, await findScore(database, id));
-  }
-
-  /** Resolves when nothing runs or waits any more. */
-  async drain(): Promise<void> {
-    await Promise.allSettled(this.#running.values());
-  }
-
-  /** `gate` is as it was read when the attempt was accepted, which is good enough for one that starts at once. */
-  #start(record: ScoreRecord, gate: Gate): void {
-    const what = `${record.gate} ${record.candidate}`;
-    const progress = newProgress();
-    const earlier = this.#newest.get(what);
-    const running = (earlier ?? Promise.resolve())
-      .then(() => this.#score(record, progress, earlier === undefined ? gate : undefined))
-      .catch(() => appendIndeterminate(this.#scoring, record))
-      .then((verdict): ScoreRecord => ({ ...record, verdict }))
-      .catch((error: unknown) => {
-        // The database is lost: without a verdict nothing merges, and after the deadline it reads as indeterminate.
-        process.emitWarning(
-          `score ${record.id} has no verdict: ${error instanceof Error ? error.name : 'lost'}`,
-        );
-        return record;
-      })
-      .then((finished) => {
-        this.#running.delete(record.id);
-        this.#progress.delete(record.id);
-        if (this.#newest.get(what) === running) this.#newest.delete(what);
-        void this.#leaveWhenPublished(finished);
-        return finished;
-      });
-    this.#places++;
-    this.#progress.set(record.id, progress);
-    this.#running.set(record.id, running);
-    this.#newest.set(what, running);
-  }
-
-  /** Only what has to run waits for a turn, so that nobody who need not run can tell by waiting how long others do. */
-  async #score(record: ScoreRecord, progress: Progress, gate: Gate | undefined): Promise<StoredVerdict> {
-    const isBusy = this.#turns.activeCount >= this.#turns.concurrency;
-    const verdict = isBusy ? await scoreWithoutRunning(this.#scoring, record) : undefined;
-    const known = isBusy ? undefined : gate;
-    return verdict ?? this.#turns(() => scoreCandidate(this.#scoring, record, progress, known));
-  }
-
-  async #leaveWhenPublished({ requestedAt, verdict }: ScoreRecord): Promise<void> {
-    const from = publishedAt(requestedAt, verdict?.decidedAt ?? new Date(), this.#scoring.slotMs);
-    await sleep(Math.max(0, from.getTime() - Date.now()), undefined, { ref: false });
-    this.#places--;
-  }
-
-  /** The candidate of a request; if the request brings it, with its bytes, which another process begins to read. */
+  /** The candidate of a request; if the request brings it, with its bytes. Where it can be begun at once, another process begins to read it. */
   async #beginReading({ candidate }: ScoreRequest): Promise<{ digest: string; bytes?: Buffer }> {
     if (!('source' in candidate)) return candidate;
     const bytes = Buffer.from(candidate.source, 'utf8');
     const digest = digestOf(bytes);
-    this.#scoring.candidates.begin(digest, bytes);
+    const { scoring, worker } = this.#parts;
+    if (worker?.isFree !== true) return { digest, bytes };
+    scoring.candidates.begin(digest, bytes);
     // The embedded database works in this thread and leaves it no turn; only in one is the text handed to its reader.
     await nextTurn();
     return { digest, bytes };
@@ -249,24 +257,4 @@ async function withinMs<Value>(promise: Promise<Value>, ms: number): Promise<Val
   ]);
   timeout.abort();
   return value;
-}
-
-async function appendIndeterminate(
-  scoring: Scoring,
-  { id, gate, policyVersion }: ScoreRecord,
-): Promise<StoredVerdict> {
-  return appendVerdict(scoring, {
-    scoreId: id,
-    gate,
-    policyVersion,
-    decision: block('indeterminate'),
-    decidedAt: new Date(),
-    scored: [],
-    repeats: undefined,
-    durationMs: 0,
-    failures: [],
-    charges: [],
-    alarms: [],
-    seed: null,
-  });
 }

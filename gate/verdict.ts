@@ -53,9 +53,13 @@ export async function findVerdict(
   const answer = { ...question, scoreId: score.id, revisions };
   const decision = decisionOf(score, await findOverride(database, score));
   // Such a verdict rests on no revision that could have gone stale.
-  const restsOnNone = ['indeterminate', 'not_scored', 'budget_exhausted', 'overridden'].includes(
-    decision.reason,
-  );
+  const restsOnNone = [
+    'indeterminate',
+    'not_scored',
+    'superseded',
+    'budget_exhausted',
+    'overridden',
+  ].includes(decision.reason);
   // The gate was read before the verdict, so that what was changed in between makes it stale.
   if (!restsOnNone && !isInForce(gate, score.policyVersion, revisions)) {
     return lasts({ ...answer, ...block('stale') });

@@ -16,7 +16,9 @@ import { migrate as migratePostgres } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
 import { z } from 'zod';
 import { DatabaseError } from './errors.ts';
+import { Listener } from './listener.ts';
 import { Moments, momentStatement } from './moments.ts';
+import { idleSeconds, watchedSocket } from './watched-socket.ts';
 
 export type Database = PgDatabase<PgQueryResultHKT, Record<string, never>>;
 
@@ -24,6 +26,13 @@ export type OpenDatabase = {
   database: Database;
   kind: 'pglite' | 'postgresql';
   moments: Moments;
+  /** Runs statements as they are, one or several, and answers all their rows. For libraries with SQL of their own. */
+  run(statements: string): Promise<{ rows: object[] }>;
+  /**
+   * Calls `heard` with what `NOTIFY` tells on a channel from now on, and with `''` whenever something may have been missed: then
+   * whoever listens looks for itself.
+   */
+  listen(channel: string, heard: (told: string) => void): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -62,6 +71,10 @@ async function openPglite(dataDir: string): Promise<OpenDatabase> {
       kind: 'pglite',
       // The simple protocol takes half the time, and nothing is built: this is asked with almost every request.
       moments: new Moments(async () => momentOf((await client.exec(momentStatement))[0]?.rows)),
+      run: (statements) => runOnPglite(client, statements),
+      listen: async (channel, heard) => {
+        await client.listen(channel, heard);
+      },
       close: async () => {
         await client.close();
         unlock();
@@ -74,6 +87,17 @@ async function openPglite(dataDir: string): Promise<OpenDatabase> {
       `the embedded database in ${dataDir} could not be opened: ${reasonOf(cause)}`,
       { cause },
     );
+  }
+}
+
+async function runOnPglite(client: PGlite, statements: string): Promise<{ rows: object[] }> {
+  try {
+    const results = await client.exec(statements);
+    return { rows: results.flatMap(({ rows }) => rows) };
+  } catch (error) {
+    // They may have begun a transaction, which on the one connection would be everybody's.
+    await client.exec('ROLLBACK').catch(() => {});
+    throw error;
   }
 }
 
@@ -112,14 +136,35 @@ async function openPostgres(databaseUrl: string): Promise<OpenDatabase> {
     );
   }
   // What is asked here takes milliseconds: to compile it takes longer.
-  const client = postgres(databaseUrl, { ...options, connection: { jit: 'off' } });
+  const lasting = { ...options, ...watchedSocket(databaseUrl), idle_timeout: idleSeconds };
+  const client = postgres(databaseUrl, { ...lasting, connection: { jit: 'off' } });
+  // Statements that begin transactions by themselves have a connection of their own, so that no other gets into one.
+  const single = postgres(databaseUrl, { ...lasting, max: 1 });
+  const listener = new Listener(databaseUrl, lasting);
   return {
     database: drizzlePostgres({ client }),
     kind: 'postgresql',
     moments: new Moments(async () => momentOf(await client.unsafe(momentStatement, [], { prepare: true }))),
+    run: (statements) => runOnPostgres(single, statements),
+    listen: (channel, heard) => listener.listen(channel, heard),
     // After a crash of the server a connection may wait for ever to be ended.
-    close: () => client.end({ timeout: closeSeconds }),
+    close: async () => {
+      await Promise.all([
+        listener.close(),
+        single.end({ timeout: closeSeconds }),
+        client.end({ timeout: closeSeconds }),
+      ]);
+    },
   };
+}
+
+async function runOnPostgres(connection: postgres.Sql, statements: string): Promise<{ rows: object[] }> {
+  try {
+    return { rows: (await connection.unsafe(statements)).flat() };
+  } catch (error) {
+    await connection.unsafe('ROLLBACK').catch(() => {});
+    throw error;
+  }
 }
 
 const momentsSchema = z.array(z.object({ moment: z.string().min(1) })).length(1);

@@ -87,6 +87,8 @@ export const gatePolicies = pgTable(
     review: boolean('review').notNull().default(false),
     /** Whether its badge and the picture of its trend are shown without a token. */
     publicBadges: boolean('public_badges').notNull().default(false),
+    /** How many of its scores may run at once; null for any number. */
+    concurrency: integer('concurrency'),
     createdAt: time('created_at').notNull().defaultNow(),
     createdBy: text('created_by').notNull(),
   },

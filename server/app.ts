@@ -60,6 +60,7 @@ export type AppParts = {
   measurements: Measurements;
   auditLog: AuditLog;
   readiness: ReadinessCheck;
+  role: 'all' | 'api' | 'runner';
   /** How long a time slot of verdicts is, in milliseconds. */
   slotMs: number;
   version: string;
@@ -138,6 +139,9 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   identifyReaders(app, { database, moments: parts.moments }, new Oidc(parts.issuers));
   limitTokens(app, parts.ratePerToken);
   requireRoles(app);
+  await app.register(healthRoutes, { readiness: parts.readiness });
+  // A node that only works off the queue answers for itself alone.
+  if (parts.role === 'runner') return app;
   await app.register(gateRoutes, { database });
   await app.register(pictureRoutes, { database, slotMs: parts.slotMs });
   await app.register(strengthRoutes, { database, measurements: parts.measurements });
@@ -163,7 +167,6 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(identityRoutes, { rotation: parts.rotation });
   await app.register(tokenRoutes, { database });
   await app.register(auditRoutes, { auditLog: parts.auditLog });
-  await app.register(healthRoutes, { readiness: parts.readiness });
   servePages(app, parts);
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;

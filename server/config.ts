@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { roundsDefault, roundsMax } from '../gate/activation/preflight-report.ts';
+import { type QueueBackend, queueBackends } from '../gate/queue/score-queue.ts';
 import { isJwt } from './oidc.ts';
 import { isMistyped } from './token.ts';
 
@@ -55,6 +56,23 @@ const environmentSchema = z.object({
     .default('')
     .transform((text) => text.split(/[\s,]+/).filter((recipient) => recipient !== ''))
     .describe('What everything is sealed to besides: age recipients, with spaces or commas between them.'),
+  HOLDBACK_ROLE: z
+    .enum(['all', 'api', 'runner'])
+    .default('all')
+    .describe('What this node does: answer requests, work off the queue of scores, or both.'),
+  HOLDBACK_QUEUE_BACKEND: z
+    .enum(queueBackends)
+    .default('postgres')
+    .describe('What kind of database DATABASE_URL names, as far as the queue must know.'),
+  HOLDBACK_DRAIN_MS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(3_600_000)
+    .default(5_000)
+    .describe(
+      'How long scores under way may take to end when the service stops; then they go back to the queue.',
+    ),
   HOLDBACK_CONCURRENCY: count(cores, 1_000).describe('How many scores run at once.'),
   HOLDBACK_HOSTS_PER_SCORE: count(cores, 64).describe('Over how many runner processes one score spreads.'),
   HOLDBACK_POOL: count(2 * cores, 256).describe('How many runner processes are kept ready.'),
@@ -106,6 +124,9 @@ export type Config = Readonly<{
   identity: string | undefined;
   identityFile: string | undefined;
   recipients: readonly string[];
+  role: 'all' | 'api' | 'runner';
+  queueBackend: QueueBackend;
+  drainMs: number;
   concurrency: number;
   hostsPerScore: number;
   pool: number;
@@ -132,6 +153,11 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     throw new Error(`wrong settings in the environment: ${problems.join('; ')}`);
   }
   const settings = parsed.data;
+  if (settings.HOLDBACK_ROLE !== 'all' && settings.DATABASE_URL === undefined) {
+    throw new Error(
+      `wrong settings in the environment: HOLDBACK_ROLE=${settings.HOLDBACK_ROLE} needs DATABASE_URL, because the embedded database belongs to one process`,
+    );
+  }
   return Object.freeze({
     host: settings.HOLDBACK_HOST,
     port: settings.HOLDBACK_PORT,
@@ -141,6 +167,9 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     identity: settings.HOLDBACK_IDENTITY,
     identityFile: settings.HOLDBACK_IDENTITY_FILE,
     recipients: settings.HOLDBACK_RECIPIENTS,
+    role: settings.HOLDBACK_ROLE,
+    queueBackend: settings.HOLDBACK_QUEUE_BACKEND,
+    drainMs: settings.HOLDBACK_DRAIN_MS,
     concurrency: settings.HOLDBACK_CONCURRENCY,
     hostsPerScore: settings.HOLDBACK_HOSTS_PER_SCORE,
     pool: settings.HOLDBACK_POOL,

@@ -41,6 +41,7 @@ const problems = {
   token_not_found: [404, 'There is no such token'],
   override_not_needed: [409, 'There is nothing to override'],
   override_given: [409, 'You have approved this already'],
+  lease_lost: [409, 'The score is decided elsewhere'],
   replay_impossible: [409, 'There is nothing to replay'],
   revision_overtaken: [409, 'Another revision was made meanwhile'],
   review_own: [409, 'Nobody reviews a revision of their own'],

@@ -1,11 +1,17 @@
 /** One running service: constructs every part, in the order in which they need one another, and ends them in reverse. */
 import { readFile } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
+import pLimit from 'p-limit';
 import { Preflights } from '../gate/activation/preflight.ts';
 import { buildTrier } from '../gate/activation/try-build.ts';
 import { AuditLog } from '../gate/audit/audit-log.ts';
+import { listForgotten } from '../gate/history.ts';
 import { type ProbeReport, probeContainment } from '../gate/probe-containment.ts';
+import { ScoreQueue } from '../gate/queue/score-queue.ts';
+import { VerdictNews } from '../gate/queue/verdict-news.ts';
+import { Worker } from '../gate/queue/worker.ts';
 import { ResultMonths } from '../gate/result-months.ts';
+import type { Scoring } from '../gate/score.ts';
 import { CandidateScripts } from '../gate/scoring/candidate-scripts.ts';
 import { Grader } from '../gate/scoring/grader.ts';
 import { Measurements } from '../gate/strength/measurements.ts';
@@ -80,6 +86,8 @@ export async function startService(config: Config): Promise<Service> {
     const issuers = await loadIssuers(config);
     const identity = await loadIdentity(config);
     const seals = new Seals(identity);
+    // A node that does not score runs builds for authors alone, and starts hosts when one of them asks.
+    const scores = config.role !== 'api';
     const { isolateMb } = limitsSchema.parse({});
     const transformer = new Transformer();
     ending.push(async () => transformer.close());
@@ -89,7 +97,7 @@ export async function startService(config: Config): Promise<Service> {
       }),
       (code) => code.remove(),
     ).then((code) => {
-      const pool = newPool({ code, size: config.pool, isolateMb });
+      const pool = newPool({ code, size: scores ? config.pool : 0, isolateMb });
       return { code, pool };
     });
     const gradersMade = start(
@@ -99,7 +107,7 @@ export async function startService(config: Config): Promise<Service> {
       }),
       (code) => code.remove(),
     ).then((code) => {
-      const pool = newPool({ code, size: config.concurrency, isolateMb: 256 });
+      const pool = newPool({ code, size: scores ? config.concurrency : 1, isolateMb: 256 });
       // The probe asks for one when hosts have run it, and reports it if none starts.
       pool.warm(1).catch(() => {});
       const grader = new Grader(pool, transformer, () =>
@@ -111,6 +119,8 @@ export async function startService(config: Config): Promise<Service> {
     const probing = start(probe(runnersMade, gradersMade), async () => {});
     const [database, { code: hostCode, pool: runners }, { code: graderCode, pool: graders, grader }] =
       await Promise.all([start(openDatabase(config), (opened) => opened.close()), runnersMade, gradersMade]);
+    const { queueBackend: backend, slotMs } = config;
+    const openingQueue = start(ScoreQueue.open(database, { backend, slotMs }), (opened) => opened.close());
     const keys = await loadKeys(database.database, seals);
     const auditLog = new AuditLog(database.database, keys.auditSeed);
     auditLog.start();
@@ -134,21 +144,25 @@ export async function startService(config: Config): Promise<Service> {
       rounds: config.preflightRounds,
     });
     const candidates = new CandidateScripts(database.database, transformer);
-    const submissions = new Submissions(
-      {
-        database: database.database,
-        seals,
-        suites,
-        runners,
-        candidates,
-        transformer,
-        grader,
-        preflights,
-        hostsPerScore: config.hostsPerScore,
-        slotMs: config.slotMs,
-      },
-      { concurrency: config.concurrency, waitingMax: config.queue },
-    );
+    const scoring: Scoring = {
+      database: database.database,
+      seals,
+      suites,
+      runners,
+      candidates,
+      transformer,
+      grader,
+      preflights,
+      hostsPerScore: config.hostsPerScore,
+      slotMs: config.slotMs,
+    };
+    const queue = await openingQueue;
+    const news = new VerdictNews();
+    await news.listen(database);
+    const turns = pLimit(config.concurrency);
+    const worker = scores ? new Worker({ scoring, queue, news, turns }) : undefined;
+    const placesMax = config.queue + config.concurrency;
+    const submissions = new Submissions({ scoring, queue, news, worker, turns, placesMax });
     const scoreEvents = new ScoreEvents(submissions, database.database);
     const measurements = new Measurements({
       database: database.database,
@@ -160,7 +174,7 @@ export async function startService(config: Config): Promise<Service> {
       hosts: config.hostsPerScore,
       startMutantHosts: () => startMutantHosts(isolateMb),
     });
-    if (database.kind === 'pglite') await submissions.settleAbandoned();
+    await queue.adopt(await listForgotten(database.database));
     const readiness = new ReadinessCheck({ database: database.database, runners, graders });
     const authoring: Authoring = {
       database: database.database,
@@ -190,6 +204,7 @@ export async function startService(config: Config): Promise<Service> {
       measurements,
       auditLog,
       readiness,
+      role: config.role,
       slotMs: config.slotMs,
       version: await readVersion(),
       logLevel: config.logLevel,
@@ -199,9 +214,11 @@ export async function startService(config: Config): Promise<Service> {
       trustProxy: config.trustProxy,
     });
     ending.push(async () => {
-      // Those who wait are answered before the server closes: their scores end as indeterminate.
+      await worker?.drain(config.drainMs);
+      // What has not ended fails now, and goes back to the queue; those who wait are told before the server closes.
       await Promise.all([runners.close(), graders.close(), measurements.close()]);
-      await submissions.drain();
+      await worker?.stop();
+      submissions.close();
       scoreEvents.close();
       // A connection on which nothing was ever asked counts as busy, and would be waited for.
       const force = setTimeout(() => app.server.closeAllConnections(), closeMs);
@@ -210,9 +227,10 @@ export async function startService(config: Config): Promise<Service> {
     });
     transformer.prepare();
     readiness.containment = requireContainment(await probing, config);
-    await Promise.all([runners.warm(1), graders.warm(1)]);
+    await Promise.all([runners.warm(scores ? 1 : 0), graders.warm(1)]);
     const address = await app.listen({ host: config.host, port: config.port });
     resultMonths.start();
+    await worker?.start();
     // Last: a token that was made by a service that then does not start would never be shown, and no other would be made.
     const newAdminToken = await ensureAdminToken(database.database, config.adminToken);
     return { app, address, newAdminToken, runners, graders, hostCode, graderCode, database, close };

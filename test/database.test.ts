@@ -143,7 +143,7 @@ describe('one data directory', () => {
     expect((await again('GET', '/gates/contended')).json).toMatchObject({ version: 1 });
   });
 
-  test('opens again after a kill: history is whole, and what was under way is indeterminate, never green', async () => {
+  test('opens again after a kill: history is whole, and what was under way is taken up again; after a second kill it is indeterminate, never green', async () => {
     const first = start(environment);
     const admin = clientOf(await first.listening, adminToken);
     await setGate(admin, 'kept', { caseMs: 60_000 });
@@ -158,18 +158,21 @@ describe('one data directory', () => {
     await first.end('SIGKILL');
 
     const second = start(environment);
-    const again = clientOf(await second.listening, adminToken);
+    const between = clientOf(await second.listening, adminToken);
+    await expect.poll(() => hostsOf(second.child.pid ?? 0).length).toBeGreaterThan(0);
+    expect((await between('GET', `/scores/${id}`)).json).toMatchObject({ state: 'running' });
+    await second.end('SIGKILL');
+
+    const third = start(environment);
+    const again = clientOf(await third.listening, adminToken);
     for (const before of [green, red]) {
       expect((await again('GET', `/scores/${Reflect.get(Object(before.json), 'id')}`)).json).toEqual(
         before.json,
       );
     }
-    expect((await again('GET', `/scores/${id}`)).json).toMatchObject({
-      state: 'finished',
-      verdict: 'block',
-      canMerge: false,
-      reason: 'indeterminate',
-    });
+    await expect
+      .poll(async () => (await again('GET', `/scores/${id}`)).json)
+      .toMatchObject({ state: 'finished', verdict: 'block', canMerge: false, reason: 'indeterminate' });
     const question = { gate: 'kept', change: 'cut', commit: 'c0ffee', candidate: `${candidate.digest}` };
     const verdict = await again('GET', `/verdict?${new URLSearchParams(question)}`);
     expect(verdict.json).toMatchObject({ verdict: 'block', canMerge: false, reason: 'indeterminate' });

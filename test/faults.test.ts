@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startPostgres } from './postgres-server.ts';
 import { processesWith } from './processes.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 import { openWorld, scoreRequest, sealSuite, startWorld, type World } from './world.ts';
 
 const right = 'export const run = (x) => x + 1';
@@ -30,14 +31,18 @@ test('a service whose graders no longer start answers indeterminate', async () =
   expect(scored.json).toMatchObject({ verdict: 'block', reason: 'indeterminate' });
 });
 
-test('a score that is under way when the service closes ends as indeterminate, and whoever waits is told', async () => {
-  const world = await openWorld();
+test('a score that is under way when the service closes goes back to the queue, and whoever waits is told that it runs', async () => {
+  const dataDir = await temporaryFolder();
+  const world = await openWorld({ HOLDBACK_DATA_DIR: dataDir, HOLDBACK_DRAIN_MS: '50' });
   await sealSuite(world, 'slow', { cases, limits: { caseMs: 60_000 } });
   const scoring = world.admin('POST', '/score', scoreRequest('slow', 'export function run() { for (;;); }'));
   const { runners } = world.service;
   await expect.poll(() => runners.leasedCount).toBeGreaterThan(0);
   const [scored] = await Promise.all([scoring, world.service.close()]);
-  expect(scored.json).toMatchObject({ verdict: 'block', reason: 'indeterminate' });
+  expect(scored).toMatchObject({ status: 202, json: { state: 'running' } });
+  const again = await openWorld({ HOLDBACK_DATA_DIR: dataDir });
+  await expect.poll(() => again.service.runners.leasedCount).toBeGreaterThan(0);
+  await again.service.close();
 });
 
 test('while the database is away nothing merges, and the service says so; it is right again when the database is back', async () => {

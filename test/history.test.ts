@@ -470,18 +470,22 @@ describe.each(['PGlite', 'PostgreSQL'])('on %s', (kind) => {
       const decide = async (passed: boolean[]) => {
         const { record } = await attempt('PR-flaky', digest('a'));
         const asked = { positions: passed.map((_, position) => position), proving: passed.length };
-        await appendVerdict(scoring(), {
-          ...{
-            scoreId: record.id,
-            gate: 'old',
-            policyVersion: 1,
-            decision: block('red'),
-            decidedAt: new Date(),
+        await appendVerdict(
+          scoring(),
+          {
+            ...{
+              scoreId: record.id,
+              gate: 'old',
+              policyVersion: 1,
+              decision: block('red'),
+              decidedAt: new Date(),
+            },
+            scored: [{ suite: 'f', revision: 1, ...asked, results: results(...passed) }],
+            ...{ repeats: undefined, durationMs: 1, failures: [], alarms: [], seed: null },
+            charges: [{ suite: 'f', revision: 1, bits: 2 }],
           },
-          scored: [{ suite: 'f', revision: 1, ...asked, results: results(...passed) }],
-          ...{ repeats: undefined, durationMs: 1, failures: [], alarms: [], seed: null },
-          charges: [{ suite: 'f', revision: 1, bits: 2 }],
-        });
+          async () => {},
+        );
         return record.id;
       };
       await decide([true, false, true]);
@@ -504,18 +508,22 @@ describe.each(['PGlite', 'PostgreSQL'])('on %s', (kind) => {
         rows(`SELECT (SELECT count(*)::int FROM suite_results) AS suites, (SELECT count(*)::int FROM case_results) AS cases,
           (SELECT count(*)::int FROM charges) AS charges, (SELECT count(*)::int FROM audit) AS audit`);
       const before = await counts();
-      const refused = appendVerdict(scoring(), {
-        ...{
-          scoreId: record.id,
-          gate: 'old',
-          policyVersion: 1,
-          decision: block('red'),
-          decidedAt: new Date(),
+      const refused = appendVerdict(
+        scoring(),
+        {
+          ...{
+            scoreId: record.id,
+            gate: 'old',
+            policyVersion: 1,
+            decision: block('red'),
+            decidedAt: new Date(),
+          },
+          scored: [{ suite: 'f', revision: 1, positions: [0], proving: 1, results: results(true, false) }],
+          ...{ repeats: undefined, durationMs: 1, failures: [], alarms: [], seed: 'no seed' },
+          charges: [{ suite: 'f', revision: 1, bits: 2 }],
         },
-        scored: [{ suite: 'f', revision: 1, positions: [0], proving: 1, results: results(true, false) }],
-        ...{ repeats: undefined, durationMs: 1, failures: [], alarms: [], seed: 'no seed' },
-        charges: [{ suite: 'f', revision: 1, bits: 2 }],
-      });
+        async () => {},
+      );
       await expect(refused).rejects.toMatchObject({
         cause: { message: expect.stringContaining('verdicts_have_a_whole_seed') },
       });

@@ -1,7 +1,13 @@
 /** `holdback gate …`: what a merge needs is set on the server, never by the pipeline that asks. */
 import { z } from 'zod';
 import { exposureSchema } from '../../gate/disclosure/disclosed.ts';
-import { disclosures, type GatePolicyRequest, gatePolicySchema, gateSchema } from '../../gate/gate.ts';
+import {
+  concurrencyMax,
+  disclosures,
+  type GatePolicyRequest,
+  gatePolicySchema,
+  gateSchema,
+} from '../../gate/gate.ts';
 import { slugSchema } from '../../suites/suite.ts';
 import { type Client, connect, json } from '../client.ts';
 import type { Command } from '../command.ts';
@@ -21,6 +27,7 @@ export const gateSetCommand: Command = {
     'attempts-per-change': { value: 'N', about: 'How many candidates of a change may be scored (20).' },
     'exposure-budget-bits': { value: 'N', about: 'How much the verdicts may teach about a case.' },
     disclosure: { value: 'WHAT', about: `What ci and harness may learn: ${disclosures.join(', ')}.` },
+    concurrency: { value: 'N', about: 'How many of its scores may run at once.' },
     'minimum-strength': {
       value: 'SHARE',
       about:
@@ -43,6 +50,7 @@ export const gateSetCommand: Command = {
       overrideApprovals: given.number('override-approvals', { min: 1, max: 2, whole: true }),
       review: given.has('review'),
       publicBadges: given.has('public-badges'),
+      concurrency: given.number('concurrency', { min: 1, max: concurrencyMax, whole: true }),
     });
     if (policy.success) return { kind: 'gate', gate: await setGate(connect(), gate.data, policy.data) };
     const [issue] = policy.error.issues;

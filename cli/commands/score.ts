@@ -1,4 +1,5 @@
 /** `holdback score`: the required check of a pipeline. Its exit code is the verdict. */
+import { priorities, prioritySchema } from '../../gate/gate.ts';
 import { entryFlag, readGivenBuild } from '../build.ts';
 import { changeFlags, questionFlags, readChange, readGate } from '../change.ts';
 import { connect } from '../client.ts';
@@ -23,6 +24,7 @@ export const scoreCommand: Command = {
       about:
         "How the pipeline's own tests came out: JUnit XML, CTRF, or {passed, total}. Trends tell the gap.",
     },
+    priority: { value: 'WHAT', about: `What waits for it: ${priorities.toReversed().join(', ')} (change).` },
     wait: { value: 'SECONDS', about: `How long to wait for the verdict (${waitSecondsDefault}).` },
     'idempotency-key': { value: 'KEY', about: 'Asked again with the same key, the same score answers.' },
   },
@@ -38,13 +40,18 @@ export const scoreCommand: Command = {
     if (idempotencyKey !== undefined && !/^[\x21-\x7e]{1,200}$/.test(idempotencyKey)) {
       throw given.wrong('--idempotency-key takes 1 to 200 printable ASCII characters without spaces');
     }
+    const priority = prioritySchema.optional().safeParse(given.text('priority'));
+    if (!priority.success) throw given.wrong(`--priority takes one of ${priorities.join(', ')}`);
     const [change, build] = [await readChange(given), await readGivenBuild(given)];
     const report = given.text('visible-tests');
     const visibleTests = report === undefined ? undefined : await readVisibleTests(report);
     const client = connect();
     const score = await withProgress(
       `scoring at gate ${gate}`,
-      scoreBuild(client, { gate, change, build, visibleTests, waitSeconds, idempotencyKey }),
+      scoreBuild(client, {
+        ...{ gate, change, build, visibleTests, waitSeconds, idempotencyKey },
+        priority: priority.data,
+      }),
     );
     return { kind: 'score', score, waitSeconds };
   },

@@ -14,6 +14,7 @@ export function textOfGate({
   minimumStrength,
   review,
   publicBadges,
+  concurrency,
 }: Gate): string {
   const suites = active.map(({ suite, activeRevision }) => {
     return activeRevision === null
@@ -32,6 +33,7 @@ export function textOfGate({
     ...(overrideApprovals === 1 ? [] : [`${overrideApprovals} people to override a block`]),
     ...(review ? ['revisions are reviewed'] : []),
     ...(publicBadges ? ['badges are public'] : []),
+    ...(concurrency === undefined ? [] : [`at most ${concurrency} of its scores run at once`]),
   ].join('; ');
 }
 

@@ -22,6 +22,7 @@ const reasons: Record<Verdict['reason'], string> = {
   red: 'not every case passed',
   not_scored: 'this build of this commit has no score that counts',
   stale: 'the gate has come to require something else since: score again',
+  superseded: 'a later commit of the change was there before its turn came',
   budget_exhausted: 'the change has used up its attempts at this gate',
   indeterminate: 'the gate could not finish the score, and it is not the build: score again',
 };

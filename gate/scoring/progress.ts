@@ -6,7 +6,7 @@ import { z } from 'zod';
 
 /** Written by the score alone, in place. */
 export type Progress = {
-  stage: 'waiting' | 'preparing' | 'running' | 'grading';
+  stage: 'preparing' | 'running' | 'grading';
   /** The suite that is being scored, `''` before the first. */
   suite: string;
   /** Of its trials, how many there are, and how many have ended. */
@@ -15,7 +15,7 @@ export type Progress = {
 };
 
 export function newProgress(): Progress {
-  return { stage: 'waiting', suite: '', trials: 0, observed: 0 };
+  return { stage: 'preparing', suite: '', trials: 0, observed: 0 };
 }
 
 const count = z.int().nonnegative();
@@ -23,24 +23,19 @@ const count = z.int().nonnegative();
 /** What a reader is told of a score that has no verdict yet. */
 export const scoreStateSchema = z.discriminatedUnion('state', [
   z.strictObject({ state: z.literal('waiting'), place: z.int().positive().describe('1 is the next.') }),
-  /** What comes before a run, or a process that is not this one. */
+  /** What comes before a run, or a run in a process that is not this one. */
   z.strictObject({ state: z.literal('preparing') }),
   z.strictObject({ state: z.literal('running'), suite: z.string(), observed: count, trials: count }),
   z.strictObject({ state: z.literal('grading'), suite: z.string() }),
 ]);
 export type ScoreState = z.infer<typeof scoreStateSchema>;
 
-/** The state of a score among all of this process, which are in the order in which they came. */
-export function stateOf(progress: Progress | undefined, all: Iterable<Progress>): ScoreState {
-  if (progress === undefined) return { state: 'preparing' };
+/** The state of a score from its progress, if it runs in this process, or from how many come before it, if it waits. */
+export function stateOf(progress: Progress | undefined, ahead: number | undefined): ScoreState {
+  if (progress === undefined) {
+    return ahead === undefined ? { state: 'preparing' } : { state: 'waiting', place: ahead + 1 };
+  }
   const { stage, suite, observed, trials } = progress;
   if (stage === 'running') return { state: stage, suite, observed, trials };
-  if (stage === 'grading') return { state: stage, suite };
-  if (stage === 'preparing') return { state: stage };
-  let place = 1;
-  for (const other of all) {
-    if (other === progress) break;
-    if (other.stage === 'waiting') place++;
-  }
-  return { state: 'waiting', place };
+  return stage === 'grading' ? { state: stage, suite } : { state: 'preparing' };
 }

@@ -10,6 +10,7 @@ const words: Record<FinishedScore['reason'], { label: string; look: 'good' | 'ba
   red: { label: 'red', look: 'bad' },
   not_scored: { label: 'not scored', look: 'warn' },
   stale: { label: 'stale', look: 'warn' },
+  superseded: { label: 'superseded', look: 'warn' },
   budget_exhausted: { label: 'budget exhausted', look: 'warn' },
   indeterminate: { label: 'indeterminate', look: 'warn' },
 };

@@ -33,6 +33,8 @@ export function verdictWords({ verdict, canMerge, reason, passed, total }: Finis
         return 'Nothing was scored: the gate’s suites have no case in force that proves anything.';
       case 'stale':
         return 'The gate has come to require something else since. Score the candidate again.';
+      case 'superseded':
+        return 'A later commit of the change was there before its turn came, so it was not run.';
       case 'budget_exhausted':
         return 'A budget is used up, so nothing was run: the change’s attempts at this gate, or the exposure of its cases.';
       case 'indeterminate':

@@ -107,12 +107,12 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
       if ('source' in candidate && Buffer.byteLength(candidate.source) > candidateBytesMax) {
         throw new RequestError('body_too_large', `a candidate has at most ${candidateBytesMax} bytes`);
       }
-      const accepted = await submissions.accept({
+      const submission = {
         request: bindRepository(reader, request.body),
         by: reader.tokenId,
         idempotencyKey: request.headers['idempotency-key'],
-      });
-      const score = await submissions.wait(accepted.id, reader, waitMsOf(request.headers.prefer));
+      };
+      const score = await submissions.submit(submission, reader, waitMsOf(request.headers.prefer));
       const disclosed = await disclose(disclosing, score, reader);
       if (disclosed.state === 'finished') return reply.code(200).send(disclosed);
       return reply

@@ -1,0 +1,249 @@
+/** The queue of scores: whose turn it is, who may work, and that each score gets one verdict, whoever dies. */
+import { sql } from 'drizzle-orm';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { appendVerdict, indeterminate } from '../gate/append-history.ts';
+import { findScore } from '../gate/history.ts';
+import { ScoreQueue } from '../gate/queue/score-queue.ts';
+import { rowsOf } from '../migrations/rows-of.ts';
+import { loadIdentity } from '../suites/sealing/identity.ts';
+import { Seals } from '../suites/sealing/sealing.ts';
+import { type PostgresServer, startPostgres } from './postgres-server.ts';
+import { type ServiceProcess, startProcess } from './service-process.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+import { adminToken, scoreRequest, sealSuite, startWorld, type World } from './world.ts';
+
+const right = 'export const run = (x) => x';
+const cases = [{ name: 'one', input: 1, expect: { equals: 1 } }];
+const alone = { HOLDBACK_CONCURRENCY: '1', HOLDBACK_HOSTS_PER_SCORE: '1' };
+
+/** A candidate that takes about so long to run its one case, and is right. The realm's clock stands still. */
+function slow(ms: number, mark = ''): string {
+  return `export const run = (x) => { let s = 0; for (let i = 0; i < ${ms}e5; i++) s += i % 7; return s > 0 ? x : s } // ${mark}`;
+}
+
+const idOf = ({ json }: { json: unknown }) => z.object({ id: z.uuid() }).parse(json).id;
+
+async function count(world: World, question: ReturnType<typeof sql>): Promise<number> {
+  const rows = rowsOf(await world.service.database.database.execute(question));
+  return (
+    z
+      .array(z.object({ count: z.coerce.number() }))
+      .length(1)
+      .parse(rows)[0]?.count ?? -1
+  );
+}
+
+describe('in one process', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld(alone);
+    for (const gate of ['one', 'other', 'bounded'])
+      await sealSuite(world, gate, { cases, limits: { caseMs: 60_000 } });
+    const policy = { suites: ['bounded'], attemptsPerChange: 1_000, concurrency: 1 };
+    expect((await world.admin('PUT', '/gates/bounded', policy)).json).toMatchObject({ concurrency: 1 });
+  });
+  afterAll(() => world.close());
+
+  /** Queues a score, which is of a change of its own. */
+  async function queue(gate: string, source: string, change: string, more = {}): Promise<string> {
+    const request = { ...scoreRequest(gate, source, change), ...more };
+    const asked = await world.admin('POST', '/score', request, { prefer: 'respond-async' });
+    expect(asked.status, asked.text).toBeLessThan(300);
+    return idOf(asked);
+  }
+
+  /** The ids in the order in which their scores were decided. */
+  async function inOrder(ids: string[]): Promise<string[]> {
+    const { database } = world.service.database;
+    await expect
+      .poll(async () =>
+        (await Promise.all(ids.map((id) => findScore(database, id)))).every(({ verdict }) => verdict),
+      )
+      .toBe(true);
+    const scores = await Promise.all(ids.map((id) => findScore(database, id)));
+    const at = (id: string) => scores.find((score) => score.id === id)?.verdict?.decidedAt.getTime() ?? 0;
+    return ids.toSorted((one, two) => at(one) - at(two));
+  }
+
+  test('a merge queue comes before changes, and these before drafts', async () => {
+    const first = await queue('one', slow(4_000, 'priorities'), 'p0');
+    const draft = await queue('one', `${right} // draft`, 'p1', { priority: 'draft' });
+    const change = await queue('one', `${right} // change`, 'p2');
+    const merging = await queue('one', `${right} // merging`, 'p3', { priority: 'merge-queue' });
+    expect(await inOrder([first, draft, change, merging])).toEqual([first, merging, change, draft]);
+  });
+
+  test('gates take turns, however many scores one of them has waiting', async () => {
+    const first = await queue('one', slow(4_000, 'turns'), 't0');
+    const many: string[] = [];
+    for (const number of [1, 2, 3, 4])
+      many.push(await queue('one', `${right} // many ${number}`, `t${number}`));
+    const late = await queue('other', `${right} // late`, 'late');
+    const order = await inOrder([first, ...many, late]);
+    expect(order.indexOf(late)).toBeLessThan(3);
+    expect(order.filter((id) => many.includes(id))).toEqual(many);
+  });
+
+  test('what waits for an earlier commit of a change is superseded; what has begun goes on, and other changes are left alone', async () => {
+    const ask = (change: string, commit: string, source: string) =>
+      world.admin('POST', '/score', scoreRequest('one', source, change, commit), { prefer: 'respond-async' });
+    const begun = idOf(await ask('pushed', 'c1', slow(4_000, 'begun')));
+    await expect.poll(() => world.service.runners.leasedCount).toBe(1);
+    const waiting = idOf(await ask('pushed', 'c2', `${right} // c2`));
+    const other = idOf(await ask('another', 'c2', `${right} // other`));
+    const newest = idOf(await ask('pushed', 'c3', `${right} // c3`));
+    await inOrder([begun, waiting, other, newest]);
+    const reasons = [begun, waiting, other, newest].map(async (id) => {
+      const { json } = await world.admin('GET', `/scores/${id}`);
+      return z.object({ reason: z.string() }).parse(json).reason;
+    });
+    expect(await Promise.all(reasons)).toEqual(['green', 'superseded', 'green', 'green']);
+  });
+
+  test('the same candidate twice is run once, and both attempts get the verdict', async () => {
+    const source = slow(4_000, 'twice');
+    const [one, two] = [await queue('one', source, 'd1'), await queue('one', source, 'd2')];
+    await inOrder([one, two]);
+    const repeated = await findScore(world.service.database.database, two);
+    expect(repeated.verdict).toMatchObject({ verdict: 'merge', repeats: one });
+  });
+
+  test('a verdict can be appended once, by who holds the lease of the newest claim', async () => {
+    const { database } = world.service;
+    const claims = await ScoreQueue.open(database, { backend: 'postgres', slotMs: 0 });
+    onTestFinished(() => claims.close());
+    const busy = await queue('other', slow(4_000, 'busy'), 'claims-0');
+    const claimed = await queue('one', `${right} // claimed`, 'claims-1');
+    const lease = await claims.fetch();
+    expect(lease).toEqual({ id: claimed, retryCount: 0 });
+    if (lease === undefined) throw new Error('nothing was claimed');
+    expect(await claims.beat(lease)).toBe(true);
+    // Given up by its node, and claimed again.
+    await claims.fail(lease, 'a failure');
+    const second = await claims.fetch();
+    expect(second).toEqual({ id: claimed, retryCount: 1 });
+    expect(await claims.beat(lease)).toBe(false);
+    const score = await findScore(database.database, claimed);
+    const parts = {
+      database: database.database,
+      seals: new Seals(await loadIdentity({ dataDir: world.dataDir })),
+    };
+    const append = (held: typeof lease) =>
+      appendVerdict(parts, indeterminate(score), (transaction, at) =>
+        claims.complete(transaction, held, score, at),
+      );
+    await expect(append(lease)).rejects.toMatchObject({ code: 'lease_lost' });
+    expect((await findScore(database.database, claimed)).verdict).toBeUndefined();
+    if (second === undefined) throw new Error('nothing was claimed again');
+    await append(second);
+    await expect(append(second)).rejects.toMatchObject({ code: 'lease_lost' });
+    await inOrder([busy, claimed]);
+    expect(await count(world, sql`SELECT count(*) FROM verdicts WHERE score_id = ${claimed}`)).toBe(1);
+  });
+});
+
+describe('on one PostgreSQL', () => {
+  let server: PostgresServer;
+  let shared: Record<string, string>;
+  let api: World;
+  beforeAll(async () => {
+    server = await startPostgres();
+    const dataDir = await temporaryFolder();
+    shared = { DATABASE_URL: server.url, HOLDBACK_DATA_DIR: dataDir, HOLDBACK_ADMIN_TOKEN: adminToken };
+    api = await startWorld({ ...shared, HOLDBACK_ROLE: 'api' });
+    await sealSuite(api, 'shared', { cases, limits: { caseMs: 60_000 } });
+  });
+  afterAll(async () => {
+    await api.close();
+    await server.close();
+  });
+
+  /** A process that only works, and knows the identity by the folder that it shares. */
+  function startRunner(): ServiceProcess {
+    const runner = startProcess({
+      ...shared,
+      ...alone,
+      HOLDBACK_ROLE: 'runner',
+      HOLDBACK_POOL: '1',
+      HOLDBACK_SLOT_MS: '0',
+      HOLDBACK_DRAIN_MS: '200',
+    });
+    onTestFinished(() => runner.end('SIGKILL'));
+    return runner;
+  }
+
+  const ask = (source: string, change: string) =>
+    api.admin('POST', '/score', scoreRequest('shared', source, change), { prefer: 'respond-async' });
+  const verdictsOf = (id: string) => count(api, sql`SELECT count(*) FROM verdicts WHERE score_id = ${id}`);
+  const isActive = (id: string) =>
+    count(api, sql`SELECT count(*) FROM pgboss.job WHERE id = ${id} AND state = 'active'`);
+
+  test('one node answers and runs nothing, another works and answers for itself alone', async () => {
+    const waiting = api.admin('POST', '/score', scoreRequest('shared', `${right} // apart`, 'apart'));
+    const runner = startRunner();
+    const address = await runner.listening;
+    expect((await waiting).json).toMatchObject({ verdict: 'merge' });
+    expect(api.service.runners.readyCount).toBe(0);
+    expect((await fetch(`${address}/healthz`)).status).toBe(200);
+    expect(
+      (await fetch(`${address}/gates`, { headers: { authorization: `Bearer ${adminToken}` } })).status,
+    ).toBe(404);
+    await runner.end();
+    expect(await runner.ended).toBe(0);
+  });
+
+  test('a runner that dies at work is noticed, its score is taken over, and gets one verdict; one that was asleep is refused', async () => {
+    const first = startRunner();
+    await first.listening;
+    const dying = idOf(await ask(slow(9_000, 'dying'), 'dying'));
+    await expect.poll(() => isActive(dying)).toBe(1);
+    first.child.kill('SIGSTOP');
+    const second = startRunner();
+    await second.listening;
+    await expect.poll(() => verdictsOf(dying), { timeout: 60_000 }).toBe(1);
+    const decided = await api.admin('GET', `/scores/${dying}`);
+    expect(decided.json).toMatchObject({ verdict: 'merge', reason: 'green' });
+    first.child.kill('SIGCONT');
+    // It is right again: it works on.
+    await second.end();
+    const later = await api.admin('POST', '/score', scoreRequest('shared', `${right} // later`, 'later'));
+    expect(later.json).toMatchObject({ verdict: 'merge' });
+    expect(await verdictsOf(dying)).toBe(1);
+    expect((await api.admin('GET', `/scores/${dying}`)).json).toEqual(decided.json);
+    await first.end();
+  });
+
+  test('a score on which two nodes died is indeterminate', async () => {
+    const id = idOf(await ask(slow(60_000, 'deadly'), 'deadly'));
+    for (const _ of [1, 2]) {
+      const runner = startRunner();
+      await runner.listening;
+      await expect.poll(() => isActive(id)).toBe(1);
+      await runner.end('SIGKILL');
+      await expect.poll(() => isActive(id)).toBe(0);
+    }
+    const third = startRunner();
+    await third.listening;
+    await expect.poll(() => verdictsOf(id)).toBe(1);
+    expect((await api.admin('GET', `/scores/${id}`)).json).toMatchObject({
+      verdict: 'block',
+      reason: 'indeterminate',
+    });
+  });
+
+  test('a node that is told to stop gives back what it cannot end, and that is no failure', async () => {
+    const id = idOf(await ask(slow(9_000, 'given back'), 'given-back'));
+    for (const _ of [1, 2, 3]) {
+      const runner = startRunner();
+      await runner.listening;
+      await expect.poll(() => isActive(id)).toBe(1);
+      runner.child.kill('SIGTERM');
+      await expect.poll(() => isActive(id)).toBe(0);
+      expect(await runner.ended).toBe(0);
+    }
+    startRunner();
+    await expect.poll(() => verdictsOf(id)).toBe(1);
+    expect((await api.admin('GET', `/scores/${id}`)).json).toMatchObject({ verdict: 'merge' });
+  });
+});
