@@ -35,19 +35,20 @@ export function attempt(targets: Targets): void {
       return false;
     }
   };
+  const isThere = (pid: number): boolean => {
+    try {
+      process.kill(pid, 0);
+      return true;
+    } catch (error) {
+      // It may be there, and another user's.
+      return Object(error).code === 'EPERM';
+    }
+  };
   const attempted = {
     readsOwn: could(() => fs.readFileSync(targets.own)),
     readsFile: could(() => fs.readFileSync(targets.file)),
     writes: could(() => fs.writeFileSync(`${targets.folder}/written-${process.pid}`, 'x')),
-    seesProcess: ((): boolean => {
-      try {
-        process.kill(targets.pid, 0);
-        return true;
-      } catch (error) {
-        // It is there, although it is another user's.
-        return error instanceof Error && Reflect.get(error, 'code') === 'EPERM';
-      }
-    })(),
+    seesProcess: could(() => fs.readFileSync(`/proc/${targets.pid}/stat`)) || isThere(targets.pid),
   };
   const tell = (connects: boolean) => {
     fs.writeSync(1, `${JSON.stringify({ ...attempted, connects })}\n`);

@@ -37,6 +37,9 @@ export type FoundWalls = {
 /** A try or a probe that lasts longer has failed, in milliseconds. */
 const tryMsMax = 5_000;
 
+/** A namespace has fewer processes than this when it is probed. */
+const farPid = 50;
+
 /** When walls that stand each alone do not stand together, they are given up in this order. */
 const givenUpFirst: readonly Wall[] = ['files', 'user', 'processes', 'network', 'limits', 'privileges'];
 
@@ -68,7 +71,10 @@ export async function probeWalls(path = process.env.PATH ?? ''): Promise<FoundWa
   }
   const place = await makePlace();
   try {
-    const alone = await tryEachAlone(findPrograms(path), place, missing);
+    const { unshare, bwrap, ...others } = findPrograms(path);
+    // Both stay as parents, and the kernel must tell which process it is that they have started.
+    const programs = childrenAreTold() ? { ...others, unshare, bwrap } : others;
+    const alone = await tryEachAlone(programs, place, missing);
     return { walls: new Walls(await holdTogether(alone, place, missing)), missing };
   } catch (error) {
     // A system that does not even let us look has no walls, and hosts run nevertheless.
@@ -83,9 +89,7 @@ export async function probeWalls(path = process.env.PATH ?? ''): Promise<FoundWa
 type Way = {
   means: Partial<WallMeans>;
   needs: keyof Programs;
-  inUserNamespace?: boolean;
-  dropsBounding?: boolean;
-};
+} & Partial<Pick<WallPlan, 'inUserNamespace' | 'dropsBounding' | 'hasOwnProc'>>;
 
 type Place = { folder: string; own: string; file: string; writable: string };
 
@@ -114,54 +118,71 @@ async function tryEachAlone(
 ): Promise<WallPlan> {
   const isRoot = process.getuid?.() === 0;
   const base: WallPlan = { ...noWalls.plan, programs, readable: findReadable() };
-  const first = async (ways: Way[]) => {
+  const first = async (wall: Wall, ways: Way[]): Promise<Way | undefined> => {
     const whys: string[] = [];
     for (const way of ways) {
-      const { means, needs, inUserNamespace = false, dropsBounding = false } = way;
-      const plan = { ...base, means: { ...noMeans, ...means }, inUserNamespace, dropsBounding };
-      const why =
-        programs[needs] === undefined ? `there is no ${needs}` : await whyNot(new Walls(plan), place);
+      const { means, needs, ...facts } = way;
+      const walls = new Walls({ ...base, ...facts, means: { ...noMeans, ...means } });
+      const why = programs[needs] === undefined ? `there is no ${needs}` : await whyNot(walls, place);
       if (why === undefined) return way;
       whys.push(why);
     }
-    for (const wall of wallSchema.options)
-      if (ways[0]?.means[wall] !== undefined) missing[wall] = whys.join('; ');
+    missing[wall] = [...new Set(whys)].join('; ');
     return undefined;
   };
   // Root makes namespaces as it is; anybody can who may make a user namespace first.
-  const namespaces = (means: Partial<WallMeans>) =>
+  const users = [...(isRoot ? [false] : []), true];
+  const [network, processes, files, privileges, limits] = await Promise.all([
     first(
-      [...(isRoot ? [false] : []), true].map(
-        (inUserNamespace): Way => ({ means, inUserNamespace, needs: 'unshare' }),
-      ),
-    );
-  const [network, processes, privileges, ...others] = await Promise.all([
-    namespaces({ network: 'namespace' }),
-    innermostIsTold() ? namespaces({ processes: 'namespace' }) : undefined,
+      'network',
+      users.map((inUserNamespace) => ({
+        means: { network: 'namespace' },
+        needs: 'unshare',
+        inUserNamespace,
+      })),
+    ),
     first(
-      [true, false].map(
-        (dropsBounding): Way => ({ means: { privileges: 'dropped' }, dropsBounding, needs: 'setpriv' }),
+      'processes',
+      users.flatMap((inUserNamespace) =>
+        [true, false].map(
+          (hasOwnProc): Way => ({
+            means: { processes: 'namespace' },
+            needs: 'unshare',
+            inUserNamespace,
+            hasOwnProc,
+          }),
+        ),
       ),
     ),
-    // A socket in a folder can be connected to within Landlock, but not if it is not there.
-    first([
+    // A socket that lies in a folder can be connected to within Landlock, but not where it is not there.
+    first('files', [
       { means: { files: 'mounts' }, needs: 'bwrap' },
       { means: { files: 'landlock' }, needs: 'setpriv' },
     ]),
-    isRoot ? first([{ means: { user: 'own' }, needs: 'setpriv' }]) : undefined,
-    first([{ means: { limits: 'prlimit' }, needs: 'prlimit' }]),
+    first(
+      'privileges',
+      [true, false].map((dropsBounding) => ({
+        means: { privileges: 'dropped' },
+        needs: 'setpriv',
+        dropsBounding,
+      })),
+    ),
+    first('limits', [{ means: { limits: 'prlimit' }, needs: 'prlimit' }]),
   ]);
-  if (!innermostIsTold()) missing.processes = 'the kernel does not tell the children of a process';
+  const inUserNamespace = [network, processes].some((way) => way?.inUserNamespace === true);
+  let user: Way | undefined;
   if (!isRoot) missing.user = 'only root can become another user';
-  const inUserNamespace = network?.inUserNamespace === true || processes?.inUserNamespace === true;
-  const means = Object.assign(
-    { ...noMeans },
-    network?.means,
-    processes?.means,
-    privileges?.means,
-    ...others.map((way) => way?.means),
-  );
-  return { ...base, means, inUserNamespace, dropsBounding: privileges?.dropsBounding === true };
+  else if (inUserNamespace)
+    missing.user = 'the user namespace that the other walls need holds one user alone';
+  else user = await first('user', [{ means: { user: 'own' }, needs: 'setpriv' }]);
+  const ways = [network, processes, files, user, privileges, limits];
+  return {
+    ...base,
+    means: Object.assign({ ...noMeans }, ...ways.map((way) => way?.means)),
+    inUserNamespace,
+    dropsBounding: privileges?.dropsBounding === true,
+    hasOwnProc: processes?.hasOwnProc === true,
+  };
 }
 
 /** Takes away what does not hold behind all walls together, until the rest does. */
@@ -217,10 +238,12 @@ async function probe(walls: Walls, place: Place): Promise<Record<Wall, boolean> 
     const attempted: Attempted = JSON.parse(line);
     if (!attempted.readsOwn) return 'what hosts need cannot be read behind it';
     const seen = lookAt(innermost(child.pid));
+    // In a namespace of its own there are others of the lowest numbers.
+    const isFar = targets.pid >= farPid;
     return {
       network: !attempted.connects,
       files: !attempted.readsFile && !attempted.writes,
-      processes: !attempted.seesProcess,
+      processes: seen.isFirst && !(isFar && attempted.seesProcess),
       user: seen.isAnother,
       privileges: seen.isBare,
       limits: seen.isLimited,
@@ -234,7 +257,7 @@ async function probe(walls: Walls, place: Place): Promise<Record<Wall, boolean> 
 }
 
 /** What the kernel says of a process from outside, which nothing within it can change. */
-function lookAt(pid: number): { isAnother: boolean; isBare: boolean; isLimited: boolean } {
+function lookAt(pid: number) {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1');
   const limits = readFileSync(`/proc/${pid}/limits`, 'latin1');
   // What could be given to it, the bounding set, is never given where there are no new privileges.
@@ -243,6 +266,8 @@ function lookAt(pid: number): { isAnother: boolean; isBare: boolean; isLimited: 
     isAnother: Number(/^Uid:\s*(\d+)/m.exec(status)?.[1]) !== process.getuid?.(),
     isBare:
       /^NoNewPrivs:\s*1$/m.test(status) && sets.length > 0 && sets.every(([, set]) => /^0+$/.test(set ?? '')),
+    // It has a number of its own within a namespace.
+    isFirst: /^NSpid:\s*\d+\s+\d+/m.test(status),
     isLimited: /^Max file size +0 +0 /m.test(limits) && /^Max open files +256 +256 /m.test(limits),
   };
 }
@@ -322,6 +347,7 @@ function loaderOf(program: string): string | undefined {
   return /\/lib[\w./-]*\/ld-[\w.-]+/.exec(page.toString('latin1'))?.[0];
 }
 
-function innermostIsTold(): boolean {
+/** Whether it was configured to: CONFIG_PROC_CHILDREN. */
+function childrenAreTold(): boolean {
   return existsSync(`/proc/${process.pid}/task/${process.pid}/children`);
 }

@@ -25,6 +25,8 @@ export type WallPlan = Readonly<{
   inUserNamespace: boolean;
   /** Whether capabilities can also be taken from whatever is started later. Within a user namespace they always can. */
   dropsBounding: boolean;
+  /** Whether a process namespace can have a /proc of its own, in which other processes are not seen. */
+  hasOwnProc: boolean;
   readable: Readable;
 }>;
 
@@ -64,11 +66,13 @@ export class Walls {
   }
 
   #namespaces(): string[] {
-    const { means, programs, inUserNamespace } = this.plan;
+    const { means, programs, inUserNamespace, hasOwnProc } = this.plan;
+    // Behind mounts there is no /proc at all.
+    const proc = hasOwnProc && means.files !== 'mounts' ? ['--mount-proc'] : [];
     const kinds = [
       // Shared memory and the machine's name are of no use to a host, and cost nothing.
       ...(means.network === 'namespace' ? ['--net', '--ipc', '--uts'] : []),
-      ...(means.processes === 'namespace' ? ['--pid', '--fork', '--kill-child'] : []),
+      ...(means.processes === 'namespace' ? ['--pid', '--fork', '--kill-child', ...proc] : []),
     ];
     if (programs.unshare === undefined || kinds.length === 0) return [];
     const user = inUserNamespace ? ['--user', '--map-current-user', '--keep-caps'] : [];
@@ -88,14 +92,17 @@ export class Walls {
       '--memlock=0',
       `--nofile=${openFilesMax}`,
       // Of a user that is shared with others, theirs would count as well.
-      ...(this.#countsOwn() ? [`--nproc=${processesMax}`] : []),
+      ...(this.countsOwn ? [`--nproc=${processesMax}`] : []),
     ];
   }
 
-  /** Whether the processes of a host are counted apart from everybody else's. */
-  #countsOwn(): boolean {
+  /** Whether the processes of a host are counted apart from everybody else's, and so can be limited. */
+  get countsOwn(): boolean {
     const { means, inUserNamespace } = this.plan;
-    return means.user === 'own' || (inUserNamespace && means.processes === 'namespace');
+    return (
+      means.limits === 'prlimit' &&
+      (means.user === 'own' || (inUserNamespace && means.processes === 'namespace'))
+    );
   }
 
   #privileges(folder: string): string[] {
@@ -154,6 +161,7 @@ export const noWalls = new Walls({
   means: noMeans,
   programs: {},
   inUserNamespace: false,
+  hasOwnProc: false,
   dropsBounding: false,
   readable: { code: [], files: [], loader: undefined },
 });
