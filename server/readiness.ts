@@ -15,7 +15,9 @@ export const readinessSchema = z.strictObject({
     .describe(
       'What the probe at start found. A service starts in spite of `broken` only with HOLDBACK_UNSAFE_RUNNERS=1.',
     ),
-  walls: wallsSchema.describe('By which means runner processes are held, besides what each of them has anyway.'),
+  walls: wallsSchema.describe(
+    'By which means runner processes are held, besides what each of them has anyway.',
+  ),
 });
 export type Readiness = z.infer<typeof readinessSchema>;
 
