@@ -12,6 +12,7 @@ import type { Alarm, Failure } from './disclosure/disclosed.ts';
 import { GateError } from './errors.ts';
 import { textOfFailures } from './failures.ts';
 import type { Change } from './gate.ts';
+import { happened } from './happened.ts';
 import {
   type DecidedVerdict,
   findScoreByKey,
@@ -142,6 +143,18 @@ export function unscored({ id, gate, policyVersion }: ScoreRecord, reason: Block
   };
 }
 
+/** Tells that a verdict was appended: after its transaction, never before. */
+function tellDecided({ scoreId: score, gate, repeats }: NewVerdict, stored: DecidedVerdict): void {
+  happened.emit('decided', {
+    score,
+    gate,
+    verdict: stored.verdict,
+    reason: stored.reason,
+    repeats: repeats !== undefined,
+    durationMs: stored.durationMs,
+  });
+}
+
 /**
  * Appends the one verdict of a score with all its case results, charges and alarms, and settles its job, in one transaction. If meanwhile the policy
  * or an active revision has changed, a merge becomes `stale`: what was scored is not what the gate asks for now. Answers the
@@ -195,7 +208,7 @@ export async function appendVerdict(
       ${JSON.stringify(verdict.alarms)}::jsonb,
       ARRAY(SELECT jsonb_array_elements_text(${JSON.stringify(auditOf(verdict, stored))}::jsonb))
     )`);
-  return database.transaction(async (transaction) => {
+  const sealedFailures = await database.transaction(async (transaction) => {
     // First, because it locks the job: whoever comes second sees that it is settled.
     await settle(transaction, verdict.decidedAt);
     const sealed =
@@ -203,8 +216,10 @@ export async function appendVerdict(
         ? undefined
         : await sealForStorage(transaction, seals, textOfFailures(scoreId, failures));
     await append(transaction, sealed);
-    return { ...stored, sealedFailures: sealed?.sealed ?? null };
+    return sealed?.sealed ?? null;
   });
+  tellDecided(verdict, stored);
+  return { ...stored, sealedFailures };
 }
 
 /** What is kept of one suite's part: one array for each column, however many rows there are. */

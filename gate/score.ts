@@ -19,6 +19,7 @@ import { countEarlierCandidates, countUndecided, findExposures } from './disclos
 import { decidedWith, publishedAt, slotOf } from './disclosure/publication.ts';
 import { failuresOf, openFailures } from './failures.ts';
 import type { Disclosure, Gate } from './gate.ts';
+import { happened } from './happened.ts';
 import { findSettled, type ScoreRecord, type StoredVerdict } from './history.ts';
 import { findLapses } from './lapses.ts';
 import { activeRevisions, findDisclosure, findGate } from './policies.ts';
@@ -70,6 +71,10 @@ export async function scoreCandidate(
 ): Promise<StoredVerdict> {
   const started = performance.now();
   progress.stage = 'preparing';
+  happened.emit('begun', {
+    score: score.id,
+    waitedMs: Math.max(0, Date.now() - score.requestedAt.getTime()),
+  });
   const outcome = await scoreOrBlock(scoring, score, progress, known);
   const verdict = await appendOutcome(scoring, score, outcome, settle, started);
   scoring.transformer.prepareSoon();
@@ -144,6 +149,7 @@ async function scoreOrBlock(
       return await scoreOnce(scoring, score, seed, progress, gate);
     } catch (error) {
       if (scoring.runners.closed) throw error;
+      happened.emit('failed', { score: score.id, code: codeOf(error) });
       if (failures === retriesMax) {
         process.emitWarning(`score ${score.id} is indeterminate: ${codeOf(error)}`);
         return blocked('indeterminate');

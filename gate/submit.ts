@@ -13,6 +13,7 @@ import type { Replay } from './disclosure/disclosed.ts';
 import { type Hearer, knownFrom, type ScoreReader } from './disclosure/disclosure.ts';
 import { GateError, isGateError } from './errors.ts';
 import type { ScoreRequest } from './gate.ts';
+import { happened } from './happened.ts';
 import { findScore, type ScoreRecord, type StoredVerdict } from './history.ts';
 import { findGate } from './policies.ts';
 import type { ScoreQueue } from './queue/score-queue.ts';
@@ -146,6 +147,7 @@ export class Submissions {
       return { record: appended.record, place: placed };
     });
     if (place === undefined) return record;
+    happened.emit('accepted', { score: id, gate: gate.gate, change: request.change.id, candidate });
     for (const superseded of place.superseded) void this.#supersede(superseded);
     // Only what has to run waits for a turn, so that nobody who need not run can tell by waiting how long others do.
     if (worker === undefined || !worker.isFree || place.waiting > 0) void this.#answerWithoutRunning(record);

@@ -5,7 +5,6 @@
 import type { HostCode } from './bundle.ts';
 import { RunnerError } from './errors.ts';
 import { Host } from './host.ts';
-import { noWalls, type Walls } from './walls/walls.ts';
 
 export type PoolOptions = {
   code: HostCode;
@@ -13,8 +12,6 @@ export type PoolOptions = {
   size: number;
   /** Isolates of this size are made ahead, in MiB. */
   isolateMb: number;
-  /** What hosts are started behind, besides Node's own permissions; without it, nothing. */
-  walls?: Walls;
 };
 
 /** Hosts that ended are followed by grading, the verdict and often the next score: so long nothing is started, in milliseconds. */
@@ -28,6 +25,8 @@ export class HostPool {
   #refill: NodeJS.Timeout | undefined;
   #waiting = 0;
   #canStart = true;
+  #startedCount = 0;
+  #failedCount = 0;
   readonly #closing = new AbortController();
 
   constructor(options: PoolOptions) {
@@ -47,6 +46,15 @@ export class HostPool {
   /** How many hosts are leased. */
   get leasedCount(): number {
     return this.#leased.size;
+  }
+
+  /** How many hosts became ready so far, and how many that were started did not. */
+  get startedCount(): number {
+    return this.#startedCount;
+  }
+
+  get failedCount(): number {
+    return this.#failedCount;
   }
 
   /** Whether the last host that was started became ready. */
@@ -121,10 +129,11 @@ export class HostPool {
   }
 
   #startOne(): void {
-    const { code, isolateMb, walls = noWalls } = this.#options;
-    const starting: Promise<void> = Host.start(code, isolateMb, walls, this.#closing.signal)
+    const { code, isolateMb } = this.#options;
+    const starting: Promise<void> = Host.start(code, isolateMb, this.#closing.signal)
       .then((host) => {
         this.#canStart = true;
+        this.#startedCount++;
         this.#keep(host);
         void host.exited.then(() => this.#forget(host));
       })
@@ -133,6 +142,7 @@ export class HostPool {
     // Whoever waits hears of a failure; when nobody does, the next lease tries again and reports it.
     starting.catch(() => {
       this.#canStart = false;
+      if (!this.closed) this.#failedCount++;
     });
   }
 

@@ -17,6 +17,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Whether a route that is open to all looks at a token where there is one. */
     looksAtToken?: boolean;
+    /** Whether a token that is no reader's is good on this route nevertheless. */
+    admits?: (token: string) => boolean;
     /** The roles that may call this route; `admin` may call every one. A route without it is open to all. */
     roles?: readonly Role[];
     /** The most keys and values in this route's JSON, where the usual bound does not do. */
@@ -24,6 +26,8 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     reader: Reader | null;
+    /** Whether it came with a token that its route admits though it is no reader's. */
+    isAdmitted: boolean;
     /** The moment of the database at which it was looked who is asking, where that was asked of the database. */
     moment: Moment | null;
   }
@@ -41,12 +45,17 @@ export function identifyReaders(
   const noteUseOf = useNoter(database);
   const readers = new KeptAnswers<Reader>(readersMax);
   app.decorateRequest('reader', null);
+  app.decorateRequest('isAdmitted', false);
   app.decorateRequest('moment', null);
   app.addHook('onRequest', async (request) => {
-    const { roles, looksAtToken = false } = request.routeOptions.config;
+    const { roles, looksAtToken = false, admits } = request.routeOptions.config;
     const isAsked = roles !== undefined || (looksAtToken && request.headers.authorization !== undefined);
     if (!isAsked) return;
     const token = tokenOf(request);
+    if (admits?.(token) === true) {
+      request.isAdmitted = true;
+      return;
+    }
     if (isJwt(token)) {
       request.reader = await oidc.findReader(token);
       return;
@@ -61,7 +70,7 @@ export function identifyReaders(
 export function requireRoles(app: FastifyInstance): void {
   app.addHook('onRequest', async (request) => {
     const { roles } = request.routeOptions.config;
-    if (roles === undefined) return;
+    if (roles === undefined || request.isAdmitted) return;
     const { role } = readerOf(request);
     if (role === 'admin' || roles.includes(role)) return;
     throw new RequestError(

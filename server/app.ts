@@ -25,6 +25,8 @@ import { identifyReaders, requireRoles } from './access.ts';
 import { nameComponents } from './components.ts';
 import { documentPolicy, headers } from './headers.ts';
 import type { Issuer } from './issuers.ts';
+import { loggerOptions } from './log.ts';
+import type { Metrics } from './metrics.ts';
 import { Oidc } from './oidc.ts';
 import { answerBrokenRequest, answerProblem, RequestError } from './problems.ts';
 import { limitAddresses, limitTokens } from './rate-limits.ts';
@@ -36,6 +38,7 @@ import { healthRoutes } from './routes/health.ts';
 import { identityRoutes } from './routes/identity.ts';
 import { incidentRoutes } from './routes/incidents.ts';
 import { leakRoutes } from './routes/leaks.ts';
+import { metricsRoutes } from './routes/metrics.ts';
 import { pictureRoutes } from './routes/pictures.ts';
 import { scoreRoutes } from './routes/scores.ts';
 import { strengthRoutes } from './routes/strength.ts';
@@ -64,6 +67,8 @@ export type AppParts = {
   /** How long a time slot of verdicts is, in milliseconds. */
   slotMs: number;
   version: string;
+  metrics: Metrics;
+  metricsToken: string | undefined;
   logLevel: string;
   /** The CI systems whose tokens are accepted. */
   issuers: Issuer[];
@@ -79,7 +84,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const { authoring, submissions } = parts;
   const { database, seals } = authoring;
   const app = fastify({
-    logger: { level: parts.logLevel, redact: ['req.headers.authorization'] },
+    logger: loggerOptions(parts.logLevel),
     routerOptions: { maxParamLength: 1_000 },
     forceCloseConnections: 'idle',
     trustProxy: parts.trustProxy ?? false,
@@ -93,6 +98,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     throw new RequestError('route_not_found', `there is nothing at ${request.method} ${pathOf(request.url)}`);
   });
   readJson(app);
+  parts.metrics.countRequests(app);
   app.addHook('onRoute', (route) => {
     // A route that names no query takes none: a misspelt field is refused everywhere.
     if (route.schema !== undefined && route.schema.hide !== true)
@@ -140,6 +146,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   limitTokens(app, parts.ratePerToken);
   requireRoles(app);
   await app.register(healthRoutes, { readiness: parts.readiness });
+  await app.register(metricsRoutes, { metrics: parts.metrics, metricsToken: parts.metricsToken });
   // A node that only works off the queue answers for itself alone.
   if (parts.role === 'runner') return app;
   await app.register(gateRoutes, { database });

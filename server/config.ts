@@ -5,7 +5,6 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { roundsDefault, roundsMax } from '../gate/activation/preflight-report.ts';
 import { type QueueBackend, queueBackends } from '../gate/queue/score-queue.ts';
-import { type Wall, wallSchema } from '../runners/walls/wall.ts';
 import { isJwt } from './oidc.ts';
 import { isMistyped } from './token.ts';
 
@@ -109,22 +108,16 @@ const environmentSchema = z.object({
     })
     .optional()
     .describe('The proxies that are believed when they name the address of a caller.'),
+  HOLDBACK_METRICS_TOKEN: z
+    .string()
+    .min(20, 'has at least 20 characters')
+    .regex(/^[\x21-\x7e]+$/, 'holds a character that no header can carry, such as a space')
+    .optional()
+    .describe('The token with which /metrics is read, besides those of leads.'),
   HOLDBACK_UNSAFE_RUNNERS: z
     .enum(['0', '1'])
     .default('0')
     .describe('1 starts although the probe finds that candidates are not contained here.'),
-  HOLDBACK_WALLS: z
-    .union([
-      z.enum(['auto', 'none']),
-      z
-        .string()
-        .transform((list) => list.split(/[\s,]+/))
-        .pipe(z.array(wallSchema).min(1)),
-    ])
-    .default('auto')
-    .describe(
-      'What runner processes are started behind, see docs/containment.md: `auto`, whatever holds here; `none`; or which walls there must be at least, with commas between.',
-    ),
   HOLDBACK_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('warn'),
 });
 
@@ -152,8 +145,8 @@ export type Config = Readonly<{
   ratePerAddress: number;
   ratePerToken: number;
   trustProxy: string[] | undefined;
+  metricsToken: string | undefined;
   unsafeRunners: boolean;
-  walls: 'auto' | 'none' | readonly Wall[];
   logLevel: string;
 }>;
 
@@ -196,8 +189,8 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     ratePerAddress: settings.HOLDBACK_RATE_PER_ADDRESS,
     ratePerToken: settings.HOLDBACK_RATE_PER_TOKEN,
     trustProxy: settings.HOLDBACK_TRUST_PROXY,
+    metricsToken: settings.HOLDBACK_METRICS_TOKEN,
     unsafeRunners: settings.HOLDBACK_UNSAFE_RUNNERS === '1',
-    walls: settings.HOLDBACK_WALLS,
     logLevel: settings.HOLDBACK_LOG_LEVEL,
   });
 }

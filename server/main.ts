@@ -5,6 +5,11 @@ import './drizzle-is-esm.ts';
 
 forbidCoreDumps();
 
+/** What warns of something is a line of the log, once there is one. */
+let warn = (warning: Error): void => console.error(`${warning.name}: ${warning.message}`);
+process.removeAllListeners('warning');
+process.on('warning', (warning) => warn(warning));
+
 /** Whether to stop, also when that was asked while the service was still starting. */
 const stopping = new Promise<void>((resolve) => {
   process.once('SIGTERM', resolve);
@@ -21,6 +26,7 @@ try {
   // The rest of the code, and so whoever has set something wrong hears of it at once.
   const { startService } = await import('./service.ts');
   const service = await startService(config);
+  warn = ({ name, message }) => service.app.log.warn({ warning: name }, message);
   console.log(`Holdback listens on ${service.address}`);
   if (service.newAdminToken !== undefined) {
     console.log(`Its first admin token, shown this once: ${service.newAdminToken}`);

@@ -5,6 +5,7 @@ import pLimit from 'p-limit';
 import { Preflights } from '../gate/activation/preflight.ts';
 import { buildTrier } from '../gate/activation/try-build.ts';
 import { AuditLog } from '../gate/audit/audit-log.ts';
+import { type Accepted, type Decided, happened } from '../gate/happened.ts';
 import { listForgotten } from '../gate/history.ts';
 import { type ProbeReport, probeContainment } from '../gate/probe-containment.ts';
 import { ScoreQueue } from '../gate/queue/score-queue.ts';
@@ -22,8 +23,6 @@ import { RunnerError } from '../runners/errors.ts';
 import { HostPool, type PoolOptions } from '../runners/pool.ts';
 import { limitsSchema } from '../runners/protocol.ts';
 import { Transformer } from '../runners/transformer.ts';
-import { findWalls } from '../runners/walls/find-walls.ts';
-import type { Walls } from '../runners/walls/walls.ts';
 import { CaseChecks } from '../suites/authoring/case-checks.ts';
 import type { Authoring } from '../suites/authoring/make-revision.ts';
 import { OpenedSuites } from '../suites/opened-suites.ts';
@@ -34,6 +33,7 @@ import { Seals } from '../suites/sealing/sealing.ts';
 import { buildApp } from './app.ts';
 import type { Config } from './config.ts';
 import { loadIssuers } from './issuers.ts';
+import { Metrics } from './metrics.ts';
 import { ReadinessCheck } from './readiness.ts';
 import { ScoreEvents } from './score-events.ts';
 import { ensureAdminToken } from './tokens.ts';
@@ -84,7 +84,6 @@ export async function startService(config: Config): Promise<Service> {
     return started;
   };
   try {
-    const finding = start(findWalls(config.walls), async () => {});
     // First, because they take no time, and wrong ones should not either.
     const issuers = await loadIssuers(config);
     const identity = await loadIdentity(config);
@@ -99,9 +98,8 @@ export async function startService(config: Config): Promise<Service> {
         REALM_SOURCE: moduleAt('../runners/realm/main'),
       }),
       (code) => code.remove(),
-    ).then(async (code) => {
-      const { walls } = await finding;
-      const pool = newPool({ code, size: scores ? config.pool : 0, isolateMb, walls });
+    ).then((code) => {
+      const pool = newPool({ code, size: scores ? config.pool : 0, isolateMb });
       return { code, pool };
     });
     const gradersMade = start(
@@ -110,9 +108,8 @@ export async function startService(config: Config): Promise<Service> {
         SUITE_REALM: moduleAt('../suites/grader/suite-realm'),
       }),
       (code) => code.remove(),
-    ).then(async (code) => {
-      const { walls } = await finding;
-      const pool = newPool({ code, size: scores ? config.concurrency : 1, isolateMb: 256, walls });
+    ).then((code) => {
+      const pool = newPool({ code, size: scores ? config.concurrency : 1, isolateMb: 256 });
       // The probe asks for one when hosts have run it, and reports it if none starts.
       pool.warm(1).catch(() => {});
       const grader = new Grader(pool, transformer, () =>
@@ -126,7 +123,6 @@ export async function startService(config: Config): Promise<Service> {
       await Promise.all([start(openDatabase(config), (opened) => opened.close()), runnersMade, gradersMade]);
     const { queueBackend: backend, slotMs } = config;
     const openingQueue = start(ScoreQueue.open(database, { backend, slotMs }), (opened) => opened.close());
-    const { walls, missing } = await finding;
     const keys = await loadKeys(database.database, seals);
     const auditLog = new AuditLog(database.database, keys.auditSeed);
     auditLog.start();
@@ -178,15 +174,10 @@ export async function startService(config: Config): Promise<Service> {
       transformer,
       grader,
       hosts: config.hostsPerScore,
-      startMutantHosts: () => startMutantHosts(isolateMb, walls),
+      startMutantHosts: () => startMutantHosts(isolateMb),
     });
     await queue.adopt(await listForgotten(database.database));
-    const readiness = new ReadinessCheck({
-      database: database.database,
-      runners,
-      graders,
-      walls: walls.means,
-    });
+    const readiness = new ReadinessCheck({ database: database.database, runners, graders });
     const authoring: Authoring = {
       database: database.database,
       seals,
@@ -194,6 +185,12 @@ export async function startService(config: Config): Promise<Service> {
       reader: grader,
       tryBuild: buildTrier({ runners, transformer, hostsPerScore: 1 }),
     };
+    const metrics = new Metrics({
+      database: database.database,
+      pools: { runners, graders },
+      queue: () => queue.depth(),
+    });
+    ending.push(async () => metrics.close());
     const app = await buildApp({
       authoring,
       caseChecks: new CaseChecks(authoring, suites),
@@ -216,6 +213,8 @@ export async function startService(config: Config): Promise<Service> {
       auditLog,
       readiness,
       role: config.role,
+      metrics,
+      metricsToken: config.metricsToken,
       slotMs: config.slotMs,
       version: await readVersion(),
       logLevel: config.logLevel,
@@ -224,7 +223,6 @@ export async function startService(config: Config): Promise<Service> {
       ratePerToken: config.ratePerToken,
       trustProxy: config.trustProxy,
     });
-    app.log.info({ walls: walls.means, missing }, 'runner processes are started behind these walls');
     ending.push(async () => {
       await worker?.drain(config.drainMs);
       // What has not ended fails now, and goes back to the queue; those who wait are told before the server closes.
@@ -237,6 +235,11 @@ export async function startService(config: Config): Promise<Service> {
       await app.close();
       clearTimeout(force);
     });
+    const tellDecided = (decided: Decided) => app.log.info(decided, 'score decided');
+    const tellAccepted = (accepted: Accepted) => app.log.info(accepted, 'score accepted');
+    happened.on('accepted', tellAccepted);
+    happened.on('decided', tellDecided);
+    ending.push(async () => void happened.off('accepted', tellAccepted).off('decided', tellDecided));
     transformer.prepare();
     readiness.containment = requireContainment(await probing, config);
     await Promise.all([runners.warm(scores ? 1 : 0), graders.warm(1)]);
@@ -294,11 +297,11 @@ function runnerVersion(hosts: HostCode, graders: HostCode): string {
 }
 
 /** Hosts for mutants: none is kept ready, because nobody waits for the first of them. */
-async function startMutantHosts(isolateMb: number, walls: Walls) {
+async function startMutantHosts(isolateMb: number) {
   const code = await bundleHost(moduleAt('../runners/host/mutant-task'), {
     REALM_SOURCE: moduleAt('../runners/realm/main'),
   });
-  const pool = new HostPool({ code, size: 0, isolateMb, walls });
+  const pool = new HostPool({ code, size: 0, isolateMb });
   const close = async () => {
     await pool.close();
     await code.remove();

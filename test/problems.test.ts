@@ -74,6 +74,7 @@ const rolesOf: Record<string, Role[] | 'anybody'> = {
   'GET /audit/head': ['lead'],
   'GET /healthz': 'anybody',
   'GET /readyz': 'anybody',
+  'GET /metrics': ['lead'],
 };
 const allRoles: Role[] = ['ci', 'harness', 'author', 'lead', 'admin'];
 

@@ -25,6 +25,7 @@ import {
   predicateTextsSchema,
   type SmallerItem,
 } from '../../suites/grader/protocol.ts';
+import { happened } from '../happened.ts';
 import { gradeItem, ungraded } from './grade-item.ts';
 import { type Answer, expectationMsMax, Graders, type Mishap } from './graders.ts';
 import type { ObservedTrial, Trial, TrialResult } from './trials.ts';
@@ -60,6 +61,7 @@ export class Grader implements SuiteReader {
     trials: Trial[],
     observed: ObservedTrial[],
   ): Promise<TrialResult[]> {
+    const startedMs = performance.now();
     const results = trials.map(({ testCase }, index) => ungraded(testCase, observed[index]));
     const failedAt = new Map<TrialResult, number>();
     const gradable = trials.flatMap((trial, index) => {
@@ -87,6 +89,7 @@ export class Grader implements SuiteReader {
       if (result.passed || trial === undefined) continue;
       result.compared = { trial, tried: observed[index], at: failedAt.get(result) };
     }
+    happened.emit('graded', { trials: gradable.length, durationMs: performance.now() - startedMs });
     return results;
   }
 
