@@ -10,18 +10,35 @@ import type { Moment } from './kept-answers.ts';
 export const momentStatement = `SELECT concat_ws(' ', pg_current_snapshot(), extract(epoch FROM pg_postmaster_start_time()),
   extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time())) AS moment`;
 
+/** A database that nobody but this process can reach, and that does nothing but what it is asked. */
+export type Alone = {
+  /** How many messages have gone to it so far. */
+  messages(): number;
+  /** How many of them one question for the moment takes. */
+  messagesPerQuestion: number;
+};
+
 export class Moments {
   readonly #ask: () => Promise<Moment>;
+  readonly #alone: Alone | undefined;
   #asking: Promise<Moment> | undefined;
   #next: Promise<Moment> | undefined;
+  /** The last answer, and how many messages had gone to the database when it was given. */
+  #known: { moment: Promise<Moment>; messages: number } | undefined;
 
-  /** `ask` runs `momentStatement`, on its own and in no transaction. */
-  constructor(ask: () => Promise<Moment>) {
+  /**
+   * `ask` runs `momentStatement`, on its own and in no transaction. With `alone` it is not asked again before something else was asked
+   * of the database.
+   */
+  constructor(ask: () => Promise<Moment>, alone?: Alone) {
     this.#ask = ask;
+    this.#alone = alone;
   }
 
   /** The moment at some time after this call. Those who ask while the database is being asked share the question after it. */
   now(): Promise<Moment> {
+    if (this.#known !== undefined && this.#known.messages === this.#alone?.messages())
+      return this.#known.moment;
     if (this.#asking === undefined) return this.#begin();
     const begin = () => this.#begin();
     this.#next ??= this.#asking.then(begin, begin);
@@ -30,9 +47,18 @@ export class Moments {
 
   #begin(): Promise<Moment> {
     this.#next = undefined;
-    const asking = this.#ask().finally(() => {
-      if (this.#asking === asking) this.#asking = undefined;
-    });
+    const before = this.#alone?.messages();
+    const asking = this.#ask()
+      .then((moment) => {
+        const messages = this.#alone?.messages();
+        // If anything else was asked meanwhile, something may have been committed after the answer.
+        if (messages !== undefined && messages - (before ?? 0) === this.#alone?.messagesPerQuestion)
+          this.#known = { moment: Promise.resolve(moment), messages };
+        return moment;
+      })
+      .finally(() => {
+        if (this.#asking === asking) this.#asking = undefined;
+      });
     this.#asking = asking;
     return asking;
   }

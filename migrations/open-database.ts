@@ -57,20 +57,26 @@ async function openPglite(dataDir: string): Promise<OpenDatabase> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const unlock = lockDirectory(dataDir);
   try {
-    const client = await PGlite.create(join(dataDir, 'database'), {
+    const client = new CountingPglite(join(dataDir, 'database'), {
       // Of PostgreSQL's 128 MB all is touched when it opens. A process that is smaller by 200 MB also starts others in half the time.
       startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=32MB'],
       // PGlite's own conversion of bytes takes 20 ms for a candidate of 70 KB; Buffer's takes none.
       serializers: { [types.BYTEA]: (bytes: Uint8Array) => `\\x${Buffer.from(bytes).toString('hex')}` },
       parsers: { [types.BYTEA]: (hex) => Buffer.from(hex.slice(2), 'hex') },
     });
+    await client.waitReady;
     const database = drizzlePglite({ client });
     await migratePglite(database, { migrationsFolder });
+    // The simple protocol takes half the time, and nothing is built.
+    const askMoment = async () => momentOf((await client.exec(momentStatement))[0]?.rows);
+    const before = client.messages;
+    // Nobody else knows the database yet.
+    await askMoment();
+    const messagesPerQuestion = client.messages - before;
     return {
       database,
       kind: 'pglite',
-      // The simple protocol takes half the time, and nothing is built: this is asked with almost every request.
-      moments: new Moments(async () => momentOf((await client.exec(momentStatement))[0]?.rows)),
+      moments: new Moments(askMoment, { messages: () => client.messages, messagesPerQuestion }),
       run: (statements) => runOnPglite(client, statements),
       listen: async (channel, heard) => {
         await client.listen(channel, heard);
@@ -98,6 +104,16 @@ async function runOnPglite(client: PGlite, statements: string): Promise<{ rows: 
     // They may have begun a transaction, which on the one connection would be everybody's.
     await client.exec('ROLLBACK').catch(() => {});
     throw error;
+  }
+}
+
+/** PGlite that counts its messages: each goes through this one function, which returns when what it asked for is done. */
+class CountingPglite extends PGlite {
+  messages = 0;
+
+  override execProtocolRawSync(message: Uint8Array): Uint8Array {
+    this.messages++;
+    return super.execProtocolRawSync(message);
   }
 }
 

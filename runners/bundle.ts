@@ -3,7 +3,7 @@
  * which is all that a host may read.
  */
 import { createHash } from 'node:crypto';
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join, resolve } from 'node:path';
@@ -62,6 +62,8 @@ export async function bundleHost(task: URL, realms: Record<string, URL>): Promis
     writeFile(join(folder, 'isolated-vm.cjs'), "module.exports = require('./isolated-vm.node').ivm;"),
     copyFile(addon, join(folder, 'isolated-vm.node')),
   ]);
+  // Hosts may be another user, and what they run is no secret.
+  await chmod(folder, 0o755);
   const hash = createHash('sha256');
   for (const part of [process.version, process.arch, main, worker, threadCode, await readFile(addon)])
     hash.update(part);

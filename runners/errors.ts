@@ -9,6 +9,8 @@ export type RunnerErrorCode =
   | 'machine_overloaded'
   /** The service is shutting down. */
   | 'runners_closed'
+  /** The system does not offer walls that the settings demand. */
+  | 'walls_missing'
   /** This system lacks what containment rests on. */
   | 'unsupported_system';
 

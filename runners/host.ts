@@ -3,12 +3,14 @@
  * it is ended. SIGKILL to its process group is the only containment that counts.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, realpathSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import type { HostCode } from './bundle.ts';
 import { RunnerError } from './errors.ts';
+import { childOf, innermost } from './walls/innermost.ts';
+import type { Walls } from './walls/walls.ts';
 
 /** A host that is not ready after this long is given up, in milliseconds. */
 const readyMsMax = 60_000;
@@ -18,6 +20,12 @@ const addressSpaceKib = 6 << 20;
 
 /** Of 0 to 19, where 0 is usual: a tenth of what a score's host gets when both want the same core. */
 const yieldingNice = 10;
+
+/** The parent of a host that was killed has this long to reap it, in milliseconds; then all of them are killed. */
+const reapMsMax = 1_000;
+
+/** Walls know Node by where it lies and not by a link to it. */
+const node = realpathSync(process.execPath);
 
 const newline = 10;
 
@@ -29,7 +37,9 @@ export type LineReader = {
 };
 
 export class Host {
-  readonly pid: number;
+  readonly #outerPid: number;
+  readonly #walls: Walls;
+  #pid: number;
   /** Settles when the process is gone and has been reaped. */
   readonly exited: Promise<void>;
   readonly #child: ChildProcess;
@@ -38,12 +48,20 @@ export class Host {
   #pending: Buffer[] = [];
   #pendingBytes = 0;
   #ended = false;
+  #isGone = false;
 
-  private constructor(child: ChildProcess, pid: number, input: Writable, channel: Readable) {
-    this.pid = pid;
+  private constructor(child: ChildProcess, pid: number, walls: Walls, input: Writable, channel: Readable) {
+    this.#outerPid = pid;
+    this.#walls = walls;
+    this.#pid = pid;
     this.#child = child;
     this.#input = input;
-    this.exited = new Promise((resolve) => child.once('exit', () => resolve()));
+    this.exited = new Promise((resolve) =>
+      child.once('exit', () => {
+        this.#isGone = true;
+        resolve();
+      }),
+    );
     // A host that dies while it is being written to must not bring the service down.
     input.on('error', () => {});
     channel.on('error', () => {});
@@ -51,9 +69,10 @@ export class Host {
     channel.once('close', () => this.#end('ended'));
   }
 
-  /** Starts a host and waits until it is ready for a job. Throws `host_unavailable`, also when it is called off before. */
-  static async start(code: HostCode, isolateMb: number, calledOff: AbortSignal): Promise<Host> {
-    const child = spawn('/bin/sh', ['-c', limitsScript, 'sh', process.execPath, ...flags(code, isolateMb)], {
+  /** Starts a host behind walls and waits until it is ready for a job. Throws `host_unavailable`, also when it is called off before. */
+  static async start(code: HostCode, isolateMb: number, walls: Walls, calledOff: AbortSignal): Promise<Host> {
+    const command = walls.around([node, ...flags(code, isolateMb)], code.folder);
+    const child = spawn('/bin/sh', ['-c', limitsScript, 'sh', ...command], {
       stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
       // A process group of its own, so that one signal reaches all of it.
       detached: true,
@@ -65,7 +84,7 @@ export class Host {
       child.once('error', () => {});
       throw new RunnerError('host_unavailable', 'a runner host could not be started');
     }
-    const host = new Host(child, child.pid, input, channel);
+    const host = new Host(child, child.pid, walls, input, channel);
     try {
       await host.#ready(calledOff);
     } catch (error) {
@@ -74,6 +93,11 @@ export class Host {
       throw error;
     }
     return host;
+  }
+
+  /** The process that runs Node: walls may have parents of their own around it. */
+  get pid(): number {
+    return this.#pid;
   }
 
   /** Whether its channel has closed: nothing can be asked of it any more. */
@@ -103,11 +127,20 @@ export class Host {
   }
 
   kill(): void {
-    try {
-      process.kill(-this.pid, 'SIGKILL');
-    } catch {
-      // It is gone already.
+    if (this.#isGone) return;
+    // The first process of a namespace takes with it whatever was started there, and its parent, which reaps it, ends by itself.
+    const first = this.#walls.means.processes === 'namespace' ? childOf(this.#outerPid) : undefined;
+    if (first === undefined) {
+      this.#killGroup();
+      return;
     }
+    killOf(first);
+    const late = setTimeout(() => this.#killGroup(), reapMsMax);
+    void this.exited.then(() => clearTimeout(late));
+  }
+
+  #killGroup(): void {
+    if (!this.#isGone) killOf(-this.#outerPid);
   }
 
   #ready(calledOff: AbortSignal): Promise<void> {
@@ -131,6 +164,7 @@ export class Host {
         onLine: (line) => {
           if (line !== 'ready') return fail('it answered something else');
           settle();
+          this.#pid = innermost(this.#outerPid);
           resolve();
         },
         onEnd: () => fail('it ended'),
@@ -163,6 +197,14 @@ export class Host {
     if (this.#ended) return;
     this.#ended = true;
     this.#reader?.onEnd(reason);
+  }
+}
+
+function killOf(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It is gone already.
   }
 }
 

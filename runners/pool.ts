@@ -5,6 +5,7 @@
 import type { HostCode } from './bundle.ts';
 import { RunnerError } from './errors.ts';
 import { Host } from './host.ts';
+import { noWalls, type Walls } from './walls/walls.ts';
 
 export type PoolOptions = {
   code: HostCode;
@@ -12,6 +13,8 @@ export type PoolOptions = {
   size: number;
   /** Isolates of this size are made ahead, in MiB. */
   isolateMb: number;
+  /** What hosts are started behind, besides Node's own permissions; without it, nothing. */
+  walls?: Walls;
 };
 
 /** Hosts that ended are followed by grading, the verdict and often the next score: so long nothing is started, in milliseconds. */
@@ -129,8 +132,8 @@ export class HostPool {
   }
 
   #startOne(): void {
-    const { code, isolateMb } = this.#options;
-    const starting: Promise<void> = Host.start(code, isolateMb, this.#closing.signal)
+    const { code, isolateMb, walls = noWalls } = this.#options;
+    const starting: Promise<void> = Host.start(code, isolateMb, walls, this.#closing.signal)
       .then((host) => {
         this.#canStart = true;
         this.#startedCount++;

@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { roundsDefault, roundsMax } from '../gate/activation/preflight-report.ts';
 import { type QueueBackend, queueBackends } from '../gate/queue/score-queue.ts';
+import { type Wall, wallSchema } from '../runners/walls/wall.ts';
 import { isJwt } from './oidc.ts';
 import { isMistyped } from './token.ts';
 
@@ -118,6 +119,18 @@ const environmentSchema = z.object({
     .enum(['0', '1'])
     .default('0')
     .describe('1 starts although the probe finds that candidates are not contained here.'),
+  HOLDBACK_WALLS: z
+    .union([
+      z.enum(['auto', 'none']),
+      z
+        .string()
+        .transform((list) => list.split(/[\s,]+/))
+        .pipe(z.array(wallSchema).min(1)),
+    ])
+    .default('auto')
+    .describe(
+      'What runner processes are started behind, see docs/containment.md: `auto`, whatever holds here; `none`; or which walls there must be at least, with commas between.',
+    ),
   HOLDBACK_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('warn'),
 });
 
@@ -147,6 +160,7 @@ export type Config = Readonly<{
   trustProxy: string[] | undefined;
   metricsToken: string | undefined;
   unsafeRunners: boolean;
+  walls: 'auto' | 'none' | readonly Wall[];
   logLevel: string;
 }>;
 
@@ -191,6 +205,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     trustProxy: settings.HOLDBACK_TRUST_PROXY,
     metricsToken: settings.HOLDBACK_METRICS_TOKEN,
     unsafeRunners: settings.HOLDBACK_UNSAFE_RUNNERS === '1',
+    walls: settings.HOLDBACK_WALLS,
     logLevel: settings.HOLDBACK_LOG_LEVEL,
   });
 }

@@ -78,6 +78,7 @@ const problems = {
   host_unavailable: [503, 'No runner is available'],
   host_lost: [503, 'No runner is available'],
   machine_overloaded: [503, 'The machine is too busy'],
+  walls_missing: [503, 'No runner is available'],
   runners_closed: [503, 'The service is shutting down'],
   issuer_unavailable: [503, 'The issuer of the token does not answer'],
 } as const satisfies Record<string, [status: number, title: string]>;

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { takesWrites } from '../gate/history.ts';
 import type { Database } from '../migrations/open-database.ts';
+import { type WallMeans, wallsSchema } from '../runners/walls/wall.ts';
 
 export const readinessSchema = z.strictObject({
   status: z.enum(['ready', 'not_ready']),
@@ -14,33 +15,38 @@ export const readinessSchema = z.strictObject({
     .describe(
       'What the probe at start found. A service starts in spite of `broken` only with HOLDBACK_UNSAFE_RUNNERS=1.',
     ),
+  walls: wallsSchema.describe(
+    'By which means runner processes are held, besides what each of them has anyway.',
+  ),
 });
 export type Readiness = z.infer<typeof readinessSchema>;
 
 /** Where hosts come from. */
 type Pool = { readonly closed: boolean; readonly canStart: boolean };
 
+type ReadinessParts = { database: Database; runners: Pool; graders: Pool; walls: WallMeans };
+
 /** A database that does not answer within so long is none, in milliseconds. */
 const databaseMsMax = 2_000;
 
 export class ReadinessCheck {
-  readonly #parts: { database: Database; runners: Pool; graders: Pool };
+  readonly #parts: ReadinessParts;
   /** What the probe found; before it has ended nothing is known to hold. */
   containment: Readiness['containment'] = 'broken';
 
-  constructor(parts: { database: Database; runners: Pool; graders: Pool }) {
+  constructor(parts: ReadinessParts) {
     this.#parts = parts;
   }
 
   async now(): Promise<Readiness> {
-    const { database, runners, graders } = this.#parts;
+    const { database, runners, graders, walls } = this.#parts;
     const held = {
       database: await answersInTime(takesWrites(database)),
       runners: !runners.closed && runners.canStart,
       graders: !graders.closed && graders.canStart,
     };
     const isReady = Object.values(held).every((holds) => holds);
-    return { status: isReady ? 'ready' : 'not_ready', ...held, containment: this.containment };
+    return { status: isReady ? 'ready' : 'not_ready', ...held, containment: this.containment, walls };
   }
 }
 

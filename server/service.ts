@@ -23,6 +23,8 @@ import { RunnerError } from '../runners/errors.ts';
 import { HostPool, type PoolOptions } from '../runners/pool.ts';
 import { limitsSchema } from '../runners/protocol.ts';
 import { Transformer } from '../runners/transformer.ts';
+import { findWalls } from '../runners/walls/find-walls.ts';
+import type { Walls } from '../runners/walls/walls.ts';
 import { CaseChecks } from '../suites/authoring/case-checks.ts';
 import type { Authoring } from '../suites/authoring/make-revision.ts';
 import { OpenedSuites } from '../suites/opened-suites.ts';
@@ -84,6 +86,7 @@ export async function startService(config: Config): Promise<Service> {
     return started;
   };
   try {
+    const finding = start(findWalls(config.walls), async () => {});
     // First, because they take no time, and wrong ones should not either.
     const issuers = await loadIssuers(config);
     const identity = await loadIdentity(config);
@@ -98,8 +101,9 @@ export async function startService(config: Config): Promise<Service> {
         REALM_SOURCE: moduleAt('../runners/realm/main'),
       }),
       (code) => code.remove(),
-    ).then((code) => {
-      const pool = newPool({ code, size: scores ? config.pool : 0, isolateMb });
+    ).then(async (code) => {
+      const { walls } = await finding;
+      const pool = newPool({ code, size: scores ? config.pool : 0, isolateMb, walls });
       return { code, pool };
     });
     const gradersMade = start(
@@ -108,8 +112,9 @@ export async function startService(config: Config): Promise<Service> {
         SUITE_REALM: moduleAt('../suites/grader/suite-realm'),
       }),
       (code) => code.remove(),
-    ).then((code) => {
-      const pool = newPool({ code, size: scores ? config.concurrency : 1, isolateMb: 256 });
+    ).then(async (code) => {
+      const { walls } = await finding;
+      const pool = newPool({ code, size: scores ? config.concurrency : 1, isolateMb: 256, walls });
       // The probe asks for one when hosts have run it, and reports it if none starts.
       pool.warm(1).catch(() => {});
       const grader = new Grader(pool, transformer, () =>
@@ -123,6 +128,7 @@ export async function startService(config: Config): Promise<Service> {
       await Promise.all([start(openDatabase(config), (opened) => opened.close()), runnersMade, gradersMade]);
     const { queueBackend: backend, slotMs } = config;
     const openingQueue = start(ScoreQueue.open(database, { backend, slotMs }), (opened) => opened.close());
+    const { walls, missing } = await finding;
     const keys = await loadKeys(database.database, seals);
     const auditLog = new AuditLog(database.database, keys.auditSeed);
     auditLog.start();
@@ -174,10 +180,15 @@ export async function startService(config: Config): Promise<Service> {
       transformer,
       grader,
       hosts: config.hostsPerScore,
-      startMutantHosts: () => startMutantHosts(isolateMb),
+      startMutantHosts: () => startMutantHosts(isolateMb, walls),
     });
     await queue.adopt(await listForgotten(database.database));
-    const readiness = new ReadinessCheck({ database: database.database, runners, graders });
+    const readiness = new ReadinessCheck({
+      database: database.database,
+      runners,
+      graders,
+      walls: walls.means,
+    });
     const authoring: Authoring = {
       database: database.database,
       seals,
@@ -223,6 +234,7 @@ export async function startService(config: Config): Promise<Service> {
       ratePerToken: config.ratePerToken,
       trustProxy: config.trustProxy,
     });
+    app.log.info({ walls: walls.means, missing }, 'runner processes are started behind these walls');
     ending.push(async () => {
       await worker?.drain(config.drainMs);
       // What has not ended fails now, and goes back to the queue; those who wait are told before the server closes.
@@ -297,11 +309,11 @@ function runnerVersion(hosts: HostCode, graders: HostCode): string {
 }
 
 /** Hosts for mutants: none is kept ready, because nobody waits for the first of them. */
-async function startMutantHosts(isolateMb: number) {
+async function startMutantHosts(isolateMb: number, walls: Walls) {
   const code = await bundleHost(moduleAt('../runners/host/mutant-task'), {
     REALM_SOURCE: moduleAt('../runners/realm/main'),
   });
-  const pool = new HostPool({ code, size: 0, isolateMb });
+  const pool = new HostPool({ code, size: 0, isolateMb, walls });
   const close = async () => {
     await pool.close();
     await code.remove();

@@ -1,5 +1,7 @@
 /** Verdicts are answered from memory only while they hold: what anybody commits anywhere, and what the clock ends, is heard at once. */
+import { rm } from 'node:fs/promises';
 import { generateX25519Identity } from 'age-encryption';
+import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { setPolicy } from '../gate/policies.ts';
 import { KeptAnswers } from '../migrations/kept-answers.ts';
@@ -8,6 +10,8 @@ import { type OpenDatabase, openDatabase } from '../migrations/open-database.ts'
 import { findReader, revokeToken } from '../server/tokens.ts';
 import { digestOf } from '../suites/sealing/sealing.ts';
 import { type PostgresServer, startPostgres } from './postgres-server.ts';
+import { copyTemplate } from './template-database.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 import { type Client, type Reply, scoreRequest, sealSuite, startWorld, type World } from './world.ts';
 
 const right = 'export const run = (n) => n + 1';
@@ -126,6 +130,54 @@ test('the moment is asked for after whoever wants it has come, however many shar
   await vi.waitFor(() => expect(asked).toBe(3));
   answers.shift()?.('three');
   expect(await last).toBe('three');
+});
+
+test('of a database that is ours alone the moment is asked again as soon as it was asked anything else, and not before', async () => {
+  let messages = 0;
+  let asked = 0;
+  let meanwhile = 0;
+  const ask = async () => {
+    messages += 2;
+    await Promise.resolve();
+    messages += meanwhile;
+    return `${++asked}`;
+  };
+  const moments = new Moments(ask, { messages: () => messages, messagesPerQuestion: 2 });
+  for (let turn = 0; turn < 3; turn++) expect(await moments.now()).toBe('1');
+  messages++;
+  for (let turn = 0; turn < 3; turn++) expect(await moments.now()).toBe('2');
+  messages++;
+  meanwhile = 1;
+  expect([await moments.now(), await moments.now()]).toEqual(['3', '4']);
+  meanwhile = 0;
+  for (let turn = 0; turn < 3; turn++) expect(await moments.now()).toBe('5');
+});
+
+test('the embedded database is at another moment after each commit', async () => {
+  const dataDir = await temporaryFolder();
+  await copyTemplate(dataDir);
+  const { database, moments, close } = await openDatabase({ dataDir });
+  onTestFinished(async () => {
+    await close();
+    await rm(dataDir, { recursive: true, force: true });
+  });
+  const seen = [await moments.now()];
+  for (const statement of [
+    'CREATE TABLE one (n int)',
+    'INSERT INTO one VALUES (1)',
+    'UPDATE one SET n = 2',
+  ]) {
+    await database.execute(sql.raw(statement));
+    seen.push(await moments.now());
+    expect(await moments.now()).toBe(seen.at(-1));
+  }
+  await database.transaction(async (transaction) => {
+    await transaction.execute(sql`UPDATE one SET n = 3`);
+  });
+  seen.push(await moments.now());
+  expect(new Set(seen).size).toBe(5);
+  await database.execute(sql`SELECT * FROM one`);
+  expect(await moments.now()).toBe(seen.at(-1));
 });
 
 test('an answer that could not be read is read again', async () => {

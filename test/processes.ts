@@ -21,7 +21,13 @@ export function processesWith(text: string): RunningProcess[] {
     });
 }
 
-/** The runner hosts and graders that a process has started. */
+/** The runner hosts and graders that a process has started, without the programs that wall them in. */
 export function hostsOf(parent: number): RunningProcess[] {
-  return processesWith('holdback-host-').filter((host) => host.parent === parent);
+  const all = processesWith('holdback-host-');
+  const isOuter = ({ pid }: RunningProcess) => all.some((other) => other.parent === pid);
+  const startedBy = (host: RunningProcess): boolean => {
+    const outer = all.find(({ pid }) => pid === host.parent);
+    return host.parent === parent || (outer !== undefined && startedBy(outer));
+  };
+  return all.filter((host) => !isOuter(host) && startedBy(host));
 }

@@ -1,0 +1,61 @@
+/** What a program that has escaped from V8 would try first. It runs behind walls, without Node's permissions, when they are probed. */
+
+/** What an attempt goes for; all of it exists, and can be had without walls. */
+export type Targets = {
+  /** A file that anybody may read. */
+  file: string;
+  /** A folder in which anybody may write. */
+  folder: string;
+  /** A file that hosts need. */
+  own: string;
+  /** A process of the same user. */
+  pid: number;
+  /** Something listens at this port of 127.0.0.1. */
+  port: number;
+};
+
+/** What it could do. */
+export type Attempted = {
+  readsOwn: boolean;
+  readsFile: boolean;
+  writes: boolean;
+  seesProcess: boolean;
+  connects: boolean;
+};
+
+/** Its own text is what runs, on standard output comes what it could: so it uses nothing from outside of itself. */
+export function attempt(targets: Targets): void {
+  const fs = process.getBuiltinModule('node:fs');
+  const net = process.getBuiltinModule('node:net');
+  const could = (action: () => unknown): boolean => {
+    try {
+      action();
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const isThere = (pid: number): boolean => {
+    try {
+      process.kill(pid, 0);
+      return true;
+    } catch (error) {
+      // It may be there, and another user's.
+      return Object(error).code === 'EPERM';
+    }
+  };
+  const attempted = {
+    readsOwn: could(() => fs.readFileSync(targets.own)),
+    readsFile: could(() => fs.readFileSync(targets.file)),
+    writes: could(() => fs.writeFileSync(`${targets.folder}/written-${process.pid}`, 'x')),
+    seesProcess: could(() => fs.readFileSync(`/proc/${targets.pid}/stat`)) || isThere(targets.pid),
+  };
+  const tell = (connects: boolean) => {
+    fs.writeSync(1, `${JSON.stringify({ ...attempted, connects })}\n`);
+    // It is looked at from outside meanwhile.
+    process.stdin.resume();
+  };
+  const socket = net.connect({ host: '127.0.0.1', port: targets.port });
+  socket.once('connect', () => tell(true));
+  socket.once('error', () => tell(false));
+}

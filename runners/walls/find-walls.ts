@@ -1,0 +1,353 @@
+/**
+ * Finds out which walls this system offers, by building them: what a version or a setting promises does not count. Each is
+ * tried by itself; then a program that does what an escaped candidate would is started behind all of them, and a wall that does
+ * not keep it from what it should is not used.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  realpathSync,
+} from 'node:fs';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { RunnerError } from '../errors.ts';
+import { type Attempted, attempt, type Targets } from './attempt.ts';
+import { innermost } from './innermost.ts';
+import { noMeans, standing, type Wall, type WallMeans, wallSchema } from './wall.ts';
+import { noWalls, type Programs, programNames, type Readable, type WallPlan, Walls } from './walls.ts';
+
+/** Which walls are wanted: whichever hold, none, or whichever hold but these at least. */
+export type WantedWalls = 'auto' | 'none' | readonly Wall[];
+
+export type FoundWalls = {
+  walls: Walls;
+  /** Why others do not stand, in words. */
+  missing: Partial<Record<Wall, string>>;
+};
+
+/** A try or a probe that lasts longer has failed, in milliseconds. */
+const tryMsMax = 5_000;
+
+/** A namespace has fewer processes than this when it is probed. */
+const farPid = 50;
+
+/** When walls that stand each alone do not stand together, they are given up in this order. */
+const givenUpFirst: readonly Wall[] = ['files', 'user', 'processes', 'network', 'limits', 'privileges'];
+
+/** What was found before: a machine's walls do not change while a process runs on it. */
+let found: Promise<FoundWalls> | undefined;
+
+/** The walls to start hosts behind. Throws `walls_missing` when one is wanted that does not stand. */
+export async function findWalls(wanted: WantedWalls): Promise<FoundWalls> {
+  if (wanted === 'none') return { walls: noWalls, missing: {} };
+  found ??= probeWalls();
+  const { walls, missing } = await found;
+  const lacking = wanted === 'auto' ? [] : wanted.filter((wall) => walls.means[wall] === noMeans[wall]);
+  if (lacking.length > 0) {
+    const reasons = lacking.map((wall) => `${wall} (${missing[wall]})`);
+    throw new RunnerError(
+      'walls_missing',
+      `walls that HOLDBACK_WALLS demands do not stand here: ${reasons.join('; ')}`,
+    );
+  }
+  return { walls, missing };
+}
+
+/** The same, tried anew, with programs that are looked for in these folders. */
+export async function probeWalls(path = process.env.PATH ?? ''): Promise<FoundWalls> {
+  const missing: Partial<Record<Wall, string>> = {};
+  if (process.platform !== 'linux') {
+    for (const wall of wallSchema.options) missing[wall] = 'this system is not Linux';
+    return { walls: noWalls, missing };
+  }
+  const place = await makePlace();
+  try {
+    const { unshare, bwrap, ...others } = findPrograms(path);
+    // Both stay as parents, and the kernel must tell which process it is that they have started.
+    const programs = childrenAreTold() ? { ...others, unshare, bwrap } : others;
+    const alone = await tryEachAlone(programs, place, missing);
+    return { walls: new Walls(await holdTogether(alone, place, missing)), missing };
+  } catch (error) {
+    // A system that does not even let us look has no walls, and hosts run nevertheless.
+    for (const wall of wallSchema.options) missing[wall] = `they could not be tried: ${error}`;
+    return { walls: noWalls, missing };
+  } finally {
+    await rm(place.folder, { recursive: true, force: true });
+  }
+}
+
+/** One way to build a wall. */
+type Way = {
+  means: Partial<WallMeans>;
+  needs: keyof Programs;
+} & Partial<Pick<WallPlan, 'inUserNamespace' | 'dropsBounding' | 'hasOwnProc'>>;
+
+type Place = { folder: string; own: string; file: string; writable: string };
+
+/** What a probe needs: a folder that it may read, and one that it may not. */
+async function makePlace(): Promise<Place> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdback-walls-'));
+  const place = {
+    folder,
+    own: join(folder, 'own'),
+    file: join(folder, 'other', 'file'),
+    writable: join(folder, 'other'),
+  };
+  await Promise.all([mkdir(place.own), mkdir(place.writable)]);
+  await Promise.all([writeFile(join(place.own, 'file'), ''), writeFile(place.file, '')]);
+  // Another user must be kept out by the walls and not by the usual permissions. This is not subject to our umask.
+  await Promise.all([chmod(folder, 0o755), chmod(place.own, 0o755), chmod(place.writable, 0o777)]);
+  await Promise.all([chmod(join(place.own, 'file'), 0o644), chmod(place.file, 0o644)]);
+  return place;
+}
+
+/** Tries each wall by itself, in each way there is to build it, and takes the first of these that lets Node start. */
+async function tryEachAlone(
+  programs: Programs,
+  place: Place,
+  missing: Partial<Record<Wall, string>>,
+): Promise<WallPlan> {
+  const isRoot = process.getuid?.() === 0;
+  const base: WallPlan = { ...noWalls.plan, programs, readable: findReadable() };
+  const first = async (wall: Wall, ways: Way[]): Promise<Way | undefined> => {
+    const whys: string[] = [];
+    for (const way of ways) {
+      const { means, needs, ...facts } = way;
+      const walls = new Walls({ ...base, ...facts, means: { ...noMeans, ...means } });
+      const why = programs[needs] === undefined ? `there is no ${needs}` : await whyNot(walls, place);
+      if (why === undefined) return way;
+      whys.push(why);
+    }
+    missing[wall] = [...new Set(whys)].join('; ');
+    return undefined;
+  };
+  // Root makes namespaces as it is; anybody can who may make a user namespace first.
+  const users = [...(isRoot ? [false] : []), true];
+  const [network, processes, files, privileges, limits] = await Promise.all([
+    first(
+      'network',
+      users.map((inUserNamespace) => ({
+        means: { network: 'namespace' },
+        needs: 'unshare',
+        inUserNamespace,
+      })),
+    ),
+    first(
+      'processes',
+      users.flatMap((inUserNamespace) =>
+        [true, false].map(
+          (hasOwnProc): Way => ({
+            means: { processes: 'namespace' },
+            needs: 'unshare',
+            inUserNamespace,
+            hasOwnProc,
+          }),
+        ),
+      ),
+    ),
+    // A socket that lies in a folder can be connected to within Landlock, but not where it is not there.
+    first('files', [
+      { means: { files: 'mounts' }, needs: 'bwrap' },
+      { means: { files: 'landlock' }, needs: 'setpriv' },
+    ]),
+    first(
+      'privileges',
+      [true, false].map((dropsBounding) => ({
+        means: { privileges: 'dropped' },
+        needs: 'setpriv',
+        dropsBounding,
+      })),
+    ),
+    first('limits', [{ means: { limits: 'prlimit' }, needs: 'prlimit' }]),
+  ]);
+  const inUserNamespace = [network, processes].some((way) => way?.inUserNamespace === true);
+  let user: Way | undefined;
+  if (!isRoot) missing.user = 'only root can become another user';
+  else if (inUserNamespace)
+    missing.user = 'the user namespace that the other walls need holds one user alone';
+  else user = await first('user', [{ means: { user: 'own' }, needs: 'setpriv' }]);
+  const ways = [network, processes, files, user, privileges, limits];
+  return {
+    ...base,
+    means: Object.assign({ ...noMeans }, ...ways.map((way) => way?.means)),
+    inUserNamespace,
+    dropsBounding: privileges?.dropsBounding === true,
+    hasOwnProc: processes?.hasOwnProc === true,
+  };
+}
+
+/** Takes away what does not hold behind all walls together, until the rest does. */
+async function holdTogether(
+  plan: WallPlan,
+  place: Place,
+  missing: Partial<Record<Wall, string>>,
+): Promise<WallPlan> {
+  let rest = plan;
+  for (let walls = standing(rest.means); walls.length > 0; walls = standing(rest.means)) {
+    const probed = await probe(new Walls(rest), place);
+    const failed: Wall[] =
+      typeof probed === 'string'
+        ? givenUpFirst.filter((wall) => walls.includes(wall)).slice(0, 1)
+        : walls.filter((wall) => !probed[wall]);
+    if (failed.length === 0) return rest;
+    for (const wall of failed) missing[wall] = typeof probed === 'string' ? probed : 'it does not hold';
+    const without = Object.fromEntries(failed.map((wall) => [wall, noMeans[wall]]));
+    rest = { ...rest, means: { ...rest.means, ...without } };
+  }
+  return rest;
+}
+
+/** Why Node does not start behind walls; undefined if it does. */
+async function whyNot(walls: Walls, place: Place): Promise<string | undefined> {
+  const child = start(walls, place, ['--version']);
+  const ended = await endOf(child);
+  return ended.code === 0 && /^v\d/.test(ended.output) ? undefined : firstLine(ended.errors);
+}
+
+/** Which walls held against a program that tried; or why it did not even run. */
+async function probe(walls: Walls, place: Place): Promise<Record<Wall, boolean> | string> {
+  const server = createServer((socket) => socket.destroy());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  // The port is of a server, so it is an address and a port.
+  const { port } = server.address() as AddressInfo;
+  const targets: Targets = {
+    file: place.file,
+    folder: place.writable,
+    own: join(place.own, 'file'),
+    pid: process.pid,
+    port,
+  };
+  const child = start(walls, place, ['-e', `(${attempt})(${JSON.stringify(targets)})`]);
+  const ending = endOf(child);
+  try {
+    const line = await Promise.race([
+      once(child.stdout ?? child, 'data').then(([text]) => `${text}`),
+      ending.then(() => ''),
+    ]);
+    if (line === '' || child.pid === undefined) return firstLine((await ending).errors);
+    const attempted: Attempted = JSON.parse(line);
+    if (!attempted.readsOwn) return 'what hosts need cannot be read behind it';
+    const seen = lookAt(innermost(child.pid));
+    // In a namespace of its own there are others of the lowest numbers.
+    const isFar = targets.pid >= farPid;
+    return {
+      network: !attempted.connects,
+      files: !attempted.readsFile && !attempted.writes,
+      processes: seen.isFirst && !(isFar && attempted.seesProcess),
+      user: seen.isAnother,
+      privileges: seen.isBare,
+      limits: seen.isLimited,
+    };
+  } finally {
+    // It ends when there is nothing more to read, and its parents with it.
+    child.stdin?.end();
+    await ending;
+    server.close();
+  }
+}
+
+/** What the kernel says of a process from outside, which nothing within it can change. */
+function lookAt(pid: number) {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  const limits = readFileSync(`/proc/${pid}/limits`, 'latin1');
+  // What could be given to it, the bounding set, is never given where there are no new privileges.
+  const sets = [...status.matchAll(/^Cap(?:Inh|Prm|Eff|Amb):\s*(\w+)$/gm)];
+  return {
+    isAnother: Number(/^Uid:\s*(\d+)/m.exec(status)?.[1]) !== process.getuid?.(),
+    isBare:
+      /^NoNewPrivs:\s*1$/m.test(status) && sets.length > 0 && sets.every(([, set]) => /^0+$/.test(set ?? '')),
+    // It has a number of its own within a namespace.
+    isFirst: /^NSpid:\s*\d+\s+\d+/m.test(status),
+    isLimited: /^Max file size +0 +0 /m.test(limits) && /^Max open files +256 +256 /m.test(limits),
+  };
+}
+
+function start(walls: Walls, place: Place, args: string[]): ChildProcess {
+  const [program = '', ...rest] = walls.around([realpathSync(process.execPath), ...args], place.own);
+  const child = spawn(program, rest, { cwd: '/', env: {}, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+  child.stdin.on('error', () => {});
+  return child;
+}
+
+/** How it ended, at the latest when it has had its time. */
+async function endOf(child: ChildProcess): Promise<{ code: number | null; output: string; errors: string }> {
+  const output: string[] = [];
+  const errors: string[] = [];
+  child.stdout?.on('data', (text: Buffer) => output.push(text.toString('utf8')));
+  child.stderr?.on('data', (text: Buffer) => errors.push(text.toString('utf8')));
+  const timer = setTimeout(() => {
+    errors.push('it took too long');
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  }, tryMsMax);
+  const code = await new Promise<number | null>((resolve) => {
+    child.once('error', (error) => {
+      errors.push(error.message);
+      resolve(null);
+    });
+    child.once('close', resolve);
+  });
+  clearTimeout(timer);
+  return { code, output: output.join(''), errors: errors.join('') };
+}
+
+function firstLine(text: string): string {
+  return text.trim().split('\n')[0]?.slice(0, 200) || 'it ended without a word';
+}
+
+/** Where the programs are. */
+function findPrograms(path: string): Programs {
+  const folders = path.split(delimiter).filter((folder) => folder.startsWith('/'));
+  const isProgram = (file: string) => {
+    try {
+      accessSync(file, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  return Object.fromEntries(
+    programNames.flatMap((name) => {
+      const file = folders.map((folder) => join(folder, name)).find(isProgram);
+      return file === undefined ? [] : [[name, file]];
+    }),
+  );
+}
+
+/** What Node was loaded from: itself and the folders of the libraries that it has in memory. */
+function findReadable(): Readable {
+  const node = realpathSync(process.execPath);
+  const maps = readFileSync('/proc/self/maps', 'utf8');
+  const libraries = [...maps.matchAll(/ (\/\S+\/(?:lib|ld-)[^/\s]*\.so[.\d]*)$/gm)].map(([, path = '']) =>
+    dirname(path),
+  );
+  return {
+    code: [node, ...new Set(libraries)],
+    // Node ends if it may not read its settings for OpenSSL, and not if there are none.
+    files: ['/etc/ssl/openssl.cnf'].filter((file) => existsSync(file)).map((file) => realpathSync(file)),
+    loader: loaderOf(node),
+  };
+}
+
+/** The loader that a program names in its first page. */
+function loaderOf(program: string): string | undefined {
+  const page = Buffer.alloc(4096);
+  const file = openSync(program, 'r');
+  readSync(file, page, 0, page.length, 0);
+  closeSync(file);
+  return /\/lib[\w./-]*\/ld-[\w.-]+/.exec(page.toString('latin1'))?.[0];
+}
+
+/** Whether it was configured to: CONFIG_PROC_CHILDREN. */
+function childrenAreTold(): boolean {
+  return existsSync(`/proc/${process.pid}/task/${process.pid}/children`);
+}
