@@ -3,6 +3,7 @@
  * appended. Read `scoreCandidate` from top to bottom.
  */
 import type { Database } from '../migrations/open-database.ts';
+import { inSpan } from '../runners/in-span.ts';
 import type { HostPool } from '../runners/pool.ts';
 import type { Transformer } from '../runners/transformer.ts';
 import { type InForce, inForce } from '../suites/expiry.ts';
@@ -23,6 +24,7 @@ import { happened } from './happened.ts';
 import { findSettled, type ScoreRecord, type StoredVerdict } from './history.ts';
 import { findLapses } from './lapses.ts';
 import { activeRevisions, findDisclosure, findGate } from './policies.ts';
+import { traceScore } from './score-trace.ts';
 import type { CandidateScripts } from './scoring/candidate-scripts.ts';
 import type { Grader } from './scoring/grader.ts';
 import { seedOf } from './scoring/observe.ts';
@@ -75,8 +77,10 @@ export async function scoreCandidate(
     score: score.id,
     waitedMs: Math.max(0, Date.now() - score.requestedAt.getTime()),
   });
-  const outcome = await scoreOrBlock(scoring, score, progress, known);
-  const verdict = await appendOutcome(scoring, score, outcome, settle, started);
+  const verdict = await traceScore(score, async () => {
+    const outcome = await scoreOrBlock(scoring, score, progress, known);
+    return appendOutcome(scoring, score, outcome, settle, started);
+  });
   scoring.transformer.prepareSoon();
   return verdict;
 }
@@ -100,7 +104,7 @@ async function appendOutcome(
     failures: await findFailures(outcome, scoring.seals),
     charges: chargesOf(outcome, slot),
   };
-  return appendVerdict(scoring, verdict, settle);
+  return inSpan('commit', {}, () => appendVerdict(scoring, verdict, settle));
 }
 
 /**

@@ -20,6 +20,7 @@ import type { ScoreQueue } from './queue/score-queue.ts';
 import type { VerdictNews, Waiting } from './queue/verdict-news.ts';
 import type { Worker } from './queue/worker.ts';
 import { type Scoring, scoreWithoutRunning } from './score.ts';
+import { traceAccepted } from './score-trace.ts';
 import type { DryRun, DryRunRequest } from './scoring/dry-run.ts';
 import { dryRunCase } from './scoring/dry-run-case.ts';
 import { type ScoreState, stateOf } from './scoring/progress.ts';
@@ -39,7 +40,13 @@ const followElsewhereMs = 1_000;
 /** So many replays and dry runs may go on at once; whatever one of them runs waits for a turn, as a score does. */
 const asideMax = 4;
 
-export type Submission = { request: ScoreRequest; by: string; idempotencyKey: string | undefined };
+export type Submission = {
+  request: ScoreRequest;
+  by: string;
+  idempotencyKey: string | undefined;
+  /** Where the caller's own trace is, as its header says. */
+  traceparent: string | undefined;
+};
 
 export type SubmissionParts = {
   scoring: Scoring;
@@ -109,7 +116,7 @@ export class Submissions {
     }
   }
 
-  async #accept(id: string, { request, by, idempotencyKey }: Submission): Promise<ScoreRecord> {
+  async #accept(id: string, { request, by, idempotencyKey, traceparent }: Submission): Promise<ScoreRecord> {
     const { scoring, queue, worker, placesMax } = this.#parts;
     const { database } = scoring;
     const visibleTests = request.visibleTests && countVisibleTests(request.visibleTests);
@@ -147,6 +154,7 @@ export class Submissions {
       return { record: appended.record, place: placed };
     });
     if (place === undefined) return record;
+    traceAccepted(record, traceparent);
     happened.emit('accepted', { score: id, gate: gate.gate, change: request.change.id, candidate });
     for (const superseded of place.superseded) void this.#supersede(superseded);
     // Only what has to run waits for a turn, so that nobody who need not run can tell by waiting how long others do.

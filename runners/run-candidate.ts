@@ -4,6 +4,7 @@
  */
 import { type CaseRun, frameBytesMax } from './case-run.ts';
 import { RunnerError } from './errors.ts';
+import { inSpan } from './in-span.ts';
 import type { HostPool } from './pool.ts';
 import {
   type CandidateJob,
@@ -109,7 +110,9 @@ async function runShare(
   while (rest.length > 0) {
     let end: JobEnd;
     try {
-      end = await runOnHost(pool, run, rest, observed, allowance);
+      end = await inSpan('host', { 'holdback.runs': rest.length }, () =>
+        runOnHost(pool, run, rest, observed, allowance),
+      );
     } catch (error) {
       const lost = error instanceof RunnerError && error.code === 'host_lost';
       if (!lost || pool.closed || ++retries > retriesMax) throw error;

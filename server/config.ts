@@ -8,6 +8,7 @@ import { type QueueBackend, queueBackends } from '../gate/queue/score-queue.ts';
 import { type Wall, wallSchema } from '../runners/walls/wall.ts';
 import { isJwt } from './oidc.ts';
 import { isMistyped } from './token.ts';
+import type { Collector } from './tracing.ts';
 
 const cores = availableParallelism();
 
@@ -21,6 +22,26 @@ function isNetwork(text: string): boolean {
   const [address = '', bits, ...more] = text.split('/');
   if (isIP(address) === 0 || more.length > 0) return false;
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (isIP(address) === 4 ? 32 : 128));
+}
+
+/** Headers as OpenTelemetry's settings write them: `key=value,key=value`, values percent-encoded. */
+function readHeaders(list: string): Record<string, string> {
+  const pairs = list.split(',').filter((pair) => pair.includes('='));
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.indexOf('=');
+      const value = pair.slice(at + 1).trim();
+      return [pair.slice(0, at).trim(), decodeSafely(value)];
+    }),
+  );
+}
+
+function decodeSafely(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 const environmentSchema = z.object({
@@ -109,6 +130,16 @@ const environmentSchema = z.object({
     })
     .optional()
     .describe('The proxies that are believed when they name the address of a caller.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('The OpenTelemetry collector that traces of scores are sent to, by OTLP over HTTP.'),
+  OTEL_EXPORTER_OTLP_HEADERS: z
+    .string()
+    .default('')
+    .transform((list) => readHeaders(list))
+    .describe('Headers for the collector, as key=value with commas between them.'),
+  OTEL_SERVICE_NAME: z.string().min(1).default('holdback'),
   HOLDBACK_METRICS_TOKEN: z
     .string()
     .min(20, 'has at least 20 characters')
@@ -158,6 +189,7 @@ export type Config = Readonly<{
   ratePerAddress: number;
   ratePerToken: number;
   trustProxy: string[] | undefined;
+  collector: Collector | undefined;
   metricsToken: string | undefined;
   unsafeRunners: boolean;
   walls: 'auto' | 'none' | readonly Wall[];
@@ -203,6 +235,14 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     ratePerAddress: settings.HOLDBACK_RATE_PER_ADDRESS,
     ratePerToken: settings.HOLDBACK_RATE_PER_TOKEN,
     trustProxy: settings.HOLDBACK_TRUST_PROXY,
+    collector:
+      settings.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+        ? undefined
+        : {
+            endpoint: settings.OTEL_EXPORTER_OTLP_ENDPOINT,
+            headers: settings.OTEL_EXPORTER_OTLP_HEADERS,
+            serviceName: settings.OTEL_SERVICE_NAME,
+          },
     metricsToken: settings.HOLDBACK_METRICS_TOKEN,
     unsafeRunners: settings.HOLDBACK_UNSAFE_RUNNERS === '1',
     walls: settings.HOLDBACK_WALLS,

@@ -89,6 +89,10 @@ export async function startService(config: Config): Promise<Service> {
     const finding = start(findWalls(config.walls), async () => {});
     // First, because they take no time, and wrong ones should not either.
     const issuers = await loadIssuers(config);
+    if (config.collector !== undefined) {
+      const { startTracing } = await import('./tracing.ts');
+      ending.push(startTracing(config.collector, await readVersion()));
+    }
     const identity = await loadIdentity(config);
     const seals = new Seals(identity);
     // A node that does not score runs builds for authors alone, and starts hosts when one of them asks.

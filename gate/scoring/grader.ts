@@ -3,6 +3,7 @@
  * generated cases, each in processes of its own (`graders.ts`).
  */
 import type { z } from 'zod';
+import { inSpan } from '../../runners/in-span.ts';
 import type { HostPool } from '../../runners/pool.ts';
 import type { Transformer } from '../../runners/transformer.ts';
 import type { InputSources, PlacedCall, SuiteReader } from '../../suites/authoring/read-suite.ts';
@@ -56,7 +57,16 @@ export class Grader implements SuiteReader {
   }
 
   /** One result for each trial, in their order. Throws RunnerErrors. */
-  async grade(
+  grade(
+    module: { script?: string | null },
+    trials: Trial[],
+    observed: ObservedTrial[],
+  ): Promise<TrialResult[]> {
+    const traced = { 'holdback.trials': trials.length };
+    return inSpan('grader', traced, () => this.#grade(module, trials, observed));
+  }
+
+  async #grade(
     { script = null }: { script?: string | null },
     trials: Trial[],
     observed: ObservedTrial[],

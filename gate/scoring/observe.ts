@@ -3,6 +3,7 @@
  * reference shows holds for a candidate. Of the suite, what is to be called with what is all that the runners are told.
  */
 import { createHash } from 'node:crypto';
+import { inSpan } from '../../runners/in-span.ts';
 import type { HostPool } from '../../runners/pool.ts';
 import type { ObservedCase } from '../../runners/protocol.ts';
 import { type CandidateRun, runCandidate } from '../../runners/run-candidate.ts';
@@ -30,15 +31,18 @@ export async function observe(
       durationMs: 0,
     }));
   }
-  return runCandidate(runners, {
-    script: build.script,
-    runs: cases.map(runOfCase),
-    ...(caseOf === undefined ? {} : { caseOf }),
-    seed,
-    limits,
-    hosts: hostsPerScore,
-    tally,
-  });
+  const traced = { 'holdback.runs': cases.length };
+  return inSpan('cases', traced, () =>
+    runCandidate(runners, {
+      script: build.script,
+      runs: cases.map(runOfCase),
+      ...(caseOf === undefined ? {} : { caseOf }),
+      seed,
+      limits,
+      hosts: hostsPerScore,
+      tally,
+    }),
+  );
 }
 
 /**

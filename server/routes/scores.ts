@@ -95,6 +95,11 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
         headers: z.object({
           prefer: z.string().max(200).optional(),
           'idempotency-key': z.string().min(1).max(200).optional(),
+          traceparent: z
+            .string()
+            .max(200)
+            .optional()
+            .describe("The caller's own trace, which the trace of the score links to."),
         }),
         body: scoreRequestSchema,
         response: withProblems({ 200: finishedScoreSchema, 202: runningScoreSchema }),
@@ -111,6 +116,7 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
         request: bindRepository(reader, request.body),
         by: reader.tokenId,
         idempotencyKey: request.headers['idempotency-key'],
+        traceparent: request.headers.traceparent,
       };
       const score = await submissions.submit(submission, reader, waitMsOf(request.headers.prefer));
       const disclosed = await disclose(disclosing, score, reader);
