@@ -23,6 +23,9 @@ const { withoutStatement } = await import('../migrations/errors.ts');
 try {
   const config = readConfig(process.env);
   keepCompiledCode(config.dataDir);
+  // They are tried by other processes, while this one reads its code; who starts the service hears what was found.
+  const { findWalls } = await import('../runners/walls/find-walls.ts');
+  findWalls(config.walls).catch(() => {});
   // The rest of the code, and so whoever has set something wrong hears of it at once.
   const { startService } = await import('./service.ts');
   const service = await startService(config);

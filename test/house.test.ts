@@ -40,7 +40,7 @@ const mayImport: Record<string, RegExp[]> = {
     /^migrations\/(?:append-audit|errors|kept-answers|moments|open-database)\.ts$/,
     /^migrations\/tables\.ts$/,
     /^runners\/protocol\.ts$/,
-    /^runners\/walls\/wall\.ts$/,
+    /^runners\/walls\/(?:wall|find-walls)\.ts$/,
   ],
   cli: [
     // A suite is sealed where its author is, in the form that is opened here.
