@@ -263,7 +263,9 @@ export async function startService(config: Config): Promise<Service> {
     resultMonths.start();
     await worker?.start();
     // Last: a token that was made by a service that then does not start would never be shown, and no other would be made.
-    const newAdminToken = await ensureAdminToken(database.database, config.adminToken);
+    // A node that answers nobody makes none either.
+    const newAdminToken =
+      config.role === 'runner' ? undefined : await ensureAdminToken(database.database, config.adminToken);
     return { app, address, newAdminToken, runners, graders, hostCode, graderCode, database, close };
   } catch (error) {
     // What is still starting is waited for, so that it can be ended too; nobody needs to know any more what the probe finds.

@@ -137,7 +137,7 @@ describe('what is made from something else', () => {
 describe('the pages', () => {
   const scripts: Record<string, string> = JSON.parse(source('package.json')).scripts;
 
-  test.each(['README.md', 'ARCHITECTURE.md', 'docs/writing-cases.md'])(
+  test.each(['README.md', 'ARCHITECTURE.md', 'docs/writing-cases.md', 'docs/operating.md'])(
     '%s names only scripts and files that exist',
     (page) => {
       const text = source(page);

@@ -1,7 +1,7 @@
 /** The published package: packed, installed into an empty folder as its users do, and run there by the machine's own Node. */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -141,3 +141,44 @@ it('the package holds no tests', async () => {
   );
   expect(files.filter((name) => !name.startsWith('node_modules') && /\.test\./.test(name))).toEqual([]);
 });
+
+it('the service starts as another user, who may write nothing but its data and temporary files, as in a container', async () => {
+  // Only root can be somebody else; anybody else has no other to be.
+  const isRoot = process.getuid?.() === 0;
+  const somebody = isRoot ? { uid: 10_001, gid: 10_001 } : {};
+  const user = join(folder, 'user');
+  const writable = join(folder, 'writable');
+  await mkdir(join(writable, 'tmp'), { recursive: true });
+  await mkdir(join(writable, 'data'));
+  await chmod(folder, 0o755);
+  for (const path of [writable, join(writable, 'tmp'), join(writable, 'data')])
+    if (isRoot) await chown(path, 10_001, 10_001);
+  const node = join(user, 'node_modules/node/bin/node');
+  const service = spawn(node, ['node_modules/holdback/dist/server/main.js'], {
+    cwd: user,
+    ...somebody,
+    env: {
+      NODE_ENV: 'production',
+      HOLDBACK_PORT: '0',
+      HOLDBACK_DATA_DIR: join(writable, 'data'),
+      TMPDIR: join(writable, 'tmp'),
+    },
+  });
+  try {
+    let printed = '';
+    service.stdout.on('data', (chunk) => {
+      printed += `${chunk}`;
+    });
+    service.stderr.on('data', (chunk) => {
+      printed += `${chunk}`;
+    });
+    await expect.poll(() => printed).toMatch(/Holdback listens on \S+\n|could not start/);
+    const [, address] = /Holdback listens on (\S+)\n/.exec(printed) ?? [];
+    expect(address, printed).toBeDefined();
+    const ready = await (await fetch(`${address}/readyz`)).json();
+    expect(ready).toMatchObject({ status: 'ready', containment: 'holds' });
+  } finally {
+    service.kill('SIGTERM');
+    await once(service, 'close');
+  }
+}, 120_000);

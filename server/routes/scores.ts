@@ -97,7 +97,6 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
           'idempotency-key': z.string().min(1).max(200).optional(),
           traceparent: z
             .string()
-            .max(200)
             .optional()
             .describe("The caller's own trace, which the trace of the score links to."),
         }),
