@@ -111,7 +111,9 @@ describe('the attempts of a change', () => {
     await pushSuite('rushed', casesFrom(0));
     await setGate('rushed', { attemptsPerChange: 3 });
     const reasons = await Promise.all(
-      Array.from({ length: 9 }, (_, attempt) => reasonOf('rushed', wrong(attempt))),
+      Array.from({ length: 9 }, (_, attempt) =>
+        reasonOf('rushed', wrong(attempt), { id: 'PR-1', commit: 'one' }),
+      ),
     );
     expect(reasons.filter((reason) => reason === 'red')).toHaveLength(3);
     expect(reasons.filter((reason) => reason === 'budget_exhausted')).toHaveLength(6);
@@ -183,7 +185,9 @@ describe('the bits of a suite', () => {
   test('one candidate that is submitted many times at once runs once and is charged once', async () => {
     await pushSuite('flood', casesFrom(8_000));
     await setGate('flood', {});
-    const reasons = await Promise.all(Array.from({ length: 8 }, () => reasonOf('flood', wrong(1))));
+    const reasons = await Promise.all(
+      Array.from({ length: 8 }, () => reasonOf('flood', wrong(1), { id: 'PR-1', commit: 'one' })),
+    );
     expect(new Set(reasons)).toEqual(new Set(['red']));
     expect(await exposureOf('flood')).toMatchObject({ suites: [{ bits: 2 }] });
   });
