@@ -7,6 +7,7 @@ import { buildTrier } from '../gate/activation/try-build.ts';
 import { AuditLog } from '../gate/audit/audit-log.ts';
 import { type Accepted, type Decided, happened } from '../gate/happened.ts';
 import { listForgotten } from '../gate/history.ts';
+import { findGateIfAny } from '../gate/policies.ts';
 import { type ProbeReport, probeContainment } from '../gate/probe-containment.ts';
 import { ScoreQueue } from '../gate/queue/score-queue.ts';
 import { VerdictNews } from '../gate/queue/verdict-news.ts';
@@ -186,7 +187,11 @@ export async function startService(config: Config): Promise<Service> {
       hosts: config.hostsPerScore,
       startMutantHosts: () => startMutantHosts(isolateMb, walls),
     });
-    await queue.adopt(await listForgotten(database.database));
+    await queue.giveUpLeft();
+    await queue.adopt(
+      await listForgotten(database.database),
+      async (gate) => (await findGateIfAny(database.database, gate))?.concurrency,
+    );
     const readiness = new ReadinessCheck({
       database: database.database,
       runners,

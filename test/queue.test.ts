@@ -3,8 +3,9 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { appendVerdict, indeterminate } from '../gate/append-history.ts';
-import { findScore } from '../gate/history.ts';
-import { ScoreQueue } from '../gate/queue/score-queue.ts';
+import { findScore, listForgotten } from '../gate/history.ts';
+import { type Lease, ScoreQueue } from '../gate/queue/score-queue.ts';
+import { VerdictNews } from '../gate/queue/verdict-news.ts';
 import { rowsOf } from '../migrations/rows-of.ts';
 import { loadIdentity } from '../suites/sealing/identity.ts';
 import { Seals } from '../suites/sealing/sealing.ts';
@@ -34,14 +35,23 @@ async function count(world: World, question: ReturnType<typeof sql>): Promise<nu
   );
 }
 
+test('news of a verdict that come between two waits are heard', async () => {
+  const news = new VerdictNews();
+  const waiting = news.wait('a score');
+  expect(await waiting.next(1)).toBeUndefined();
+  news.wakeAll();
+  expect(await waiting.next(3_600_000)).toBeUndefined();
+  const heard = waiting.next(3_600_000);
+  news.wakeAll();
+  expect(await heard).toBeUndefined();
+  waiting.stop();
+});
+
 describe('in one process', () => {
   let world: World;
   beforeAll(async () => {
     world = await startWorld(alone);
-    for (const gate of ['one', 'other', 'bounded'])
-      await sealSuite(world, gate, { cases, limits: { caseMs: 60_000 } });
-    const policy = { suites: ['bounded'], attemptsPerChange: 1_000, concurrency: 1 };
-    expect((await world.admin('PUT', '/gates/bounded', policy)).json).toMatchObject({ concurrency: 1 });
+    for (const gate of ['one', 'other']) await sealSuite(world, gate, { cases, limits: { caseMs: 60_000 } });
   });
   afterAll(() => world.close());
 
@@ -153,6 +163,8 @@ describe('on one PostgreSQL', () => {
     shared = { DATABASE_URL: server.url, HOLDBACK_DATA_DIR: dataDir, HOLDBACK_ADMIN_TOKEN: adminToken };
     api = await startWorld({ ...shared, HOLDBACK_ROLE: 'api' });
     await sealSuite(api, 'shared', { cases, limits: { caseMs: 60_000 } });
+    const policy = { suites: ['shared'], attemptsPerChange: 1_000, concurrency: 1 };
+    expect((await api.admin('PUT', '/gates/bounded', policy)).json).toMatchObject({ concurrency: 1 });
   });
   afterAll(async () => {
     await api.close();
@@ -173,11 +185,88 @@ describe('on one PostgreSQL', () => {
     return runner;
   }
 
-  const ask = (source: string, change: string) =>
-    api.admin('POST', '/score', scoreRequest('shared', source, change), { prefer: 'respond-async' });
+  /** What a node does that claims jobs, without one. */
+  async function openQueue(): Promise<ScoreQueue> {
+    const queue = await ScoreQueue.open(api.service.database, { backend: 'postgres', slotMs: 0 });
+    onTestFinished(() => queue.close());
+    return queue;
+  }
+
+  async function claim(queue: ScoreQueue): Promise<Lease> {
+    const lease = await queue.fetch();
+    if (lease === undefined) throw new Error('nothing could be claimed');
+    return lease;
+  }
+
+  const ask = (source: string, change: string, { gate = 'shared', commit = 'c1', asker = api.admin } = {}) =>
+    asker('POST', '/score', scoreRequest(gate, source, change, commit), { prefer: 'respond-async' });
+  const reasonOf = async (id: string) => (await findScore(api.service.database.database, id)).verdict?.reason;
   const verdictsOf = (id: string) => count(api, sql`SELECT count(*) FROM verdicts WHERE score_id = ${id}`);
   const isActive = (id: string) =>
     count(api, sql`SELECT count(*) FROM pgboss.job WHERE id = ${id} AND state = 'active'`);
+
+  test('of a gate whose scores run one at a time no two are claimed, however many nodes claim at once', async () => {
+    for (const number of [1, 2, 3, 4, 5, 6])
+      await ask(`${right} // at once ${number}`, `at-once-${number}`, { gate: 'bounded' });
+    const nodes = [await openQueue(), await openQueue(), await openQueue(), await openQueue()];
+    for (const _ of [1, 2, 3]) {
+      const claims = await Promise.all(nodes.map((node) => node.fetch()));
+      const held = claims.filter((lease) => lease !== undefined);
+      expect(held).toHaveLength(1);
+      for (const lease of held) await nodes[0]?.giveBack(lease);
+    }
+  });
+
+  test('attempts without a job are queued again, once, in their order and with the bounds of their gates', async () => {
+    const { database } = api.service.database;
+    await database.execute(sql`DELETE FROM pgboss.job WHERE name = 'scores'`);
+    const forgotten = await listForgotten(database);
+    expect(forgotten).toHaveLength(6);
+    const nodes = [await openQueue(), await openQueue()];
+    await Promise.all(nodes.map((node) => node.adopt(forgotten, async () => 1)));
+    expect(await listForgotten(database)).toEqual([]);
+    const [node] = nodes;
+    if (node === undefined) throw new Error('there is no node');
+    const first = await claim(node);
+    expect(first.id).toBe(forgotten[0]?.id);
+    expect(await node.fetch()).toBeUndefined();
+    await node.giveBack(first);
+  });
+
+  test('a job is kept for as long as it waits, however long that is', async () => {
+    expect(
+      await count(
+        api,
+        sql`
+        SELECT count(*) FROM pgboss.job JOIN scores USING (id)
+        WHERE name = 'scores' AND keep_until > deadline_at + interval '1 year'`,
+      ),
+    ).toBe(6);
+  });
+
+  test('a job that its node gave back is lost after two failures, not after three', async () => {
+    const queue = await openQueue();
+    await queue.fail(await claim(queue), 'a failure');
+    await queue.giveBack(await claim(queue));
+    const lease = await claim(queue);
+    await queue.fail(lease, 'another failure');
+    expect((await queue.fetchLost())?.score).toBe(lease.id);
+  });
+
+  test('neither a commit that was asked for before nor what another token asks for supersedes anything', async () => {
+    const other = await api.as('ci');
+    const first = idOf(await ask(`${right} // first`, 'pushes'));
+    const second = idOf(await ask(`${right} // second`, 'pushes', { commit: 'c2' }));
+    await expect.poll(() => reasonOf(first)).toBe('superseded');
+    const again = idOf(await ask(`${right} // first`, 'pushes'));
+    const foreign = idOf(await ask(`${right} // foreign`, 'pushes', { commit: 'c3', asker: other }));
+    const runner = startRunner();
+    await runner.listening;
+    await expect
+      .poll(() => Promise.all([second, again, foreign].map(reasonOf)))
+      .toEqual(['green', 'green', 'green']);
+    await runner.end();
+  });
 
   test('one node answers and runs nothing, another works and answers for itself alone', async () => {
     const waiting = api.admin('POST', '/score', scoreRequest('shared', `${right} // apart`, 'apart'));
@@ -221,6 +310,10 @@ describe('on one PostgreSQL', () => {
       await runner.listening;
       await expect.poll(() => isActive(id)).toBe(1);
       await runner.end('SIGKILL');
+      // That a lease lapses by itself is tested above.
+      await api.service.database.database.execute(
+        sql`UPDATE pgboss.job SET heartbeat_on = heartbeat_on - interval '10 seconds' WHERE id = ${id}`,
+      );
       await expect.poll(() => isActive(id)).toBe(0);
     }
     const third = startRunner();
@@ -234,7 +327,7 @@ describe('on one PostgreSQL', () => {
 
   test('a node that is told to stop gives back what it cannot end, and that is no failure', async () => {
     const id = idOf(await ask(slow(9_000, 'given back'), 'given-back'));
-    for (const _ of [1, 2, 3]) {
+    for (const _ of [1, 2]) {
       const runner = startRunner();
       await runner.listening;
       await expect.poll(() => isActive(id)).toBe(1);

@@ -3,7 +3,7 @@
  * score's own id. Whoever fetches one holds a lease that lapses without heartbeats; a verdict is appended in the transaction that
  * completes the job, and only by who still holds the lease. So each score gets one verdict, whoever dies.
  */
-import { sql } from 'drizzle-orm';
+import { DrizzleQueryError, sql } from 'drizzle-orm';
 import { type Db, fromDrizzle, PgBoss } from 'pg-boss';
 import { z } from 'zod';
 import type { Database, OpenDatabase } from '../../migrations/open-database.ts';
@@ -11,7 +11,7 @@ import { rowsOf } from '../../migrations/rows-of.ts';
 import { within } from '../../migrations/within.ts';
 import { publishedAt } from '../disclosure/publication.ts';
 import { GateError } from '../errors.ts';
-import { type Change, concurrencyMax, type Priority, priorities } from '../gate.ts';
+import { concurrencyMax, type Priority, priorities } from '../gate.ts';
 import type { ScoreRecord } from '../history.ts';
 
 /** The database that pg-boss is told it runs on; `place_in_queue` and our tables have been tried on `postgres` and `pglite` alone. */
@@ -35,12 +35,25 @@ const answerMs = 10_000;
 /** How often some node looks for lapsed leases, in seconds. */
 const superviseSeconds = 5;
 
-/** Finished jobs are kept until no slot can hold their place any more, and nothing takes longer to score, in seconds. */
-const keepSeconds = 2 * 3_600;
+/** Nothing takes longer to score, in seconds: whoever has had a job for so long has lost it. */
+const runSeconds = 2 * 3_600;
+
+/** Finished jobs are kept until no slot can hold their place any more, in seconds. */
+const finishedSeconds = 4 * 3_600;
+
+/** Jobs that wait for longer are deleted: never. Who has waited for too long is told so when its turn comes, in seconds. */
+const waitingSeconds = 10 * 366 * 86_400;
+
+/** Nodes claim jobs one after the other, so that each sees what runs already. Any constant will do. */
+const claimLock = 7_276_556;
+
+/** When the process ends, so long is waited for what the queue is at, in milliseconds. */
+const closeMs = 1_000;
 
 /** Far apart, so that no number of turns makes one priority another. As in `place_in_queue`. */
 const priorityStep = 100_000_000;
 
+/** `change` tells apart what may supersede what: see `keyOf`. */
 const jobSchema = z.object({ score: z.uuid(), change: z.string(), commit: z.string() });
 type Job = z.infer<typeof jobSchema>;
 
@@ -54,7 +67,7 @@ export type Place = {
   /** How many wait to run, and how many places are taken by these, by those that run, and by those that are not published. */
   waiting: number;
   places: number;
-  /** Scores that wait for other commits of the same change, for which nobody waits any more. */
+  /** Scores that wait for earlier commits of the same change, for which nobody waits any more. */
   superseded: string[];
 };
 
@@ -95,18 +108,27 @@ export class ScoreQueue {
       monitorIntervalSeconds: isAlone ? 60 : superviseSeconds,
     });
     boss.on('error', (error) => process.emitWarning(`the queue: ${error.message}`));
-    await boss.start();
-    await boss.createQueue(lost, { expireInSeconds: 60, retryLimit: 1_000, deleteAfterSeconds: keepSeconds });
-    await boss.createQueue(scores, {
-      // Of one candidate at one gate one score runs at a time; the next of them gets the same verdict without being run.
-      policy: 'singleton',
+    const kept = { retentionSeconds: waitingSeconds, deleteAfterSeconds: finishedSeconds };
+    const ofLost = { expireInSeconds: 60, retryLimit: 1_000, ...kept };
+    const ofScores = {
       retryLimit,
-      expireInSeconds: keepSeconds,
-      retentionSeconds: keepSeconds,
-      deleteAfterSeconds: keepSeconds,
+      expireInSeconds: runSeconds,
       deadLetter: lost,
+      ...kept,
       ...(isAlone ? {} : { heartbeatSeconds: leaseSeconds }),
-    });
+    };
+    try {
+      await boss.start();
+      await boss.createQueue(lost, ofLost);
+      // Of one candidate at one gate one score runs at a time; the next of them gets the same verdict without being run.
+      await boss.createQueue(scores, { policy: 'singleton', ...ofScores });
+      // A queue that is there is left as it was made, perhaps by an earlier release.
+      await boss.updateQueue(lost, ofLost);
+      await boss.updateQueue(scores, ofScores);
+    } catch (error) {
+      await boss.stop({ graceful: false });
+      throw error;
+    }
     return new ScoreQueue(boss, opened, slotMs);
   }
 
@@ -124,57 +146,66 @@ export class ScoreQueue {
     const { gate, change } = score;
     const found = await transaction.execute(sql`
       SELECT *, pg_notify('holdback_jobs', '') FROM place_in_queue(
-        ${gate}, ${keyOf(gate, change)}, ${change.commit}, ${rank}, ${this.#slotMs} * interval '1 millisecond'
+        ${gate}, ${keyOf(score)}, ${change.commit}, ${rank}, ${this.#slotMs} * interval '1 millisecond'
       )`);
     const [place] = placesSchema.parse(rowsOf(found));
     if (place === undefined) throw new Error('the queue does not tell places');
     if (place.places >= placesMax) {
       throw new GateError('queue_full', 'too many scores are waiting: try again later');
     }
-    await this.#send(inTransaction(transaction), score, rank * priorityStep - place.turn, concurrency);
-    return place;
-  }
-
-  async #send(db: Db, score: ScoreRecord, priority: number, concurrency: number | undefined) {
-    const { id, gate, change, candidate } = score;
-    const job: Job = { score: id, change: keyOf(gate, change), commit: change.commit };
-    await this.#boss.send(scores, job, {
-      id,
-      priority,
-      singletonKey: `${gate} ${candidate}`,
-      group: { id: gate, ...(concurrency === undefined ? {} : { tier: `${concurrency}` }) },
-      db,
-    });
+    const job = jobOf(score, rank * priorityStep - place.turn, concurrency);
+    await this.#boss.insert(scores, [job], { db: inTransaction(transaction) });
+    if (place.superseded.length === 0 || !(await wasAskedBefore(transaction, score))) return place;
+    // A job of CI that is run again: the commit is no later one.
+    return { ...place, superseded: [] };
   }
 
   /**
-   * Queues attempts that have no verdict and no job: of a release without a queue, or of a database that was restored. Where no other
-   * node can be at work, what an earlier process of ours was at is given up for it.
+   * Queues attempts that have no verdict and no job, in their order: of a release without a queue, or of a database that was restored.
+   * `concurrencyOf` tells the bound of a gate. Several nodes may do so at once.
    */
-  async adopt(undecided: ScoreRecord[]): Promise<void> {
-    for (const score of undecided) await this.#send(on(this.#opened), score, 2 * priorityStep, undefined);
+  async adopt(
+    undecided: ScoreRecord[],
+    concurrencyOf: (gate: string) => Promise<number | undefined>,
+  ): Promise<void> {
+    const rank = priorities.indexOf('change') + 1;
+    const bounds = new Map<string, number | undefined>();
+    for (const { gate } of undecided) if (!bounds.has(gate)) bounds.set(gate, await concurrencyOf(gate));
+    const jobs = undecided.map((score, turn) =>
+      jobOf(score, rank * priorityStep - turn, bounds.get(score.gate)),
+    );
+    for (let from = 0; from < jobs.length; from += adoptedAtOnce)
+      await this.#boss.insert(scores, jobs.slice(from, from + adoptedAtOnce));
+  }
+
+  /** Gives up what an earlier process was at, where there can be no other node that still is. */
+  async giveUpLeft(): Promise<void> {
     if (this.#opened.kind !== 'pglite') return;
-    const active = z
-      .array(z.object({ id: z.uuid() }))
-      .parse(
-        rowsOf(
-          await this.#opened.database.execute(
-            sql`SELECT id FROM pgboss.job WHERE name = ${scores} AND state = 'active'`,
-          ),
-        ),
-      );
-    if (active.length > 0)
-      await this.#boss.fail(
-        scores,
-        active.map(({ id }) => id),
-        { message: 'its process ended' },
-      );
+    const left = await this.#opened.database.execute(
+      sql`SELECT id FROM pgboss.job WHERE name = ${scores} AND state = 'active'`,
+    );
+    const ids = z.array(z.object({ id: z.uuid() })).parse(rowsOf(left));
+    if (ids.length === 0) return;
+    await this.#boss.fail(
+      scores,
+      ids.map(({ id }) => id),
+      { message: 'its process ended' },
+    );
   }
 
   /** Claims the job whose turn it is, if one waits whose gate may have another score run. */
   async fetch(): Promise<Lease | undefined> {
-    const [job] = await this.#boss.fetch(scores, { groupConcurrency: gatesAtOnce });
-    return job && { id: job.id, retryCount: job.retryCount };
+    const claim = async (db: Db): Promise<Lease | undefined> => {
+      const [job] = await this.#boss.fetch(scores, { groupConcurrency: gatesAtOnce, db });
+      return job && { id: job.id, retryCount: job.retryCount };
+    };
+    if (this.#opened.kind === 'pglite') return claim(on(this.#opened));
+    const claiming = this.#opened.database.transaction(async (transaction) => {
+      // Of two nodes that claim at once neither would see what the other is about to run for the same gate.
+      await transaction.execute(sql`SELECT pg_advisory_xact_lock(${claimLock})`);
+      return claim(inTransaction(transaction));
+    });
+    return within(answerMs, claiming);
   }
 
   /** Claims a job that was lost for good, and tells which score it was of. */
@@ -183,6 +214,11 @@ export class ScoreQueue {
     return (
       job && { lease: { id: job.id, retryCount: job.retryCount }, score: jobSchema.parse(job.data).score }
     );
+  }
+
+  /** Whether leases lapse without heartbeats. Nobody else's can where there is nobody else. */
+  get leasesLapse(): boolean {
+    return this.#opened.kind !== 'pglite';
   }
 
   /** Keeps a lease. Answers whether it still was ours. */
@@ -222,18 +258,16 @@ export class ScoreQueue {
 
   /** Puts a job back as if it had not been begun, because its node stops. Does nothing to a lease that is lost. */
   async giveBack(lease: Lease): Promise<void> {
-    await this.#opened.database.transaction(async (transaction) => {
+    const giving = this.#opened.database.transaction(async (transaction) => {
       const db = inTransaction(transaction);
       if (!hasSettled(await this.#boss.cancel(scores, lease, { db }))) return;
       await this.#boss.resume(scores, lease.id, { db });
-      // The claim that was given back is no failure.
-      await this.#boss.update(scores, undefined, {
-        id: lease.id,
-        retryLimit: lease.retryCount + 1 + retryLimit,
-        db,
-      });
+      // Each claim but the first counts as a retry, and this one is no failure.
+      await transaction.execute(sql`
+        UPDATE pgboss.job SET retry_limit = retry_limit + 1 WHERE name = ${scores} AND id = ${lease.id}`);
       await transaction.execute(sql`SELECT pg_notify('holdback_jobs', '')`);
     });
+    await within(answerMs, giving);
   }
 
   /** Calls `wake` whenever a job may wait. */
@@ -270,7 +304,7 @@ export class ScoreQueue {
 
   /** Ends what the queue does by itself. The database stays open. */
   async close(): Promise<void> {
-    await this.#boss.stop({ graceful: false });
+    await within(closeMs, this.#boss.stop({ graceful: false })).catch(() => {});
   }
 }
 
@@ -282,9 +316,31 @@ const gatesAtOnce = {
   ),
 };
 
-/** A change is a repository's, at a gate. */
-function keyOf(gate: string, { repository, id }: Change): string {
-  return JSON.stringify([gate, repository ?? null, id]);
+/** So many jobs are adopted by one statement. */
+const adoptedAtOnce = 1_000;
+
+/** The job of a score, with the priority that tells its turn. */
+function jobOf(score: ScoreRecord, priority: number, concurrency: number | undefined) {
+  const { id, gate, change, candidate } = score;
+  const data: Job = { score: id, change: keyOf(score), commit: change.commit };
+  const group = { id: gate, ...(concurrency === undefined ? {} : { tier: `${concurrency}` }) };
+  return { id, data, priority, singletonKey: `${gate} ${candidate}`, group };
+}
+
+/** A change is a repository's, at a gate; and nobody's pushes supersede what another has asked for. */
+function keyOf({ gate, change: { repository, id }, requestedBy }: ScoreRecord): string {
+  return JSON.stringify([gate, repository ?? null, id, requestedBy]);
+}
+
+/** Whether there was an attempt at the same commit of the change before this one. */
+async function wasAskedBefore(transaction: Database, score: ScoreRecord): Promise<boolean> {
+  const { id, commit, repository } = score.change;
+  const asked = await transaction.execute(sql`
+    SELECT 1 FROM scores
+    WHERE gate = ${score.gate} AND change_id = ${id} AND commit = ${commit}
+      AND repository IS NOT DISTINCT FROM ${repository ?? null} AND sequence < ${score.sequence}
+    LIMIT 1`);
+  return z.array(z.unknown()).parse(rowsOf(asked)).length > 0;
 }
 
 /** pg-boss on the database, outside of any transaction. Each statement has so long to be answered: no node waits for ever. */
@@ -298,9 +354,14 @@ function on({ database, run }: OpenDatabase): Db {
 
 /** pg-boss on a transaction of ours. */
 function inTransaction(transaction: Database): Db {
-  const execute = async (statement: unknown) => ({
-    rows: rowsSchema.parse(rowsOf(await transaction.execute(sql`${statement}`))),
-  });
+  const execute = async (statement: unknown) => {
+    try {
+      return { rows: rowsSchema.parse(rowsOf(await transaction.execute(sql`${statement}`))) };
+    } catch (error) {
+      // It goes by the codes of the database's own errors.
+      throw error instanceof DrizzleQueryError && error.cause !== undefined ? error.cause : error;
+    }
+  };
   const { executeSql } = fromDrizzle({ execute }, sql);
   // It leaves it to drivers to write objects as JSON, and Drizzle does not have them do it.
   const written = (value: unknown) =>

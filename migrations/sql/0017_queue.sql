@@ -16,11 +16,16 @@ BEGIN
     FROM pgboss.job WHERE name = 'scores' AND state < 'completed'
   )
   SELECT
-    greatest(min(own_turn) FILTER (WHERE is_equal), max(own_turn) FILTER (WHERE is_equal AND group_id = of_gate) + 1, 0),
+    -- Beyond the last turn of its priority all have that one, and come in the order in which they were accepted.
+    least(
+      greatest(min(own_turn) FILTER (WHERE is_equal), max(own_turn) FILTER (WHERE is_equal AND group_id = of_gate) + 1, 0),
+      step - 1
+    ),
     (count(*) FILTER (WHERE state < 'active'))::integer,
     (count(*) + (
       SELECT count(*) FROM pgboss.job
-      WHERE slot > interval '0' AND name = 'scores' AND state = 'completed' AND completed_on > now() - 2 * slot
+      -- A repetition is published two slots after it was decided, and time to write results down is added: so this is wide.
+      WHERE slot > interval '0' AND name = 'scores' AND state = 'completed' AND completed_on > now() - 3 * slot - interval '1 minute'
         AND (output->>'publishedAt')::timestamptz > now()
     ))::integer,
     coalesce(
