@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { LimitFunction } from 'p-limit';
+import { reasonOf } from '../migrations/open-database.ts';
 import type { Authoring } from '../suites/authoring/make-revision.ts';
 import { digestOf } from '../suites/sealing/sealing.ts';
 import { appendScore, appendVerdict, type NewScore, type Settle, unscored } from './append-history.ts';
@@ -111,7 +112,7 @@ export class Submissions {
       }
       if (leftMs <= 0 || this.#closed) return score;
       // What was just decided here need not be read back.
-      const decided = await withinMs(waiting.next(), Math.min(pollMs, leftMs));
+      const decided = await waiting.next(Math.min(pollMs, leftMs));
       score = decided ?? (await findScore(database, score.id));
     }
   }
@@ -164,28 +165,33 @@ export class Submissions {
 
   /** Nobody waits for a commit any more once a later one of the same change is there; what has begun goes on. */
   async #supersede(id: string): Promise<void> {
-    const score = await findScore(this.#parts.scoring.database, id);
-    await this.#settleWaiting(score, (settle) =>
+    await this.#settleWaiting(id, (score, settle) =>
       appendVerdict(this.#parts.scoring, unscored(score, 'superseded'), settle),
     );
   }
 
-  async #answerWithoutRunning(score: ScoreRecord): Promise<void> {
-    await this.#settleWaiting(score, (settle) => scoreWithoutRunning(this.#parts.scoring, score, settle));
+  async #answerWithoutRunning(accepted: ScoreRecord): Promise<void> {
+    await this.#settleWaiting(accepted, (score, settle) =>
+      scoreWithoutRunning(this.#parts.scoring, score, settle),
+    );
   }
 
   /** Decides a score that still waits; where somebody has begun it, or it cannot be done now, it is left to whoever has its turn. */
   async #settleWaiting(
-    score: ScoreRecord,
-    append: (settle: Settle) => Promise<StoredVerdict | undefined>,
+    waiting: ScoreRecord | string,
+    append: (score: ScoreRecord, settle: Settle) => Promise<StoredVerdict | undefined>,
   ): Promise<void> {
-    const { queue, news } = this.#parts;
+    const { scoring, queue, news } = this.#parts;
     try {
-      const verdict = await append((transaction, decidedAt) => queue.withdraw(transaction, score, decidedAt));
+      const score = typeof waiting === 'string' ? await findScore(scoring.database, waiting) : waiting;
+      const verdict = await append(score, (transaction, decidedAt) =>
+        queue.withdraw(transaction, score, decidedAt),
+      );
       if (verdict !== undefined) news.tell({ ...score, verdict });
     } catch (error) {
-      if (!isGateError(error, 'lease_lost'))
-        process.emitWarning(`score ${score.id} still waits for its turn`);
+      if (isGateError(error, 'lease_lost')) return;
+      const id = typeof waiting === 'string' ? waiting : waiting.id;
+      process.emitWarning(`score ${id} still waits for its turn: ${reasonOf(error)}`);
     }
   }
 
@@ -208,7 +214,7 @@ export class Submissions {
         const text = JSON.stringify(state);
         if (text !== told) yield state;
         told = text;
-        await withinMs(waiting.next(), progress === undefined ? followElsewhereMs : followMs);
+        await waiting.next(progress === undefined ? followElsewhereMs : followMs);
       }
     } finally {
       waiting.stop();
@@ -237,8 +243,11 @@ export class Submissions {
       throw new GateError('queue_full', 'too many replays and dry runs are waiting: try again later');
     }
     this.#aside++;
+    const { turns, worker } = this.#parts;
+    // Jobs may have come while it had the turn.
+    const passOn = () => setImmediate(() => worker?.look());
     try {
-      return await run((part) => this.#parts.turns(part));
+      return await run((part) => turns(part).finally(passOn));
     } finally {
       this.#aside--;
     }
@@ -256,15 +265,4 @@ export class Submissions {
     await nextTurn();
     return { digest, bytes };
   }
-}
-
-/** Waits for a promise, or until the time is over, and then gives undefined. */
-async function withinMs<Value>(promise: Promise<Value>, ms: number): Promise<Value | undefined> {
-  const timeout = new AbortController();
-  const value = await Promise.race([
-    promise,
-    sleep(Math.max(0, ms), undefined, { signal: timeout.signal }).catch(() => undefined),
-  ]);
-  timeout.abort();
-  return value;
 }

@@ -6,8 +6,11 @@ type Wake = (decided: ScoreRecord | undefined) => void;
 
 /** Somebody who waits. To be stopped, or it is kept for ever. */
 export type Waiting = {
-  /** Resolves to the decided score, or to undefined when it should be looked for. Each call waits for the next news. */
-  next(): Promise<ScoreRecord | undefined>;
+  /**
+   * Resolves to the decided score, or to undefined when it should be looked for: when there are news, also of before this call, or after
+   * so many milliseconds.
+   */
+  next(ms: number): Promise<ScoreRecord | undefined>;
   stop(): void;
 };
 
@@ -25,26 +28,28 @@ export class VerdictNews {
   /** Begins to wait: what is told from now on is heard. */
   wait(score: string): Waiting {
     let news: { decided: ScoreRecord | undefined } | undefined;
-    let resolve: Wake | undefined;
+    let hear: (() => void) | undefined;
     const wake: Wake = (decided) => {
       // Whoever has heard of the score itself needs no more.
       news = { decided: decided ?? news?.decided };
-      resolve?.(news.decided);
+      hear?.();
     };
     const others = this.#waiting.get(score) ?? new Set();
     this.#waiting.set(score, others.add(wake));
     return {
-      next: () => {
+      next: async (ms) => {
+        if (news === undefined)
+          await new Promise<void>((heard) => {
+            const late = setTimeout(heard, ms);
+            hear = () => {
+              clearTimeout(late);
+              heard();
+            };
+          });
         const told = news;
         news = undefined;
-        if (told !== undefined) return Promise.resolve(told.decided);
-        return new Promise((heard) => {
-          resolve = (decided) => {
-            resolve = undefined;
-            news = undefined;
-            heard(decided);
-          };
-        });
+        hear = undefined;
+        return told?.decided;
       },
       stop: () => {
         others.delete(wake);

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LimitFunction } from 'p-limit';
 import { reasonOf } from '../../migrations/open-database.ts';
 import { appendVerdict, indeterminate, type Settle } from '../append-history.ts';
-import { isGateError } from '../errors.ts';
+import { GateError, isGateError } from '../errors.ts';
 import type { Gate } from '../gate.ts';
 import { findScore, type ScoreRecord } from '../history.ts';
 import { type Scoring, scoreCandidate } from '../score.ts';
@@ -19,6 +19,9 @@ const lookMs = 5_000;
 
 /** A score that was accepted here is begun within this time, or read anew, in milliseconds. */
 const freshMs = 1_000;
+
+/** What cannot be given back within this time when the node stops is left to lapse, in milliseconds. */
+const stopMs = 2_000;
 
 export type WorkerParts = {
   scoring: Scoring;
@@ -36,7 +39,7 @@ export class Worker {
   #looking: Promise<void> | undefined;
   #lookAgain = false;
   #timer: NodeJS.Timeout | undefined;
-  #stopping = false;
+  readonly #stopping = new AbortController();
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
@@ -44,9 +47,9 @@ export class Worker {
 
   /** Begins to work. */
   async start(): Promise<void> {
-    await this.#parts.queue.onJobs(() => this.#look());
+    await this.#parts.queue.onJobs(() => this.look());
     const look = () => {
-      this.#look();
+      this.look();
       this.#settleLost().catch((error: unknown) => warn('lost jobs could not be settled', error));
     };
     this.#timer = setInterval(look, lookMs);
@@ -57,7 +60,7 @@ export class Worker {
   /** Whether a score that is queued now would be begun at once. */
   get isFree(): boolean {
     const { turns } = this.#parts;
-    return !this.#stopping && turns.activeCount + turns.pendingCount < turns.concurrency;
+    return !this.#stopping.signal.aborted && turns.activeCount + turns.pendingCount < turns.concurrency;
   }
 
   /** How far a score has come that runs here. */
@@ -77,7 +80,7 @@ export class Worker {
 
   /** Takes no more jobs, and waits until those under way have ended, but at most so long. Answers whether they have. */
   async drain(ms: number): Promise<boolean> {
-    this.#stopping = true;
+    this.#stopping.abort();
     clearInterval(this.#timer);
     const timeout = new AbortController();
     await Promise.race([this.#ended(), sleep(ms, undefined, { signal: timeout.signal }).catch(() => {})]);
@@ -85,11 +88,12 @@ export class Worker {
     return this.#running.size === 0;
   }
 
-  /** Waits for those that are still under way: once the runners are closed they fail, and go back to the queue. */
+  /**
+   * Waits for those that are still under way: once the runners are closed they fail, and go back to the queue. What then still waits
+   * for the database is left to lapse.
+   */
   async stop(): Promise<void> {
-    this.#stopping = true;
-    clearInterval(this.#timer);
-    await this.#ended();
+    await this.drain(stopMs);
   }
 
   async #ended(): Promise<void> {
@@ -97,12 +101,15 @@ export class Worker {
     await Promise.all([...this.#running.values()].map(({ ended }) => ended));
   }
 
-  #look(): void {
+  /** Looks for jobs, if a turn is free. To be called whenever there may be a job, or a turn. */
+  look(): void {
     this.#lookAgain = true;
     this.#looking ??= this.#fetchAll()
       .catch((error: unknown) => warn('jobs could not be fetched', error))
       .finally(() => {
         this.#looking = undefined;
+        // Somebody may have asked since it was looked for the last time.
+        if (this.#lookAgain && this.isFree) this.look();
       });
   }
 
@@ -119,20 +126,36 @@ export class Worker {
   #begin(lease: Lease): void {
     const { turns } = this.#parts;
     const progress = newProgress();
-    const beating = setInterval(() => {
-      // One that fails is followed by others before the lease lapses.
-      this.#parts.queue
-        .beat(lease)
-        .catch((error: unknown) => warn(`score ${lease.id} misses a heartbeat`, error));
-    }, heartbeatMs);
-    const ended = turns(() => this.#score(lease, progress))
+    const held = new AbortController();
+    const keeping = this.#keep(lease, held.signal);
+    keeping.catch(() => {});
+    const ended = turns(() => Promise.race([this.#score(lease, progress), keeping]))
       .catch((error: unknown) => this.#giveUp(lease, error))
       .finally(() => {
-        clearInterval(beating);
-        this.#running.delete(lease.id);
-        if (!this.#stopping) setImmediate(() => this.#look());
+        held.abort();
+        const running = this.#running.get(lease.id);
+        // It may have come back to this node as another claim.
+        if (running?.progress === progress) this.#running.delete(lease.id);
+        if (!this.#stopping.signal.aborted) setImmediate(() => this.look());
       });
     this.#running.set(lease.id, { progress, ended });
+  }
+
+  /** Keeps a lease while it is needed. Throws `lease_lost` when it is another's: then this node need not wait for what it began. */
+  async #keep(lease: Lease, needed: AbortSignal): Promise<void> {
+    const { queue } = this.#parts;
+    for (;;) {
+      await sleep(heartbeatMs, undefined, { signal: needed, ref: false }).catch(() => {});
+      if (needed.aborted) return;
+      if (!queue.leasesLapse) continue;
+      // One that fails is followed by others before the lease lapses.
+      const isOurs = await queue.beat(lease).catch((error: unknown) => {
+        warn(`score ${lease.id} misses a heartbeat`, error);
+        return true;
+      });
+      if (!isOurs && !needed.aborted)
+        throw new GateError('lease_lost', `score ${lease.id} is another's by now`);
+    }
   }
 
   async #score(lease: Lease, progress: Progress): Promise<void> {
@@ -157,10 +180,19 @@ export class Worker {
   async #giveUp(lease: Lease, error: unknown): Promise<void> {
     if (isGateError(error, 'lease_lost')) return;
     const { queue, scoring } = this.#parts;
-    const giving =
-      this.#stopping && scoring.runners.closed ? queue.giveBack(lease) : queue.fail(lease, codeOf(error));
-    // Where the database is away too, the lease lapses by itself.
-    await giving.catch((failure: unknown) => warn(`score ${lease.id} is left to lapse`, failure));
+    const { signal } = this.#stopping;
+    for (;;) {
+      try {
+        if (signal.aborted && scoring.runners.closed) await queue.giveBack(lease);
+        else await queue.fail(lease, codeOf(error));
+        return;
+      } catch (failure) {
+        // Where the database is away too. A lease may lapse by itself, but not that of the only node.
+        warn(`score ${lease.id} is not given up yet`, failure);
+        if (signal.aborted) return;
+        await sleep(lookMs, undefined, { signal, ref: false }).catch(() => {});
+      }
+    }
   }
 
   /** Scores on which nodes failed as often as is allowed are indeterminate. */
