@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { finishedScoreSchema, runningScoreSchema } from '../gate/disclosure/disclosed.ts';
 import { type Change, digestSchema, type Priority, type ScoreRequest } from '../gate/gate.ts';
-import type { VisibleTests } from '../gate/visible-tests.ts';
+import type { VisibleTests } from '../gate/visible-report.ts';
 import type { Build } from './build.ts';
 import { type Client, json } from './client.ts';
 import { CommandError } from './errors.ts';

@@ -1,5 +1,6 @@
 /** Reads what a pipeline's own tests said from their report, and counts it here, so that reports of any length can be told. */
-import { countVisibleTests, type VisibleTests, visibleReportSchema } from '../gate/visible-tests.ts';
+import { type VisibleTests, visibleReportSchema } from '../gate/visible-report.ts';
+import { countVisibleTests } from '../gate/visible-tests.ts';
 import { readBytes } from './build.ts';
 import { usageError } from './errors.ts';
 

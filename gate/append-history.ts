@@ -20,7 +20,7 @@ import {
   type ScoreRecord,
   type StoredVerdict,
 } from './history.ts';
-import type { VisibleTests } from './visible-tests.ts';
+import type { VisibleTests } from './visible-report.ts';
 
 export type NewScore = {
   id: string;

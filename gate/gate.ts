@@ -1,7 +1,7 @@
 /** The nouns around a gate: its policy, a change, a candidate, a request to score. One schema each. */
 import { z } from 'zod';
 import { slugSchema } from '../suites/suite.ts';
-import { visibleReportSchema } from './visible-tests.ts';
+import { visibleReportSchema } from './visible-report.ts';
 
 /** What PostgreSQL can store and every reader can show: no U+0000, no lone surrogates. */
 export function wellFormed(charsMax: number) {

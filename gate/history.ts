@@ -10,7 +10,7 @@ import { marginMs } from './disclosure/publication.ts';
 import { GateError } from './errors.ts';
 import type { Change, Gate } from './gate.ts';
 import { activeRevisions, findGateIfAny } from './policies.ts';
-import type { VisibleTests } from './visible-tests.ts';
+import type { VisibleTests } from './visible-report.ts';
 
 /** A score as it is listed: the attempt, and its verdict once there is one, without what is sealed. */
 export type AttemptRecord = {

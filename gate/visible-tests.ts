@@ -3,49 +3,11 @@
  * may send this too, so it decides nothing, is told as what CI said, and is read with bounds on everything.
  */
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
-import { z } from 'zod';
 import { GateError } from './errors.ts';
-
-/** More tests than this are nobody's. */
-const testsMax = 10_000_000;
-
-/** JUnit XML that a request carries, in characters: reading it holds up everybody else. The command counts longer ones by itself. */
-const junitCharsMax = 256 << 10;
+import { testsMax, type VisibleReport, type VisibleTests, visibleTestsSchema } from './visible-report.ts';
 
 /** Suites within suites, cases and what they hold: no report nests deeper. */
 const depthMax = 32;
-
-const countSchema = z.int().min(0).max(testsMax);
-
-/** So many of the visible tests passed, of so many that ran. */
-export const visibleTestsSchema = z
-  .strictObject({ passed: countSchema, total: countSchema })
-  .refine(({ passed, total }) => passed <= total, { error: 'more tests passed than there are' });
-export type VisibleTests = z.infer<typeof visibleTestsSchema>;
-
-/** A report in the Common Test Report Format (ctrf.io): of it, the summary counts. */
-const ctrfSchema = z.looseObject({
-  results: z.looseObject({
-    summary: z.looseObject({
-      passed: countSchema,
-      failed: countSchema,
-      other: countSchema.default(0),
-    }),
-  }),
-});
-
-/** The visible tests as they may be sent. */
-export const visibleReportSchema = z.union(
-  [
-    visibleTestsSchema,
-    z.strictObject({ junit: z.string().min(1).max(junitCharsMax).describe('A report in JUnit XML.') }),
-    z.strictObject({ ctrf: ctrfSchema.describe('A report in the Common Test Report Format.') }),
-  ],
-  {
-    error: `visible tests are {passed, total} with no more passed than there are, {junit: "…"} of at most ${junitCharsMax} characters, or {ctrf: {results: {summary: {passed, failed, …}}}}`,
-  },
-);
-export type VisibleReport = z.infer<typeof visibleReportSchema>;
 
 /** The counts of a report; skipped tests are not among them. Throws `visible_tests_unreadable`. */
 export function countVisibleTests(report: VisibleReport): VisibleTests {

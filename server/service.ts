@@ -119,7 +119,9 @@ export async function startService(config: Config): Promise<Service> {
       (code) => code.remove(),
     ).then(async (code) => {
       const { walls } = await finding;
-      const pool = newPool({ code, size: scores ? config.concurrency : 1, isolateMb: 256, walls });
+      // More than scores can use at once would wait for nothing.
+      const size = scores ? Math.max(1, Math.min(config.pool, config.concurrency)) : 1;
+      const pool = newPool({ code, size, isolateMb: 256, walls });
       // The probe asks for one when hosts have run it, and reports it if none starts.
       pool.warm(1).catch(() => {});
       const grader = new Grader(pool, transformer, () =>

@@ -1,6 +1,6 @@
 /** The database keeps what happened, for several processes at once, through kills and against whoever would change it. */
 import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateX25519Identity } from 'age-encryption';
 import { sql } from 'drizzle-orm';
@@ -11,6 +11,7 @@ import { openDatabase } from '../migrations/open-database.ts';
 import { type PostgresServer, startPostgres } from './postgres-server.ts';
 import { hostsOf, processesWith } from './processes.ts';
 import { type ServiceProcess, startProcess } from './service-process.ts';
+import { copyTemplate } from './template-database.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import {
   adminToken,
@@ -121,8 +122,11 @@ describe('one PostgreSQL', () => {
 
 describe('one data directory', () => {
   let environment: Record<string, string>;
-  beforeAll(() => {
-    environment = { HOLDBACK_DATA_DIR: join(home, 'directory'), HOLDBACK_ADMIN_TOKEN: adminToken };
+  beforeAll(async () => {
+    const dataDir = join(home, 'directory');
+    await mkdir(dataDir);
+    await copyTemplate(dataDir);
+    environment = { HOLDBACK_DATA_DIR: dataDir, HOLDBACK_ADMIN_TOKEN: adminToken };
   });
 
   test('is for one process: a second is told so, and the first is unharmed', async () => {

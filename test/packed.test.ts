@@ -109,13 +109,15 @@ it('defineSuite is typed and bundles in an installed package, in every suite tha
   await writeFile(join(user, 'wrong.suite.ts'), suite('1'));
   const tsc = join(project, 'node_modules/.bin/tsc');
   const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'esnext', '--types', ''];
-  const typed = (name: string) =>
-    run(tsc, [...flags, name], { cwd: user }).then(
-      () => '',
-      (error: unknown) => `${Reflect.get(Object(error), 'stdout')}`,
-    );
-  expect(await typed('right.suite.ts')).toBe('');
-  expect(await typed('wrong.suite.ts')).toContain("Type 'number' is not assignable to type 'string'");
+  // Both at once, because most of what it takes is reading the package's types.
+  const told = await run(tsc, [...flags, 'right.suite.ts', 'wrong.suite.ts'], { cwd: user }).then(
+    () => '',
+    (error: unknown) => `${Reflect.get(Object(error), 'stdout')}`,
+  );
+  const faults = told.split('\n').filter((line) => /^\S/.test(line));
+  expect(faults.length).toBeGreaterThan(0);
+  for (const fault of faults)
+    expect(fault).toMatch(/^wrong\.suite\.ts.*Type 'number' is not assignable to type 'string'/);
   // As any bundler finds it, and as the command does, which alone knows what a build is.
   const { outputFiles } = await build({
     entryPoints: [join(user, 'right.suite.ts')],

@@ -162,7 +162,7 @@ describe('the clear text of a suite', () => {
     const postgres = await startPostgres();
     onTestFinished(() => postgres.close());
     const cwd = await folder();
-    const service = startProcess({ ...loud, DATABASE_URL: postgres.url }, { cwd });
+    const service = startProcess({ ...loud, DATABASE_URL: postgres.url }, { cwd, mayDumpCore: true });
     onTestFinished(() => service.end('SIGKILL'));
     await useSuites(await service.listening);
     const client = postgresClient(postgres.url, { max: 1 });

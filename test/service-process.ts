@@ -20,14 +20,16 @@ const main = fileURLToPath(new URL('../server/main.ts', import.meta.url));
 export type ProcessOptions = {
   /** Where it runs, and where the kernel leaves its core if it is let. */
   cwd?: string;
+  /** Whether its shell would let it dump its core. It then begins once more, without. */
+  mayDumpCore?: boolean;
 };
 
-/** Starts `server/main.ts` on a free port, with these settings and nothing else of our environment but the PATH. It may dump its core. */
+/** Starts `server/main.ts` on a free port, with these settings and nothing else of our environment but the PATH. */
 export function startProcess(
   environment: Record<string, string>,
-  { cwd }: ProcessOptions = {},
+  { cwd, mayDumpCore = false }: ProcessOptions = {},
 ): ServiceProcess {
-  const script = 'ulimit -c unlimited 2>/dev/null; exec "$@"';
+  const script = `ulimit -c ${mayDumpCore ? 'unlimited' : '0'} 2>/dev/null; exec "$@"`;
   const child = spawn('/bin/sh', ['-c', script, 'sh', process.execPath, main], {
     env: {
       PATH: process.env.PATH,

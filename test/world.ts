@@ -58,6 +58,8 @@ export async function startWorld(environment: Record<string, string> = {}): Prom
       HOLDBACK_SLOT_MS: '0',
       // Starting hosts is what tests spend most of their time on, and those that wait at the end were started for nothing.
       HOLDBACK_POOL: '1',
+      // So that references run as often as a score does; tests of preflights say how often they do there.
+      HOLDBACK_PREFLIGHT_ROUNDS: '1',
       // Tests ask as fast as they can.
       HOLDBACK_RATE_PER_ADDRESS: '0',
       HOLDBACK_RATE_PER_TOKEN: '0',

@@ -4,7 +4,7 @@ import { outcomes } from '../../runners/protocol.ts';
 import { slugSchema } from '../../suites/suite.ts';
 import { blockReasons, generatedFailureSchema } from '../decide.ts';
 import { changeSchema, digestSchema } from '../gate.ts';
-import { visibleTestsSchema } from '../visible-tests.ts';
+import { visibleTestsSchema } from '../visible-report.ts';
 
 export const roles = ['ci', 'harness', 'author', 'lead', 'admin'] as const;
 export type Role = (typeof roles)[number];
