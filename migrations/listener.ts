@@ -1,9 +1,10 @@
 /**
- * Hears what PostgreSQL's `NOTIFY` tells, on a connection of its own, for as long as the process runs. The driver's own `listen` gives
- * up for good when the database is away for more than a moment, and does not notice a connection that is open on this side alone.
+ * Hears what PostgreSQL's `NOTIFY` tells, on a connection of its own, for as long as the process runs, however often the connection is
+ * lost or turns out to be open on this side alone.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import postgres from 'postgres';
+import pg from 'pg';
+import { watchedSocket } from './watched-socket.ts';
 import { within } from './within.ts';
 
 /** How often it is asked whether the connection still listens, and how long the answer may take, in milliseconds. */
@@ -12,17 +13,14 @@ const checkMs = 5_000;
 type Heard = (told: string) => void;
 
 export class Listener {
-  readonly #open: () => postgres.Sql;
+  readonly #databaseUrl: string;
   readonly #channels = new Map<string, Heard[]>();
   readonly #closing = new AbortController();
-  #connection: postgres.Sql | undefined;
+  #connection: pg.Client | undefined;
   #watching: Promise<void> | undefined;
 
-  constructor(databaseUrl: string, options: postgres.Options<Record<string, never>>) {
-    // The driver has this hook for its own `listen`, and leaves it out of its types.
-    const hearing = { onnotify: (channel: string, told: string) => this.#tell(channel, told) };
-    const lasting = { max: 1, idle_timeout: 0, max_lifetime: null, fetch_types: false };
-    this.#open = () => postgres(databaseUrl, { ...options, ...lasting, ...hearing });
+  constructor(databaseUrl: string) {
+    this.#databaseUrl = databaseUrl;
   }
 
   /** Calls `heard` with what is told on a channel from now on, and with `''` whenever something may have been missed. */
@@ -35,7 +33,7 @@ export class Listener {
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#watching;
-    await this.#connection?.end({ timeout: 1 });
+    this.#drop(this.#connection);
   }
 
   async #watch(): Promise<void> {
@@ -48,19 +46,36 @@ export class Listener {
 
   /** Sees that the connection is there and listens to every channel; if it had to be made anew, something may have been missed. */
   async #check(): Promise<void> {
-    this.#connection ??= this.#open();
-    const connection = this.#connection;
+    const connection = this.#connection ?? this.#open();
     try {
-      const rows = await within(checkMs, connection`SELECT pg_listening_channels() AS channel`);
+      const { rows } = await within(
+        checkMs,
+        connection.query<{ channel: string }>('SELECT pg_listening_channels() AS channel'),
+      );
       const heard = new Set(rows.map(({ channel }) => channel));
       const missing = [...this.#channels.keys()].filter((channel) => !heard.has(channel));
-      for (const channel of missing) await within(checkMs, connection`LISTEN ${connection(channel)}`);
+      for (const channel of missing)
+        await within(checkMs, connection.query(`LISTEN ${connection.escapeIdentifier(channel)}`));
       for (const channel of missing) this.#tell(channel, '');
     } catch (error) {
-      this.#connection = undefined;
-      void connection.end({ timeout: 0 });
+      this.#drop(connection);
       throw error;
     }
+  }
+
+  #open(): pg.Client {
+    const connection = new pg.Client({ connectionString: this.#databaseUrl, stream: watchedSocket });
+    this.#connection = connection;
+    connection.on('notification', ({ channel, payload }) => this.#tell(channel, payload ?? ''));
+    // Looked for anew at the next check.
+    connection.on('error', () => this.#drop(connection));
+    connection.connect().catch(() => this.#drop(connection));
+    return connection;
+  }
+
+  #drop(connection: pg.Client | undefined): void {
+    if (this.#connection === connection) this.#connection = undefined;
+    connection?.end().catch(() => {});
   }
 
   #tell(channel: string, told: string): void {

@@ -8,17 +8,18 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { PGlite, types } from '@electric-sql/pglite';
+import { drizzle as drizzlePostgres } from 'drizzle-orm/node-postgres';
+import { migrate as migratePostgres } from 'drizzle-orm/node-postgres/migrator';
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
 import { drizzle as drizzlePglite } from 'drizzle-orm/pglite';
 import { migrate as migratePglite } from 'drizzle-orm/pglite/migrator';
-import { drizzle as drizzlePostgres } from 'drizzle-orm/postgres-js';
-import { migrate as migratePostgres } from 'drizzle-orm/postgres-js/migrator';
-import postgres from 'postgres';
+import pg from 'pg';
 import { z } from 'zod';
 import { DatabaseError } from './errors.ts';
 import { Listener } from './listener.ts';
 import { Moments, momentStatement } from './moments.ts';
-import { idleSeconds, watchedSocket } from './watched-socket.ts';
+import { SteadyPool } from './steady-pool.ts';
+import { watchedSocket } from './watched-socket.ts';
 
 export type Database = PgDatabase<PgQueryResultHKT, Record<string, never>>;
 
@@ -41,8 +42,8 @@ const migrationsFolder = join(fileURLToPath(new URL('.', import.meta.url)), 'sql
 /** Any constant will do, as long as every version of the program uses the same. */
 const migrationLock = 7_276_551;
 
-/** So long may statements take that are under way when the database is closed, in seconds. */
-const closeSeconds = 2;
+/** How many statements of one process PostgreSQL works at. */
+const connectionsMax = 10;
 
 /** Opens and migrates. Throws `data_directory_in_use` and `database_unavailable`. */
 export async function openDatabase(options: {
@@ -134,15 +135,16 @@ function lockDirectory(dataDir: string): () => void {
 }
 
 async function openPostgres(databaseUrl: string): Promise<OpenDatabase> {
-  const options = { onnotice: () => {}, connect_timeout: 10 };
   try {
     // The lock belongs to a session, so the migrations run on a connection of their own.
-    const connection = postgres(databaseUrl, { ...options, max: 1 });
+    const connection = new pg.Client({ connectionString: databaseUrl, stream: watchedSocket });
+    connection.on('error', () => {});
+    await connection.connect();
     try {
-      await connection`SELECT pg_advisory_lock(${migrationLock})`;
+      await connection.query('SELECT pg_advisory_lock($1)', [migrationLock]);
       await migratePostgres(drizzlePostgres({ client: connection }), { migrationsFolder });
     } finally {
-      await connection.end({ timeout: 1 });
+      await connection.end();
     }
   } catch (cause) {
     throw new DatabaseError(
@@ -151,36 +153,25 @@ async function openPostgres(databaseUrl: string): Promise<OpenDatabase> {
       { cause },
     );
   }
-  // What is asked here takes milliseconds: to compile it takes longer.
-  const lasting = { ...options, ...watchedSocket(databaseUrl), idle_timeout: idleSeconds };
-  const client = postgres(databaseUrl, { ...lasting, connection: { jit: 'off' } });
+  const pool = new SteadyPool(databaseUrl, connectionsMax);
   // Statements that begin transactions by themselves have a connection of their own, so that no other gets into one.
-  const single = postgres(databaseUrl, { ...lasting, max: 1 });
-  const listener = new Listener(databaseUrl, lasting);
+  const single = new SteadyPool(databaseUrl, 1);
+  const listener = new Listener(databaseUrl);
   return {
-    database: drizzlePostgres({ client }),
+    database: drizzlePostgres({ client: pool }),
     kind: 'postgresql',
-    moments: new Moments(async () => momentOf(await client.unsafe(momentStatement, [], { prepare: true }))),
-    run: (statements) => runOnPostgres(single, statements),
+    moments: new Moments(async () =>
+      momentOf((await pool.query({ name: 'moment', text: momentStatement })).rows),
+    ),
+    // After an error its connection is not used again, and what was begun on it is over.
+    run: async (statements) => ({
+      rows: [await single.query(statements)].flat().flatMap(({ rows }) => rows),
+    }),
     listen: (channel, heard) => listener.listen(channel, heard),
-    // After a crash of the server a connection may wait for ever to be ended.
     close: async () => {
-      await Promise.all([
-        listener.close(),
-        single.end({ timeout: closeSeconds }),
-        client.end({ timeout: closeSeconds }),
-      ]);
+      await Promise.all([listener.close(), single.close(), pool.close()]);
     },
   };
-}
-
-async function runOnPostgres(connection: postgres.Sql, statements: string): Promise<{ rows: object[] }> {
-  try {
-    return { rows: (await connection.unsafe(statements)).flat() };
-  } catch (error) {
-    await connection.unsafe('ROLLBACK').catch(() => {});
-    throw error;
-  }
 }
 
 const momentsSchema = z.array(z.object({ moment: z.string().min(1) })).length(1);

@@ -8,6 +8,7 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { openDatabase } from '../migrations/open-database.ts';
+import { rowsOf } from '../migrations/rows-of.ts';
 import { type PostgresServer, startPostgres } from './postgres-server.ts';
 import { hostsOf, processesWith } from './processes.ts';
 import { type ServiceProcess, startProcess } from './service-process.ts';
@@ -111,7 +112,7 @@ describe('one PostgreSQL', () => {
     };
     // Nothing of these is on the disk yet: after a crash their numbers are given to others.
     for (let turn = 0; turn < 3; turn++) await count();
-    const [victim] = pidSchema.parse(await database.execute(sql`SELECT pg_backend_pid() AS pid`));
+    const [victim] = pidSchema.parse(rowsOf(await database.execute(sql`SELECT pg_backend_pid() AS pid`)));
     if (victim === undefined) throw new Error('nobody answers');
     process.kill(victim.pid, 'SIGKILL');
     await expect.poll(() => count().then(() => 'answers', String)).toBe('answers');

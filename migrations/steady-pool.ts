@@ -1,0 +1,71 @@
+/**
+ * Connections to PostgreSQL that are lost cost their callers an error, and nobody else anything: whoever waits for an answer hears that
+ * none will come, and the place in the pool is free again.
+ */
+import type { Socket } from 'node:net';
+import pg from 'pg';
+import { idleMs, watchedSocket } from './watched-socket.ts';
+import { within } from './within.ts';
+
+/** So long somebody waits for one of the connections, in milliseconds. */
+const waitMs = 30_000;
+
+/** So long may statements take that are under way when the pool is closed, in milliseconds. */
+const closeMs = 2_000;
+
+type Lent = Parameters<typeof pg.Pool.prototype.connect>[0];
+
+export class SteadyPool extends pg.Pool {
+  readonly #sockets: Set<Socket>;
+
+  constructor(databaseUrl: string, connectionsMax: number) {
+    const sockets = new Set<Socket>();
+    super({
+      connectionString: databaseUrl,
+      max: connectionsMax,
+      idleTimeoutMillis: idleMs,
+      connectionTimeoutMillis: waitMs,
+      stream: () => {
+        const socket = watchedSocket();
+        sockets.add(socket);
+        return socket.once('close', () => sockets.delete(socket));
+      },
+      // What is asked here takes milliseconds: to compile it takes longer.
+      options: '-c jit=off',
+    });
+    this.#sockets = sockets;
+    // Whoever is at a statement hears of it there.
+    this.on('error', () => {});
+    this.on('connect', (client) => client.on('error', () => {}));
+  }
+
+  override connect(): Promise<pg.PoolClient>;
+  override connect(callback: Lent): void;
+  override connect(callback?: Lent): Promise<pg.PoolClient> | undefined {
+    if (callback === undefined) return lend(super.connect());
+    super.connect(callback);
+  }
+
+  /** Ends every connection. After a crash of the server one may wait for ever to be ended, and is not waited for. */
+  async close(): Promise<void> {
+    await within(closeMs, this.end()).catch(() => {});
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}
+
+/** A connection that goes back by itself when it ends: Drizzle keeps one for ever whose `BEGIN` gets no answer. */
+async function lend(connecting: Promise<pg.PoolClient>): Promise<pg.PoolClient> {
+  const client = await connecting;
+  const release = client.release.bind(client);
+  let isLent = true;
+  const giveBack = (error?: Error | boolean) => {
+    if (!isLent) return;
+    isLent = false;
+    client.off('end', hasEnded);
+    release(error);
+  };
+  const hasEnded = () => giveBack(true);
+  client.once('end', hasEnded);
+  client.release = giveBack;
+  return client;
+}
