@@ -295,7 +295,10 @@ async function probe(
 ): Promise<ProbeReport> {
   const [runners, graders] = await Promise.all([making, makingGraders]);
   const code = `${runners.code.version} ${graders.code.version}`;
-  const probing = probed.get(code) ?? probeContainment(runners.pool, graders.grader);
+  const earlier = probed.get(code);
+  const probing = earlier ?? probeContainment(runners.pool, graders.grader);
+  // Those that the probe uses up are followed by one that is ready when it has ended.
+  if (earlier === undefined && runners.pool.size > 0) runners.pool.startAnother();
   probed.set(code, probing);
   const report = await probing;
   if (report.faults.length > 0) probed.delete(code);
