@@ -3,20 +3,17 @@
  * PostgreSQL of its own with the settings that it comes with, asked through HTTP. With BENCH_TRENDS_DIR the database is kept there, and
  * used again. BENCH_SCORES makes it smaller.
  */
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import postgres from 'postgres';
+import { BenchService } from './bench-service.ts';
 import { timePages } from './pages.ts';
 import { startPostgres } from './postgres.ts';
+import { quantile } from './row.ts';
 import { type SeededGate, type SeededSuite, seedHistory } from './seed-history.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const token = 'hb_bench_admin_token_0123456789';
 const scores = Number(process.env.BENCH_SCORES ?? 1_000_000);
 
 /** Every trend answers in so many milliseconds, and every page. */
@@ -49,50 +46,8 @@ const suites = [
   ...new Map(gates.flatMap((gate) => gate.suites).map((suite) => [suite.suite, suite])).values(),
 ];
 
-type Service = { address: string; stop(): Promise<void> };
-
-/** The service as a process of its own, as its users have it. */
-async function startService(dataDir: string, databaseUrl: string): Promise<Service> {
-  const child = spawn(process.execPath, [join(root, 'server/main.ts')], {
-    env: {
-      HOLDBACK_PORT: '0',
-      HOLDBACK_DATA_DIR: dataDir,
-      DATABASE_URL: databaseUrl,
-      HOLDBACK_ADMIN_TOKEN: token,
-      HOLDBACK_POOL: '1',
-      HOLDBACK_RATE_PER_TOKEN: '0',
-      HOLDBACK_RATE_PER_ADDRESS: '0',
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  for await (const line of createInterface({ input: child.stdout })) {
-    const [address] = /http:\S+/.exec(line) ?? [];
-    if (address === undefined) continue;
-    const stop = () => {
-      child.kill('SIGTERM');
-      return exited;
-    };
-    return { address, stop };
-  }
-  throw new Error('the service did not start');
-}
-
-async function ask({ address }: Service, method: string, path: string, body?: unknown): Promise<void> {
-  const response = await fetch(`${address}${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${token}`,
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${path}: ${text}`);
-}
-
 /** The suites and gates as their authors make them, then a year of what came to them. */
-async function seed(service: Service, databaseUrl: string): Promise<void> {
+async function seed(service: BenchService, databaseUrl: string): Promise<void> {
   for (const { suite, cases } of suites) {
     for (let revision = 1; revision <= revisions; revision++) {
       const written = Array.from({ length: cases }, (_, position) => ({
@@ -101,11 +56,11 @@ async function seed(service: Service, databaseUrl: string): Promise<void> {
         input: position === 0 ? { position, revision } : { position },
         expect: { equals: position },
       }));
-      await ask(service, 'POST', `/suites/${suite}/revisions?activate=true`, { cases: written });
+      await service.ask('POST', `/suites/${suite}/revisions?activate=true`, { cases: written });
     }
   }
   for (const { gate, suites: required } of gates)
-    await ask(service, 'PUT', `/gates/${gate}`, { suites: required.map(({ suite }) => suite) });
+    await service.ask('PUT', `/gates/${gate}`, { suites: required.map(({ suite }) => suite) });
   const client = postgres(databaseUrl, { max: 2, onnotice: () => {} });
   await seedHistory(client, { gates, scores }, (what) => console.log(`  ${what}`));
   await client.end();
@@ -130,25 +85,26 @@ const kinds: Record<string, (index: number) => string> = {
 const monthMs = (365 / 12) * 86_400_000;
 const periods = [1, 3, 6, 12];
 
-async function timeKind(service: Service, pathOf: (index: number) => string, months: number, rounds: number) {
+async function timeKind(
+  service: BenchService,
+  pathOf: (index: number) => string,
+  months: number,
+  rounds: number,
+) {
   const times: number[] = [];
   const from = new Date(Date.now() - months * monthMs).toISOString();
   // A period is shown in days up to four months, and then in weeks, unless the kind says.
   for (let round = 0; round < rounds; round++) {
     for (const index of names.keys()) {
       const started = performance.now();
-      await ask(service, 'GET', `${pathOf(index)}&from=${from}`);
+      await service.ask('GET', `${pathOf(index)}&from=${from}`);
       times.push(performance.now() - started);
     }
   }
   return times;
 }
 
-function quantile(times: number[], share: number): number {
-  return times.toSorted((one, other) => one - other)[Math.ceil(times.length * share) - 1] ?? Number.NaN;
-}
-
-async function measure(service: Service): Promise<boolean> {
+async function measure(service: BenchService): Promise<boolean> {
   const everything: number[] = [];
   const rows: Record<string, Record<string, string>> = {};
   let isWithin = true;
@@ -182,9 +138,14 @@ async function measure(service: Service): Promise<boolean> {
   return isWithin;
 }
 
-async function measurePages({ address }: Service): Promise<boolean> {
+async function measurePages({ address }: BenchService): Promise<boolean> {
   const times = await timePages(
-    { address, token, gates: names, suites: suites.map(({ suite }) => suite).slice(0, names.length) },
+    {
+      address,
+      token: BenchService.token,
+      gates: names,
+      suites: suites.map(({ suite }) => suite).slice(0, names.length),
+    },
     5,
   );
   const rows = [...times].map(([page, ofPage]) => {
@@ -209,7 +170,10 @@ if (isNew) await rm(folder, { recursive: true, force: true });
 await mkdir(folder, { recursive: true, mode: 0o755 });
 const database = await startPostgres(join(folder, 'postgres'), isNew);
 try {
-  const service = await startService(join(folder, 'service'), database.url);
+  const service = await BenchService.start(join(folder, 'service'), {
+    DATABASE_URL: database.url,
+    HOLDBACK_POOL: '1',
+  });
   try {
     if (isNew) {
       const started = performance.now();
