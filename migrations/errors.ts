@@ -5,7 +5,11 @@ export type DatabaseErrorCode =
   /** Another process has this data directory. */
   | 'data_directory_in_use'
   /** The database cannot be opened or reached. */
-  | 'database_unavailable';
+  | 'database_unavailable'
+  /** The journal of the embedded database is not whole. */
+  | 'journal_damaged'
+  /** What was committed cannot be brought to the disk. */
+  | 'journal_unwritable';
 
 export class DatabaseError extends Error {
   override readonly name = 'DatabaseError';

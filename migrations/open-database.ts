@@ -7,15 +7,16 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
-import { PGlite, types } from '@electric-sql/pglite';
+import type { PGlite } from '@electric-sql/pglite';
 import { drizzle as drizzlePostgres } from 'drizzle-orm/node-postgres';
 import { migrate as migratePostgres } from 'drizzle-orm/node-postgres/migrator';
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
 import { drizzle as drizzlePglite } from 'drizzle-orm/pglite';
-import { migrate as migratePglite } from 'drizzle-orm/pglite/migrator';
 import pg from 'pg';
 import { z } from 'zod';
 import { DatabaseError } from './errors.ts';
+import { type Durability, ownDurability } from './journal/durability.ts';
+import { openJournaled } from './journal/open-journaled.ts';
 import { Listener } from './listener.ts';
 import { Moments, momentStatement } from './moments.ts';
 import { SteadyPool } from './steady-pool.ts';
@@ -27,6 +28,8 @@ export type OpenDatabase = {
   database: Database;
   kind: 'pglite' | 'postgresql';
   moments: Moments;
+  /** Whether what was committed outlives a loss of power. Whoever tells of something waits for it. */
+  durability: Durability;
   /** Runs statements as they are, one or several, and answers all their rows. For libraries with SQL of their own. */
   run(statements: string): Promise<{ rows: object[] }>;
   /**
@@ -45,7 +48,7 @@ const migrationLock = 7_276_551;
 /** How many statements of one process PostgreSQL works at. */
 const connectionsMax = 10;
 
-/** Opens and migrates. Throws `data_directory_in_use` and `database_unavailable`. */
+/** Opens and migrates. Throws `data_directory_in_use`, `database_unavailable`, `journal_damaged` and `journal_unwritable`. */
 export async function openDatabase(options: {
   dataDir: string;
   databaseUrl?: string | undefined;
@@ -58,16 +61,8 @@ async function openPglite(dataDir: string): Promise<OpenDatabase> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const unlock = lockDirectory(dataDir);
   try {
-    const client = new CountingPglite(join(dataDir, 'database'), {
-      // Of PostgreSQL's 128 MB all is touched when it opens. A process that is smaller by 200 MB also starts others in half the time.
-      startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=32MB'],
-      // PGlite's own conversion of bytes takes 20 ms for a candidate of 70 KB; Buffer's takes none.
-      serializers: { [types.BYTEA]: (bytes: Uint8Array) => `\\x${Buffer.from(bytes).toString('hex')}` },
-      parsers: { [types.BYTEA]: (hex) => Buffer.from(hex.slice(2), 'hex') },
-    });
-    await client.waitReady;
+    const { client, journal, close } = await openJournaled(dataDir);
     const database = drizzlePglite({ client });
-    await migratePglite(database, { migrationsFolder });
     // The simple protocol takes half the time, and nothing is built.
     const askMoment = async () => momentOf((await client.exec(momentStatement))[0]?.rows);
     const before = client.messages;
@@ -77,18 +72,20 @@ async function openPglite(dataDir: string): Promise<OpenDatabase> {
     return {
       database,
       kind: 'pglite',
+      durability: journal,
       moments: new Moments(askMoment, { messages: () => client.messages, messagesPerQuestion }),
       run: (statements) => runOnPglite(client, statements),
       listen: async (channel, heard) => {
         await client.listen(channel, heard);
       },
       close: async () => {
-        await client.close();
+        await close();
         unlock();
       },
     };
   } catch (cause) {
     unlock();
+    if (cause instanceof DatabaseError) throw cause;
     throw new DatabaseError(
       'database_unavailable',
       `the embedded database in ${dataDir} could not be opened: ${reasonOf(cause)}`,
@@ -105,16 +102,6 @@ async function runOnPglite(client: PGlite, statements: string): Promise<{ rows: 
     // They may have begun a transaction, which on the one connection would be everybody's.
     await client.exec('ROLLBACK').catch(() => {});
     throw error;
-  }
-}
-
-/** PGlite that counts its messages: each goes through this one function, which returns when what it asked for is done. */
-class CountingPglite extends PGlite {
-  messages = 0;
-
-  override execProtocolRawSync(message: Uint8Array): Uint8Array {
-    this.messages++;
-    return super.execProtocolRawSync(message);
   }
 }
 
@@ -160,6 +147,7 @@ async function openPostgres(databaseUrl: string): Promise<OpenDatabase> {
   return {
     database: drizzlePostgres({ client: pool }),
     kind: 'postgresql',
+    durability: ownDurability,
     moments: new Moments(async () =>
       momentOf((await pool.query({ name: 'moment', text: momentStatement })).rows),
     ),

@@ -15,6 +15,7 @@ import type { AuditLog } from '../gate/audit/audit-log.ts';
 import type { Proving } from '../gate/incidents/prove-incident.ts';
 import type { Measurements } from '../gate/strength/measurements.ts';
 import type { Submissions } from '../gate/submit.ts';
+import type { Durability } from '../migrations/journal/durability.ts';
 import type { Moments } from '../migrations/moments.ts';
 import type { CaseChecks } from '../suites/authoring/case-checks.ts';
 import { hasMoreValuesThan } from '../suites/authoring/json-values.ts';
@@ -48,6 +49,7 @@ import { suiteRoutes } from './routes/suites.ts';
 import { tokenRoutes } from './routes/tokens.ts';
 import { trendRoutes } from './routes/trends.ts';
 import type { ScoreEvents } from './score-events.ts';
+import { tellDurable } from './tell-durable.ts';
 import { validatorCompiler } from './validation.ts';
 
 export type AppParts = {
@@ -59,6 +61,7 @@ export type AppParts = {
   rotation: Rotation;
   submissions: Submissions;
   moments: Moments;
+  durability: Durability;
   scoreEvents: ScoreEvents;
   measurements: Measurements;
   auditLog: AuditLog;
@@ -104,6 +107,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     if (route.schema !== undefined && route.schema.hide !== true)
       route.schema.querystring ??= z.strictObject({});
   });
+  tellDurable(app, parts.durability);
   await app.register(helmet, headers);
   await app.register(rateLimit, { global: false });
   limitAddresses(app, parts.ratePerAddress);

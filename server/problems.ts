@@ -75,6 +75,7 @@ const problems = {
   internal: [500, 'The service failed'],
   seal_broken: [500, 'A sealed revision does not open'],
   identity_rotated: [503, 'Another process has rotated the identity'],
+  journal_unwritable: [503, 'What happened cannot be written down'],
   host_unavailable: [503, 'No runner is available'],
   host_lost: [503, 'No runner is available'],
   machine_overloaded: [503, 'The machine is too busy'],

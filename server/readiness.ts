@@ -2,12 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { takesWrites } from '../gate/history.ts';
+import type { Durability } from '../migrations/journal/durability.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { type WallMeans, wallsSchema } from '../runners/walls/wall.ts';
 
 export const readinessSchema = z.strictObject({
   status: z.enum(['ready', 'not_ready']),
   database: z.boolean().describe('It answers, and takes writes.'),
+  journal: z.boolean().describe('What was committed can be brought to the disk.'),
   runners: z.boolean().describe('Hosts of candidates start.'),
   graders: z.boolean().describe('Hosts of the grader start.'),
   containment: z
@@ -24,7 +26,13 @@ export type Readiness = z.infer<typeof readinessSchema>;
 /** Where hosts come from. */
 type Pool = { readonly closed: boolean; readonly canStart: boolean };
 
-type ReadinessParts = { database: Database; runners: Pool; graders: Pool; walls: WallMeans };
+type ReadinessParts = {
+  database: Database;
+  durability: Durability;
+  runners: Pool;
+  graders: Pool;
+  walls: WallMeans;
+};
 
 /** A database that does not answer within so long is none, in milliseconds. */
 const databaseMsMax = 2_000;
@@ -39,9 +47,10 @@ export class ReadinessCheck {
   }
 
   async now(): Promise<Readiness> {
-    const { database, runners, graders, walls } = this.#parts;
+    const { database, durability, runners, graders, walls } = this.#parts;
     const held = {
       database: await answersInTime(takesWrites(database)),
+      journal: durability.failure === undefined,
       runners: !runners.closed && runners.canStart,
       graders: !graders.closed && graders.canStart,
     };

@@ -8,7 +8,8 @@ import { decisionOf, hearsInSlots } from '../gate/disclosure/disclosure.ts';
 import { findScore, type ScoreRecord } from '../gate/history.ts';
 import { findOverride } from '../gate/overrides.ts';
 import type { Submissions } from '../gate/submit.ts';
-import type { Database } from '../migrations/open-database.ts';
+import type { Durability } from '../migrations/journal/durability.ts';
+import type { Database, OpenDatabase } from '../migrations/open-database.ts';
 import { RequestError } from './problems.ts';
 import type { Reader } from './tokens.ts';
 
@@ -31,11 +32,16 @@ export const eventsSchema = z.custom<Readable>((body) => body instanceof Readabl
 export class ScoreEvents {
   readonly #submissions: Submissions;
   readonly #database: Database;
+  readonly #durability: Durability;
   readonly #open = new Map<Readable, string>();
 
-  constructor(submissions: Submissions, database: Database) {
+  constructor(
+    submissions: Submissions,
+    { database, durability }: Pick<OpenDatabase, 'database' | 'durability'>,
+  ) {
     this.#submissions = submissions;
     this.#database = database;
+    this.#durability = durability;
   }
 
   /** The events of a score for a reader. Throws `role_forbidden` and `suite_forbidden` where they are not for them, and `rate_limited`. */
@@ -78,6 +84,7 @@ export class ScoreEvents {
     if (signal.aborted) return;
     const score = await findScore(this.#database, id);
     const decision = decisionOf(score, await findOverride(this.#database, score));
+    await this.#durability.settled();
     if (signal.aborted) return;
     stream.push(event('verdict', decision));
     stream.push(null);

@@ -145,7 +145,10 @@ export async function startService(config: Config): Promise<Service> {
     const path = identityPath(config);
     // In a file that its owner keeps they may be there for another purpose.
     const mayTidy = path !== undefined && (config.identityFile === undefined || (await isBeingRotated(path)));
-    const rotation = new Rotation({ database: database.database, seals, identity, path, mayTidy });
+    const rotation = new Rotation({
+      ...{ database: database.database, seals, identity, path, mayTidy },
+      forget: () => database.durability.renew(),
+    });
     ending.push(() => rotation.stop());
     const suites = new OpenedSuites({ database: database.database, seals, keys });
     const preflights = new Preflights({
@@ -178,7 +181,7 @@ export async function startService(config: Config): Promise<Service> {
     const worker = scores ? new Worker({ scoring, queue, news, turns }) : undefined;
     const placesMax = config.queue + config.concurrency;
     const submissions = new Submissions({ scoring, queue, news, worker, turns, placesMax });
-    const scoreEvents = new ScoreEvents(submissions, database.database);
+    const scoreEvents = new ScoreEvents(submissions, database);
     const measurements = new Measurements({
       database: database.database,
       seals,
@@ -195,6 +198,7 @@ export async function startService(config: Config): Promise<Service> {
       async (gate) => (await findGateIfAny(database.database, gate))?.concurrency,
     );
     const readiness = new ReadinessCheck({
+      durability: database.durability,
       database: database.database,
       runners,
       graders,
@@ -230,6 +234,7 @@ export async function startService(config: Config): Promise<Service> {
       rotation,
       submissions,
       moments: database.moments,
+      durability: database.durability,
       scoreEvents,
       measurements,
       auditLog,

@@ -24,6 +24,7 @@ describe('a service that is ready', () => {
     expect(ready.json).toEqual({
       status: 'ready',
       database: true,
+      journal: true,
       runners: true,
       graders: true,
       containment: 'holds',

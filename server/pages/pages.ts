@@ -15,6 +15,7 @@ import type { AppParts } from '../app.ts';
 import { pageHeaders } from '../headers.ts';
 import { answerProblem, problemOf, RequestError } from '../problems.ts';
 import { limitTokens } from '../rate-limits.ts';
+import { tellDurable } from '../tell-durable.ts';
 import { validatorCompiler } from '../validation.ts';
 import { problemPage } from './problem-page.ts';
 import { assetRoutes } from './routes/assets.ts';
@@ -51,6 +52,7 @@ export async function buildPages(parts: AppParts): Promise<FastifyInstance> {
     const areForPeople = roles.length > 0 && roles.every((role) => role !== 'ci' && role !== 'harness');
     if (!areForPeople) throw new Error(`${url} names roles that no person has, or none`);
   });
+  tellDurable(app, parts.durability);
   await app.register(helmet, pageHeaders);
   await app.register(cookie);
   await app.register(formbody);

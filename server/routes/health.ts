@@ -8,7 +8,7 @@ export type HealthRoutesOptions = { readiness: ReadinessCheck };
 export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (app, { readiness }) => {
   const tags = ['health'];
   // A probe is answered however many others ask from its address.
-  const config = { rateLimit: false } as const;
+  const config = { rateLimit: false, isProbe: true } as const;
 
   app.get(
     '/healthz',

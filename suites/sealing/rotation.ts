@@ -23,19 +23,23 @@ export type RotationOptions = {
   path: string | undefined;
   /** Whether earlier identities may be removed from that file when the service starts. */
   mayTidy: boolean;
+  /** Sees to it that nothing is left on the disk of what rows held before they were sealed anew. */
+  forget: () => Promise<void>;
 };
 
 export class Rotation {
   readonly #database: Database;
   readonly #seals: Seals;
   readonly #path: string | undefined;
+  readonly #forget: () => Promise<void>;
   #identity: Identity;
   #state: IdentityState['state'] = 'settled';
   #unreadable = 0;
   #stopped = false;
   #resealing: Promise<void> = Promise.resolve();
 
-  constructor({ database, seals, identity, path, mayTidy }: RotationOptions) {
+  constructor({ database, seals, identity, path, mayTidy, forget }: RotationOptions) {
+    this.#forget = forget;
     this.#database = database;
     this.#seals = seals;
     this.#path = path;
@@ -133,6 +137,7 @@ export class Rotation {
       // Once more, until there is nothing more: something may have been stored behind the reader's back.
       if (resealed === 0) break;
     }
+    await this.#forget();
     if (this.#path !== undefined && mayTidy) await this.#leaveEarlier(this.#path);
     return true;
   }

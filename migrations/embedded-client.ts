@@ -1,0 +1,25 @@
+/** The embedded database itself: PGlite, as we use it. */
+import { PGlite, types } from '@electric-sql/pglite';
+
+/** PGlite that counts its messages: each goes through this one function, which returns when what it asked for is done. */
+export class CountingPglite extends PGlite {
+  messages = 0;
+
+  override execProtocolRawSync(message: Uint8Array): Uint8Array {
+    this.messages++;
+    return super.execProtocolRawSync(message);
+  }
+}
+
+/** Opens what is at a path, or makes it. */
+export async function openClient(path: string): Promise<CountingPglite> {
+  const client = new CountingPglite(path, {
+    // Of PostgreSQL's 128 MB all is touched when it opens. A process that is smaller by 200 MB also starts others in half the time.
+    startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=32MB'],
+    // PGlite's own conversion of bytes takes 20 ms for a candidate of 70 KB; Buffer's takes none.
+    serializers: { [types.BYTEA]: (bytes: Uint8Array) => `\\x${Buffer.from(bytes).toString('hex')}` },
+    parsers: { [types.BYTEA]: (hex) => Buffer.from(hex.slice(2), 'hex') },
+  });
+  await client.waitReady;
+  return client;
+}

@@ -1,0 +1,345 @@
+/**
+ * The journal of an embedded database: everything that is committed is appended to a file and on the disk before anybody is told of it.
+ * What waits together is written together. Where it cannot be written nobody is told of anything, until it can.
+ */
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import pLimit from 'p-limit';
+import { z } from 'zod';
+import { DatabaseError } from '../errors.ts';
+import { type Exec, emptyOutbox } from './capture.ts';
+import type { Durability } from './durability.ts';
+import { type JournalState, nameOf, numbersOf, syncFolder } from './journal-folder.ts';
+import { type Begin, encodeRecord, noDigest, type RecordKind } from './record.ts';
+import { type Query, readRows } from './rows.ts';
+
+/** What is committed shortly after one another is written at once, in milliseconds, unless somebody waits. */
+const gatherMs = 1;
+
+/** What could not be written is tried again after so long, in milliseconds. */
+const retryMs = 1_000;
+
+/** So many entries are read from the outbox at once. */
+const drainRows = 100;
+
+/** The outbox is emptied when so much has gone through it, in bytes. */
+const outboxBytesMax = 4 * 2 ** 20;
+
+/** The logs are replaced by a new snapshot when they are longer than this, in bytes, and than twice the snapshot. */
+const logBytesMax = 64 * 2 ** 20;
+
+const rowsSchema = z.array(z.object({ id: z.coerce.number(), what: z.string() }));
+
+type Waiting = { target: number; resolve(): void; reject(error: DatabaseError): void };
+
+export type JournalOptions = {
+  folder: string;
+  exec: Exec;
+  query: Query;
+  /** How many migrations the tables have behind them. */
+  migrations: number;
+  /** The start of this machine, null where that is not known. */
+  boot: string | null;
+};
+
+export class Journal implements Durability {
+  readonly #options: JournalOptions;
+  readonly #folder: string;
+  /** Writes one after the other. */
+  readonly #writing = pLimit(1);
+  readonly #renewing = pLimit(1);
+  #file: FileHandle | undefined;
+  #number: number;
+  #length: number;
+  #digest: Buffer;
+  #sequence: number;
+  #logBytes: number;
+  #snapshotBytes: number;
+  /** Whether the end of the file may be something else than what was acknowledged. */
+  #isSuspect = false;
+  #outboxBytes = 0;
+  /** How many commits were heard of, and how many of them are on the disk. */
+  #committed = 0;
+  #durable = 0;
+  #waiting: Waiting[] = [];
+  #pumping: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #failure: DatabaseError | undefined;
+  #isClosed = false;
+
+  /** Goes on where an earlier process ended, or from nothing: then `renew` is to be called before anything else. */
+  constructor(options: JournalOptions, state: JournalState | undefined, sequence: number) {
+    this.#options = options;
+    this.#folder = options.folder;
+    this.#number = state?.number ?? 0;
+    this.#length = state?.length ?? 0;
+    this.#digest = state?.digest ?? noDigest;
+    this.#sequence = state?.sequence ?? sequence;
+    this.#logBytes = state?.logBytes ?? 0;
+    this.#snapshotBytes = state?.snapshotBytes ?? 0;
+  }
+
+  get isSettled(): boolean {
+    return this.#durable === this.#committed;
+  }
+
+  get failure(): DatabaseError | undefined {
+    return this.#failure;
+  }
+
+  /** The number of the newest entry that is on the disk. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** Goes on with the log of an earlier process: says there that the database is open. */
+  async resume(): Promise<void> {
+    await this.#guard(async () => {
+      this.#file = await open(
+        join(this.#folder, nameOf(this.#number, 'log')),
+        this.#length === 0 ? 'w' : 'r+',
+      );
+      await this.#append([[this.#length === 0 ? 'begin' : 'opened', this.#begin('log')]]);
+      await syncFolder(this.#folder);
+    });
+  }
+
+  /** Something was committed. To be called before whoever committed it goes on. */
+  noticed(): void {
+    this.#committed++;
+    if (this.#failure === undefined) this.#timer ??= setTimeout(() => this.#pump(), gatherMs);
+  }
+
+  settled(): Promise<void> {
+    if (this.isSettled) return Promise.resolve();
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const target = this.#committed;
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ target, resolve, reject });
+      this.#pump();
+    });
+  }
+
+  /** Writes a snapshot of all rows, while others go on, and removes what came before it. */
+  renew(): Promise<void> {
+    return this.#renewing(() => this.#guard(() => this.#renew()));
+  }
+
+  /** Writes down what is left, and that the database is closed, if it is: `close` is to leave all of it on the disk. */
+  async close(close: () => Promise<void>): Promise<void> {
+    await this.#renewing(async () => {});
+    await this.settled().catch(() => {});
+    this.#isClosed = true;
+    await this.#pumping;
+    clearTimeout(this.#timer);
+    const isWhole = this.isSettled;
+    await close();
+    if (isWhole && this.#failure === undefined) {
+      await this.#writing(() => this.#append([['closed', '{}']])).catch(() => {});
+    }
+    await this.#file?.close().catch(() => {});
+  }
+
+  #pump(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#isClosed) return;
+    this.#pumping ??= this.#writeDown().finally(() => {
+      this.#pumping = undefined;
+      // Somebody may have committed while the outbox was emptied.
+      if (!this.isSettled && this.#failure === undefined) this.#pump();
+    });
+  }
+
+  async #writeDown(): Promise<void> {
+    try {
+      while (this.#durable < this.#committed) {
+        const target = this.#committed;
+        await this.#writing(() => this.#drain());
+        this.#durable = target;
+        this.#failure = undefined;
+        const done = this.#waiting.filter((waiting) => waiting.target <= target);
+        this.#waiting = this.#waiting.filter((waiting) => waiting.target > target);
+        for (const { resolve } of done) resolve();
+      }
+      if (this.#outboxBytes > outboxBytesMax) {
+        this.#outboxBytes = 0;
+        await emptyOutbox(this.#options.exec, this.#sequence);
+      }
+      if (
+        this.#logBytes > Math.max(logBytesMax, 2 * this.#snapshotBytes) &&
+        this.#renewing.activeCount === 0
+      ) {
+        this.renew().catch((error: unknown) => process.emitWarning(`the journal was not renewed: ${error}`));
+      }
+    } catch (cause) {
+      this.#fail(cause);
+    }
+  }
+
+  #fail(cause: unknown): void {
+    const isNew = this.#failure === undefined;
+    this.#failure = unwritable(cause);
+    if (isNew) process.emitWarning(this.#failure.message);
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#failure);
+    if (!this.#isClosed) this.#timer = setTimeout(() => this.#pump(), retryMs).unref();
+  }
+
+  /** Brings what is in the outbox to the disk. */
+  async #drain(): Promise<void> {
+    for (;;) {
+      const [read] = await this.#options.exec(
+        `SELECT id, what FROM journal.outbox WHERE id > ${this.#sequence} ORDER BY id LIMIT ${drainRows}`,
+      );
+      const rows = rowsSchema.parse(read?.rows);
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      const entries = rows.flatMap(({ what }) => (what === '' ? [] : [what]));
+      await this.#append([['entries', `[${entries.join(',\n')}]`]], last.id);
+      this.#outboxBytes += entries.reduce((sum, entry) => sum + entry.length, 0);
+      if (rows.length < drainRows) return;
+    }
+  }
+
+  /** Appends records to the log, and brings them to the disk. After a failure that is another file, because this one may lie. */
+  async #append(records: [RecordKind, string][], sequence = this.#sequence): Promise<void> {
+    if (this.#isSuspect) await this.#leaveSuspect();
+    let digest = this.#digest;
+    const parts: Buffer[] = [];
+    for (const [kind, text] of records) {
+      const encoded = await encodeRecord({ kind, sequence, text }, digest);
+      parts.push(encoded.bytes);
+      digest = encoded.digest;
+    }
+    const bytes = Buffer.concat(parts);
+    this.#isSuspect = true;
+    await writeAt(this.#file, bytes, this.#length);
+    this.#isSuspect = false;
+    this.#length += bytes.length;
+    this.#logBytes += bytes.length;
+    this.#digest = digest;
+    this.#sequence = sequence;
+  }
+
+  /** What was acknowledged stays, what may have been half written goes, and the next log begins. */
+  async #leaveSuspect(): Promise<void> {
+    await this.#file?.truncate(this.#length);
+    await this.#file?.sync();
+    await this.#file?.close();
+    this.#file = undefined;
+    await this.#beginLog();
+  }
+
+  async #beginLog(): Promise<void> {
+    const number = this.#number + 1;
+    const path = join(this.#folder, nameOf(number, 'log'));
+    // What an attempt that failed has left holds nothing.
+    const file = await open(path, 'w');
+    try {
+      const text = this.#begin('log');
+      const encoded = await encodeRecord({ kind: 'begin', sequence: this.#sequence, text }, this.#digest);
+      await writeAt(file, encoded.bytes, 0);
+      await syncFolder(this.#folder);
+      await this.#file?.close();
+      this.#file = file;
+      this.#number = number;
+      this.#length = encoded.bytes.length;
+      this.#logBytes += encoded.bytes.length;
+      this.#digest = encoded.digest;
+      this.#isSuspect = false;
+    } catch (error) {
+      await file.close();
+      // A log that is not whole is no log.
+      await rm(path, { force: true }).catch(() => {});
+      throw error;
+    }
+  }
+
+  #begin(what: Begin['what']): string {
+    const { migrations, boot } = this.#options;
+    return JSON.stringify({ format: 1, what, migrations, boot } satisfies Begin);
+  }
+
+  async #renew(): Promise<void> {
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    const number = await this.#writing(async () => {
+      const path = join(this.#folder, `${nameOf(this.#number + 1, 'snapshot')}.part`);
+      await rm(path, { force: true });
+      if (this.#number === 0) {
+        // The first of all: a log without a snapshot is one that never came into force.
+        await (await open(path, 'wx', 0o600)).close();
+      }
+      if (this.#isSuspect) await this.#leaveSuspect();
+      else await this.#beginLog();
+      return this.#number;
+    });
+    const logBytesBefore = this.#logBytes - this.#length;
+    const path = join(this.#folder, nameOf(number, 'snapshot'));
+    const bytes = await this.#writeSnapshot(`${path}.part`);
+    await rename(`${path}.part`, path);
+    await syncFolder(this.#folder);
+    this.#snapshotBytes = bytes;
+    this.#logBytes -= logBytesBefore;
+    for (const kind of ['snapshot', 'log'] as const) {
+      for (const earlier of numbersOf(this.#folder, kind)) {
+        if (earlier < number) await rm(join(this.#folder, nameOf(earlier, kind)), { force: true });
+      }
+    }
+    await syncFolder(this.#folder);
+    await emptyOutbox(this.#options.exec, this.#sequence);
+  }
+
+  /** Answers how many bytes it has. When it is in force, the log has all that was committed while rows were read. */
+  async #writeSnapshot(path: string): Promise<number> {
+    const file = await open(path, 'w', 0o600);
+    try {
+      let [length, rows] = [0, 0];
+      let digest: Buffer = noDigest;
+      const sequence = this.#sequence;
+      const write = async (kind: RecordKind, text: string, upTo = sequence) => {
+        const encoded = await encodeRecord({ kind, sequence: upTo, text }, digest);
+        await file.write(encoded.bytes, 0, encoded.bytes.length, length);
+        length += encoded.bytes.length;
+        digest = encoded.digest;
+      };
+      await write('begin', this.#begin('snapshot'));
+      for await (const { entry, count } of readRows(this.#options.query)) {
+        await write('entries', `[${entry}]`);
+        rows += count;
+      }
+      await this.#writing(() => this.#drain());
+      await write('end', JSON.stringify({ upTo: this.#sequence, rows }), this.#sequence);
+      await file.sync();
+      return length;
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #guard<Answer>(write: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await write();
+    } catch (cause) {
+      throw unwritable(cause);
+    }
+  }
+}
+
+async function writeAt(file: FileHandle | undefined, bytes: Buffer, at: number): Promise<void> {
+  if (file === undefined) throw new Error('no log is open');
+  for (let written = 0; written < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, written, bytes.length - written, at + written);
+    written += bytesWritten;
+  }
+  await file.datasync();
+}
+
+function unwritable(cause: unknown): DatabaseError {
+  if (cause instanceof DatabaseError) return cause;
+  const why = cause instanceof Error ? (cause.message.split('\n', 1)[0] ?? cause.name) : `${cause}`;
+  return new DatabaseError(
+    'journal_unwritable',
+    `the journal cannot be written (${why}): nothing is acknowledged until it can be`,
+    { cause },
+  );
+}

@@ -1,0 +1,238 @@
+/**
+ * Opens the embedded database together with its journal. Where the database is missing, does not open, is damaged, lacks what the
+ * journal has, or may be all that after a loss of power, it is put aside, and a new one is made from the journal.
+ */
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { PGlite } from '@electric-sql/pglite';
+import { drizzle } from 'drizzle-orm/pglite';
+import { migrate } from 'drizzle-orm/pglite/migrator';
+import { z } from 'zod';
+import { type CountingPglite, openClient } from '../embedded-client.ts';
+import { DatabaseError } from '../errors.ts';
+import { type Exec, emptyOutbox, journalChannel, positionsOf, startCapture, stopCapture } from './capture.ts';
+import { bootOfMachine, putAside, syncFiles } from './database-files.ts';
+import { Journal } from './journal.ts';
+import { type JournalState, readJournal, syncFolder } from './journal-folder.ts';
+import { findDamagedPage } from './page-checksums.ts';
+import { readRecords } from './record-file.ts';
+import { replay } from './replay.ts';
+import type { Query } from './rows.ts';
+
+const migrationsFolder = fileURLToPath(new URL('../sql', import.meta.url));
+
+export type Journaled = {
+  client: CountingPglite;
+  journal: Journal;
+  /** Brings everything to the disk and closes both. */
+  close(): Promise<void>;
+};
+
+/** What is unusual is told as a warning. Throws `journal_damaged`, `journal_unwritable`, and what the database throws. */
+export async function openJournaled(dataDir: string): Promise<Journaled> {
+  const [path, folder] = [join(dataDir, 'database'), join(dataDir, 'journal')];
+  const say = (line: string) => process.emitWarning(line);
+  const boot = bootOfMachine();
+  let state = readJournal(folder, say);
+  const known = migrationsKnown().length;
+  if ((state?.migrations ?? 0) > known) throw tooNew(dataDir);
+  await rm(`${path}.recovering`, { recursive: true, force: true });
+  const client = state === undefined ? await openClient(path) : await openOrRecover(path, state, boot, say);
+  try {
+    const exec = execOf(client);
+    const positions = await positionsOf(exec);
+    if (state !== undefined && (positions?.first ?? 0) > state.sequence) {
+      const aside = await putAside(folder, 'behind');
+      say(
+        `the journal ends at entry ${state.sequence}, and the database has forgotten what came before entry ${positions?.first}: a new journal is begun from the database; the earlier one is in ${aside}`,
+      );
+      state = undefined;
+    } else if (state === undefined && existsSync(folder)) rmSync(folder, { recursive: true });
+    const options = { folder, exec, query: queryOf(client), migrations: known, boot };
+    const journal = new Journal(options, state, positions?.last ?? 0);
+    if (state !== undefined) {
+      await journal.resume();
+      // What was committed and not written down before the end of the process before.
+      journal.noticed();
+      await journal.settled();
+    }
+    const applied = await migrationsApplied(exec);
+    if (applied > known) throw tooNew(dataDir);
+    if (applied < known) {
+      await stopCapture(exec);
+      await migrate(drizzle({ client }), { migrationsFolder });
+    }
+    await startCapture(exec);
+    await client.listen(journalChannel, () => journal.noticed());
+    if (state?.migrations !== known) await journal.renew();
+    return {
+      client,
+      journal,
+      close: () =>
+        journal.close(async () => {
+          await client.close();
+          await syncFiles(path);
+        }),
+    };
+  } catch (error) {
+    await client.close().catch(() => {});
+    throw error;
+  }
+}
+
+async function openOrRecover(
+  path: string,
+  state: JournalState,
+  boot: string | null,
+  say: (line: string) => void,
+): Promise<CountingPglite> {
+  const opened = await openTrusted(path, state, boot);
+  if ('client' in opened) return opened.client;
+  const { fault } = opened;
+  say(`the embedded database ${fault}: it is made anew from the journal`);
+  await recover(`${path}.recovering`, state);
+  const aside = existsSync(path) ? await putAside(path, 'broken') : undefined;
+  await rename(`${path}.recovering`, path);
+  await syncFolder(join(path, '..'));
+  const kept =
+    aside === undefined ? '' : `; the earlier one is in ${aside}, and nobody needs it but to look into it`;
+  say(`the embedded database was made anew from the journal, up to entry ${state.sequence}${kept}`);
+  return openClient(path);
+}
+
+/** The database, if it can be believed; else why not. */
+async function openTrusted(
+  path: string,
+  state: JournalState,
+  boot: string | null,
+): Promise<{ client: CountingPglite } | { fault: string }> {
+  if (!existsSync(join(path, 'PG_VERSION'))) return { fault: 'is not there' };
+  if (!state.isClosed && (boot === null || boot !== state.boot))
+    return { fault: 'was open when the machine stopped, and what it wrote last may be lost or torn' };
+  let client: CountingPglite;
+  try {
+    client = await openClient(path);
+  } catch (error) {
+    return { fault: `does not open (${firstLineOf(error)})` };
+  }
+  const fault = await faultOf(client, path, state).catch((error) => `cannot be read (${firstLineOf(error)})`);
+  if (fault === undefined) return { client };
+  await client.close().catch(() => {});
+  return { fault };
+}
+
+async function faultOf(client: PGlite, path: string, state: JournalState): Promise<string | undefined> {
+  const exec = execOf(client);
+  if (!state.isClosed) {
+    const page = findDamagedPage(path);
+    if (page !== undefined) return `is damaged: ${page}`;
+    const table = await findTornTable(exec);
+    if (table !== undefined) return `is damaged: table ${table} and its index do not have the same rows`;
+  }
+  const last = (await positionsOf(exec))?.last ?? -1;
+  if (last < state.sequence)
+    return `ends at entry ${last}, and the journal at entry ${state.sequence}: it has lost what was written last`;
+  return undefined;
+}
+
+const namesSchema = z.array(z.object({ name: z.string() }));
+const countsSchema = z.array(z.object({ name: z.string(), rows: z.coerce.number() }));
+
+/** The first table that has other rows than its index, which therefore has lost some, or its index has. Throws where pages are missing. */
+async function findTornTable(exec: Exec): Promise<string | undefined> {
+  const [tables] = await exec(`
+    SELECT pg_class.oid::regclass::text AS name FROM pg_class JOIN pg_index ON indrelid = pg_class.oid AND indisprimary
+    WHERE relkind IN ('r', 'p') AND NOT relispartition
+      AND relnamespace IN ('public'::regnamespace, to_regnamespace('journal'))`);
+  const count = namesSchema
+    .parse(tables?.rows)
+    .map(({ name }) => `SELECT '${name}' AS name, count(*) AS rows FROM ${name}`)
+    .join(' UNION ALL ');
+  if (count === '') return undefined;
+  const counted = await exec(`${count}; SET enable_seqscan = off; ${count}; RESET enable_seqscan`);
+  const [whole = [], indexed = []] = counted
+    .filter(({ rows }) => rows.length > 0)
+    .map(({ rows }) => countsSchema.parse(rows));
+  return whole.find(({ name, rows }) => indexed.find((other) => other.name === name)?.rows !== rows)?.name;
+}
+
+/** Makes a database from the journal alone. */
+async function recover(path: string, state: JournalState): Promise<void> {
+  mkdirSync(path, { mode: 0o700 });
+  const client = await openClient(path);
+  try {
+    const exec = execOf(client);
+    await migrateTo(client, state.migrations);
+    await replay(queryOf(client), textsOf([state.snapshot, ...state.logs]));
+    await startCapture(exec);
+    await emptyOutbox(exec, state.sequence);
+  } finally {
+    await client.close();
+  }
+  await syncFiles(path);
+}
+
+/** What the entries in files of records say. */
+export function* textsOf(paths: string[]): Generator<string> {
+  for (const path of paths) {
+    for (const reading of readRecords(path)) {
+      if (reading.kind === 'record' && reading.record.kind === 'entries') yield reading.record.text;
+    }
+  }
+}
+
+const journalSchema = z.looseObject({ entries: z.array(z.looseObject({ tag: z.string() })) });
+
+function migrationsKnown(): { tag: string }[] {
+  return readMigrations().entries;
+}
+
+function readMigrations(): z.infer<typeof journalSchema> {
+  return journalSchema.parse(
+    JSON.parse(readFileSync(join(migrationsFolder, 'meta', '_journal.json'), 'utf8')),
+  );
+}
+
+/** Migrates as far as a journal's tables were, and no further. */
+async function migrateTo(client: PGlite, count: number): Promise<void> {
+  const only = mkdtempSync(join(tmpdir(), 'holdback-migrations-'));
+  try {
+    const journal = readMigrations();
+    const entries = journal.entries.slice(0, count);
+    mkdirSync(join(only, 'meta'));
+    writeFileSync(join(only, 'meta', '_journal.json'), JSON.stringify({ ...journal, entries }));
+    for (const { tag } of entries) cpSync(join(migrationsFolder, `${tag}.sql`), join(only, `${tag}.sql`));
+    await migrate(drizzle({ client }), { migrationsFolder: only });
+  } finally {
+    rmSync(only, { recursive: true, force: true });
+  }
+}
+
+async function migrationsApplied(exec: Exec): Promise<number> {
+  const [there] = await exec("SELECT to_regclass('drizzle.__drizzle_migrations')::text AS name");
+  if (z.array(z.object({ name: z.string().nullable() })).parse(there?.rows)[0]?.name == null) return 0;
+  const [counted] = await exec('SELECT count(*) AS count FROM drizzle.__drizzle_migrations');
+  return z.tuple([z.object({ count: z.coerce.number() })]).parse(counted?.rows)[0].count;
+}
+
+function tooNew(dataDir: string): DatabaseError {
+  return new DatabaseError(
+    'database_unavailable',
+    `what is in ${dataDir} was written by a newer version of Holdback: start that one`,
+  );
+}
+
+function execOf(client: PGlite): Exec {
+  return (statements) => client.exec(statements);
+}
+
+function queryOf(client: PGlite): Query {
+  return async (statement, parameters) => (await client.query(statement, parameters)).rows;
+}
+
+function firstLineOf(error: unknown): string {
+  return (error instanceof Error ? error.message : `${error}`).split('\n', 1)[0] ?? '';
+}

@@ -1,0 +1,188 @@
+/** What the embedded database has acknowledged outlives a kill, a loss of power, and the loss of the database itself. */
+import { appendFile, cp, open, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { openDatabase } from '../migrations/open-database.ts';
+import { rowsOf } from '../migrations/rows-of.ts';
+import { type ServiceProcess, startProcess } from './service-process.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+import { adminToken, type Client, clientOf, scoreRequest } from './world.ts';
+
+const small = {
+  HOLDBACK_POOL: '1',
+  HOLDBACK_CONCURRENCY: '1',
+  HOLDBACK_HOSTS_PER_SCORE: '1',
+  HOLDBACK_SLOT_MS: '0',
+};
+const right = 'export const run = (x) => x + 1';
+const cases = [
+  { name: 'one', input: 1, expect: { equals: 2 } },
+  { name: 'two', input: 2, expect: { equals: 3 } },
+];
+
+let dataDir: string;
+let red: unknown;
+let green: unknown;
+
+function start(): ServiceProcess {
+  const service = startProcess({ ...small, HOLDBACK_DATA_DIR: dataDir, HOLDBACK_ADMIN_TOKEN: adminToken });
+  onTestFinished(() => service.end('SIGKILL'));
+  return service;
+}
+
+const adminOf = async (service: ServiceProcess) => clientOf(await service.listening, adminToken);
+const idOf = (score: unknown) => z.object({ id: z.uuid() }).parse(score).id;
+
+/** Scores a build, and then the process is killed: all that was answered was acknowledged. */
+async function scoreAndKill(change: string, source = right): Promise<unknown> {
+  const service = start();
+  const admin = await adminOf(service);
+  const scored = await admin('POST', '/score', scoreRequest('kept', `${source} // ${change}`, change));
+  expect(scored.status, scored.text).toBe(200);
+  await service.end('SIGKILL');
+  return scored.json;
+}
+
+/** Sees that everything that was acknowledged is there, and that the audit holds. */
+async function expectAll(admin: Client, ...scores: unknown[]): Promise<void> {
+  for (const score of [red, green, ...scores])
+    expect((await admin('GET', `/scores/${idOf(score)}`)).json).toEqual(score);
+  expect((await admin('GET', '/gates/kept')).json).toMatchObject({ version: 1, suites: ['kept'] });
+  expect((await admin('GET', '/suites/kept/revisions/1')).json).toMatchObject({ cases: 2, state: 'active' });
+  expect((await admin('POST', '/score', scoreRequest('kept', right, 'again'))).json).toMatchObject({
+    verdict: 'merge',
+  });
+}
+
+/** Every row of every table, as text. */
+async function allRows(): Promise<Map<string, string[]>> {
+  const { database, close } = await openDatabase({ dataDir });
+  try {
+    const named = z.array(z.object({ name: z.string() }));
+    const tables = named.parse(
+      rowsOf(
+        await database.execute(
+          `SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY 1`,
+        ),
+      ),
+    );
+    const rows = new Map<string, string[]>();
+    for (const { name } of tables) {
+      const found = await database.execute(`SELECT t::text AS name FROM public."${name}" AS t ORDER BY 1`);
+      rows.set(
+        name,
+        named.parse(rowsOf(found)).map((row) => row.name),
+      );
+    }
+    return rows;
+  } finally {
+    await close();
+  }
+}
+
+const database = () => join(dataDir, 'database');
+
+async function lastLog(): Promise<string> {
+  const logs = (await readdir(join(dataDir, 'journal'))).filter((name) => name.endsWith('.log')).toSorted();
+  return join(dataDir, 'journal', logs.at(-1) ?? '');
+}
+
+beforeAll(async () => {
+  dataDir = await temporaryFolder();
+  const service = startProcess({ ...small, HOLDBACK_DATA_DIR: dataDir, HOLDBACK_ADMIN_TOKEN: adminToken });
+  const admin = await adminOf(service);
+  await admin('POST', '/suites/kept/revisions?activate=true', { cases });
+  await admin('PUT', '/gates/kept', { suites: ['kept'], attemptsPerChange: 1_000 });
+  red = (await admin('POST', '/score', scoreRequest('kept', 'export const run = (x) => x', 'red'))).json;
+  green = (await admin('POST', '/score', scoreRequest('kept', right, 'green'))).json;
+  expect(green).toMatchObject({ verdict: 'merge' });
+  await service.end('SIGKILL');
+});
+
+describe('the embedded database', () => {
+  test('is made anew from the journal where it is gone, row by row as it was', async () => {
+    const before = await allRows();
+    await rm(database(), { recursive: true });
+    const after = await allRows();
+    expect(Object.fromEntries(after)).toEqual(Object.fromEntries(before));
+    expect(before.get('verdicts')?.length).toBeGreaterThan(1);
+  });
+
+  test('that lost what it wrote last, or is damaged, is put aside and made anew, and the log says so', async () => {
+    await cp(database(), `${database()}.earlier`, { recursive: true });
+    const lost = await scoreAndKill('lost');
+    await rename(database(), `${database()}.later`);
+    await rename(`${database()}.earlier`, database());
+    const second = start();
+    await expectAll(await adminOf(second), lost);
+    expect(second.printed()).toContain('has lost what was written last');
+    expect(second.printed()).toContain('made anew from the journal');
+    await second.end('SIGKILL');
+    // Bytes in the middle of tables change on the disk.
+    const folder = join(database(), 'base', '5');
+    for (const name of await readdir(folder)) {
+      const path = join(folder, name);
+      if (!/^\d+$/.test(name) || (await stat(path)).size < 16_384) continue;
+      const file = await open(path, 'r+');
+      await file.write(Buffer.alloc(64, 0xa5), 0, 64, 9_000);
+      await file.close();
+    }
+    const third = start();
+    await expectAll(await adminOf(third), lost);
+    expect(third.printed()).toContain('made anew from the journal');
+    await third.end('SIGKILL');
+    const kept = (await readdir(dataDir)).filter((name) => name.startsWith('database.broken'));
+    expect(kept.length).toBeGreaterThanOrEqual(2);
+    // Without its own log it does not open.
+    await rm(join(database(), 'pg_wal'), { recursive: true });
+    const fourth = start();
+    await expectAll(await adminOf(fourth), lost);
+    expect(fourth.printed()).toContain('made anew from the journal');
+    await fourth.end();
+    expect(await fourth.ended).toBe(0);
+  });
+});
+
+describe('the journal', () => {
+  test('that ends in the middle of a record is cut off there, and goes on with what the database has', async () => {
+    const torn = await scoreAndKill('torn');
+    const log = await lastLog();
+    await truncate(log, (await stat(log)).size - 7);
+    const service = start();
+    await expectAll(await adminOf(service), torn);
+    expect(service.printed()).toContain('was not written to its end');
+    await service.end('SIGKILL');
+    await rm(database(), { recursive: true });
+    const again = start();
+    await expectAll(await adminOf(again), torn);
+    await again.end('SIGKILL');
+  });
+
+  test('that ends in bytes that are no record loses these alone', async () => {
+    const kept = await scoreAndKill('garbage');
+    await appendFile(await lastLog(), Buffer.alloc(100, 7));
+    const service = start();
+    await expectAll(await adminOf(service), kept);
+    await service.end();
+  });
+
+  test('that is damaged before its end is never skipped: the service does not start, and says what to do', async () => {
+    const log = await lastLog();
+    const whole = await readFile(log);
+    const file = await open(log, 'r+');
+    await file.write(Buffer.from([(whole[200] ?? 0) ^ 0xff]), 0, 1, 200);
+    await file.close();
+    const service = start();
+    expect(await service.ended).toBe(1);
+    expect(service.printed()).toMatch(
+      /^holdback could not start: the journal is not whole: .*restore a backup.*\n$/,
+    );
+    const mended = await open(log, 'r+');
+    await mended.write(whole.subarray(200, 201), 0, 1, 200);
+    await mended.close();
+    const again = start();
+    await expectAll(await adminOf(again));
+    await again.end();
+  });
+});
