@@ -6,6 +6,8 @@ export type DatabaseErrorCode =
   | 'data_directory_in_use'
   /** The database cannot be opened or reached. */
   | 'database_unavailable'
+  /** PostgreSQL is set to lose what it has acknowledged. */
+  | 'database_not_durable'
   /** The journal of the embedded database is not whole. */
   | 'journal_damaged'
   /** What was committed cannot be brought to the disk. */

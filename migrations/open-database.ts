@@ -52,9 +52,11 @@ const connectionsMax = 10;
 export async function openDatabase(options: {
   dataDir: string;
   databaseUrl?: string | undefined;
+  /** Whether a PostgreSQL will do that may lose what it has acknowledged. */
+  unsafeDatabase?: boolean;
 }): Promise<OpenDatabase> {
-  const { dataDir, databaseUrl } = options;
-  return databaseUrl === undefined ? openPglite(dataDir) : openPostgres(databaseUrl);
+  const { dataDir, databaseUrl, unsafeDatabase = false } = options;
+  return databaseUrl === undefined ? openPglite(dataDir) : openPostgres(databaseUrl, unsafeDatabase);
 }
 
 async function openPglite(dataDir: string): Promise<OpenDatabase> {
@@ -121,7 +123,7 @@ function lockDirectory(dataDir: string): () => void {
   return () => lock.close();
 }
 
-async function openPostgres(databaseUrl: string): Promise<OpenDatabase> {
+async function openPostgres(databaseUrl: string, mayLose: boolean): Promise<OpenDatabase> {
   try {
     // The lock belongs to a session, so the migrations run on a connection of their own.
     const connection = new pg.Client({ connectionString: databaseUrl, stream: watchedSocket });
@@ -130,10 +132,12 @@ async function openPostgres(databaseUrl: string): Promise<OpenDatabase> {
     try {
       await connection.query('SELECT pg_advisory_lock($1)', [migrationLock]);
       await migratePostgres(drizzlePostgres({ client: connection }), { migrationsFolder });
+      if (!mayLose) requireDurable((await connection.query('SELECT name, setting FROM pg_settings')).rows);
     } finally {
       await connection.end();
     }
   } catch (cause) {
+    if (cause instanceof DatabaseError) throw cause;
     throw new DatabaseError(
       'database_unavailable',
       `the database that DATABASE_URL names could not be opened: ${reasonOf(cause)}`,
@@ -160,6 +164,24 @@ async function openPostgres(databaseUrl: string): Promise<OpenDatabase> {
       await Promise.all([listener.close(), single.close(), pool.close()]);
     },
   };
+}
+
+const settingsSchema = z.array(z.object({ name: z.string(), setting: z.string() }));
+
+/**
+ * Sees that PostgreSQL brings a commit to the disk before it acknowledges it (Write-Ahead Log settings, chapter 19.5 of its manual).
+ * Throws `database_not_durable`.
+ */
+function requireDurable(rows: unknown): void {
+  const settings = new Map(settingsSchema.parse(rows).map(({ name, setting }) => [name, setting]));
+  const wrong = ['fsync', 'synchronous_commit', 'full_page_writes'].filter(
+    (name) => settings.get(name) === 'off',
+  );
+  if (wrong.length === 0) return;
+  throw new DatabaseError(
+    'database_not_durable',
+    `PostgreSQL may lose verdicts that it has acknowledged, because ${wrong.join(' and ')} ${wrong.length === 1 ? 'is' : 'are'} off: turn that on, or set HOLDBACK_UNSAFE_DATABASE=1 where losing them does not matter`,
+  );
 }
 
 const momentsSchema = z.array(z.object({ moment: z.string().min(1) })).length(1);

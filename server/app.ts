@@ -15,8 +15,8 @@ import type { AuditLog } from '../gate/audit/audit-log.ts';
 import type { Proving } from '../gate/incidents/prove-incident.ts';
 import type { Measurements } from '../gate/strength/measurements.ts';
 import type { Submissions } from '../gate/submit.ts';
-import type { Durability } from '../migrations/journal/durability.ts';
 import type { Moments } from '../migrations/moments.ts';
+import type { OpenDatabase } from '../migrations/open-database.ts';
 import type { CaseChecks } from '../suites/authoring/case-checks.ts';
 import { hasMoreValuesThan } from '../suites/authoring/json-values.ts';
 import type { Authoring } from '../suites/authoring/make-revision.ts';
@@ -61,7 +61,7 @@ export type AppParts = {
   rotation: Rotation;
   submissions: Submissions;
   moments: Moments;
-  durability: Durability;
+  durability: OpenDatabase['durability'];
   scoreEvents: ScoreEvents;
   measurements: Measurements;
   auditLog: AuditLog;

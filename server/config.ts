@@ -86,6 +86,10 @@ const environmentSchema = z.object({
     .enum(queueBackends)
     .default('postgres')
     .describe('What kind of database DATABASE_URL names, as far as the queue must know.'),
+  HOLDBACK_UNSAFE_DATABASE: z
+    .enum(['0', '1'])
+    .default('0')
+    .describe('1 takes a PostgreSQL that may lose what it has acknowledged.'),
   HOLDBACK_DRAIN_MS: z.coerce
     .number()
     .int()
@@ -177,6 +181,7 @@ export type Config = Readonly<{
   role: 'all' | 'api' | 'runner';
   queueBackend: QueueBackend;
   drainMs: number;
+  unsafeDatabase: boolean;
   concurrency: number;
   hostsPerScore: number;
   pool: number;
@@ -223,6 +228,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     role: settings.HOLDBACK_ROLE,
     queueBackend: settings.HOLDBACK_QUEUE_BACKEND,
     drainMs: settings.HOLDBACK_DRAIN_MS,
+    unsafeDatabase: settings.HOLDBACK_UNSAFE_DATABASE === '1',
     concurrency: settings.HOLDBACK_CONCURRENCY,
     hostsPerScore: settings.HOLDBACK_HOSTS_PER_SCORE,
     pool: settings.HOLDBACK_POOL,

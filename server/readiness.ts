@@ -2,8 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { takesWrites } from '../gate/history.ts';
-import type { Durability } from '../migrations/journal/durability.ts';
-import type { Database } from '../migrations/open-database.ts';
+import type { Database, OpenDatabase } from '../migrations/open-database.ts';
 import { type WallMeans, wallsSchema } from '../runners/walls/wall.ts';
 
 export const readinessSchema = z.strictObject({
@@ -28,7 +27,7 @@ type Pool = { readonly closed: boolean; readonly canStart: boolean };
 
 type ReadinessParts = {
   database: Database;
-  durability: Durability;
+  durability: OpenDatabase['durability'];
   runners: Pool;
   graders: Pool;
   walls: WallMeans;

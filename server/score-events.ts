@@ -8,7 +8,6 @@ import { decisionOf, hearsInSlots } from '../gate/disclosure/disclosure.ts';
 import { findScore, type ScoreRecord } from '../gate/history.ts';
 import { findOverride } from '../gate/overrides.ts';
 import type { Submissions } from '../gate/submit.ts';
-import type { Durability } from '../migrations/journal/durability.ts';
 import type { Database, OpenDatabase } from '../migrations/open-database.ts';
 import { RequestError } from './problems.ts';
 import type { Reader } from './tokens.ts';
@@ -32,7 +31,7 @@ export const eventsSchema = z.custom<Readable>((body) => body instanceof Readabl
 export class ScoreEvents {
   readonly #submissions: Submissions;
   readonly #database: Database;
-  readonly #durability: Durability;
+  readonly #durability: OpenDatabase['durability'];
   readonly #open = new Map<Readable, string>();
 
   constructor(

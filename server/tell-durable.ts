@@ -1,6 +1,6 @@
 /** Nobody is told of what a loss of power could still undo: answers wait until all that was committed is on the disk. */
 import type { FastifyInstance } from 'fastify';
-import type { Durability } from '../migrations/journal/durability.ts';
+import type { OpenDatabase } from '../migrations/open-database.ts';
 import { problemOf } from './problems.ts';
 
 declare module 'fastify' {
@@ -11,7 +11,7 @@ declare module 'fastify' {
 }
 
 /** Has every answer wait, but those to probes. Where nothing can be written down, all of them say so. */
-export function tellDurable(app: FastifyInstance, durability: Durability): void {
+export function tellDurable(app: FastifyInstance, durability: OpenDatabase['durability']): void {
   app.addHook('onSend', async (request, reply, payload) => {
     if (durability.isSettled || request.routeOptions.config.isProbe === true) return payload;
     try {

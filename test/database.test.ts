@@ -89,6 +89,17 @@ describe('one PostgreSQL', () => {
     for (const service of services) expect(service.printed()).not.toContain('holdback:holdback');
   });
 
+  test('that may lose what it has acknowledged is refused, unless that is wanted', async () => {
+    const url = server.url.replace('?', '&').concat('?options=-csynchronous_commit%3Doff');
+    const settings = { DATABASE_URL: url, HOLDBACK_DATA_DIR: join(home, 'careless') };
+    const refused = start(settings);
+    expect(await refused.ended).toBe(1);
+    expect(refused.printed()).toMatch(
+      /^holdback could not start: .*synchronous_commit is off.*HOLDBACK_UNSAFE_DATABASE=1.*\n$/,
+    );
+    await start({ ...settings, HOLDBACK_UNSAFE_DATABASE: '1' }).listening;
+  });
+
   test('a wrong password is one clear line, and is not printed', async () => {
     for (const url of [
       server.url.replace('holdback:holdback', 'holdback:geheim'),

@@ -103,6 +103,8 @@ test('another process that shares the database stores nothing more to the old id
   });
   expect(pushed.json).toMatchObject({ status: 503, code: 'identity_rotated' });
   expect(pushed.text).toContain('restart');
+  // The one that knows the new identity would score it.
+  await one.close();
   const scored = await other.admin('POST', '/score', scoreRequest('shared', right, 'behind'));
   expect(scored.json).toMatchObject({ verdict: 'block', reason: 'indeterminate' });
   await other.close();
@@ -110,6 +112,6 @@ test('another process that shares the database stores nothing more to the old id
   const [renewed = ''] = await identitiesIn(identityFile);
   const restarted = await openWorld({ ...shared, HOLDBACK_IDENTITY: renewed });
   await expectAll(restarted.admin, 'shared', redId);
-  const all = await opened(one.service.database, renewed);
+  const all = await opened(restarted.service.database, renewed);
   expect(all.opens).toBe(all.all);
 });
