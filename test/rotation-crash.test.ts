@@ -95,8 +95,9 @@ test('another process that shares the database stores nothing more to the old id
   await writeFile(identityFile, `${secret}\n`);
   const shared = { ...small, DATABASE_URL: postgres.url };
   const one = await openWorld({ ...shared, HOLDBACK_IDENTITY_FILE: identityFile });
-  const other = await openWorld({ ...shared, HOLDBACK_IDENTITY: secret });
   const redId = await fill(one.admin, 'shared');
+  // Only now, so that it has opened nothing yet.
+  const other = await openWorld({ ...shared, HOLDBACK_IDENTITY: secret });
   expect((await one.admin('POST', '/identity/rotate')).json).toMatchObject(settled);
   const pushed = await other.admin('POST', '/suites/shared/revisions', {
     cases: [{ name: 'a', expect: { equals: 1 } }],
