@@ -197,6 +197,8 @@ function environmentOf(dataDir: string, adminToken: string): NodeJS.ProcessEnv {
     ...Object.fromEntries(own),
     HOLDBACK_PORT: '0',
     HOLDBACK_DATA_DIR: dataDir,
+    // Who interrupts it waits for nothing.
+    HOLDBACK_DRAIN_MS: '0',
     HOLDBACK_ADMIN_TOKEN: adminToken,
   };
 }
