@@ -51,3 +51,8 @@ export class GateError extends Error {
 export function isGateError(error: unknown, code: GateErrorCode): boolean {
   return error instanceof GateError && error.code === code;
 }
+
+/** By what code a failure of ours is named to people who look into it. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? `${error.code}` : 'unexpected failure';
+}

@@ -18,6 +18,7 @@ import { chargeOf } from './disclosure/charge.ts';
 import type { Alarm, Failure } from './disclosure/disclosed.ts';
 import { countEarlierCandidates, countUndecided, findExposures } from './disclosure/exposure.ts';
 import { decidedWith, publishedAt, slotOf } from './disclosure/publication.ts';
+import { codeOf } from './errors.ts';
 import { failuresOf, openFailures } from './failures.ts';
 import type { Disclosure, Gate } from './gate.ts';
 import { happened } from './happened.ts';
@@ -291,8 +292,4 @@ function countOf(asked: InForce[]): number {
 async function findFailures({ scored, repeats }: Outcome, seals: Seals): Promise<Failure[]> {
   if (repeats?.verdict === undefined) return failuresOf(scored);
   return openFailures(repeats.id, repeats.verdict.sealedFailures, seals);
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? `${error.code}` : 'unexpected failure';
 }

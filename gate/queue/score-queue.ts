@@ -246,7 +246,7 @@ export class ScoreQueue {
     const waiting = await transaction.execute(
       sql`SELECT id FROM pgboss.job WHERE name = ${scores} AND id = ${score.id} AND state < 'active' FOR UPDATE`,
     );
-    if (z.array(z.unknown()).parse(rowsOf(waiting)).length !== 1) throw lostLease(score.id);
+    if (rowsSchema.parse(rowsOf(waiting)).length !== 1) throw lostLease(score.id);
     const from = publishedAt(score.requestedAt, decidedAt, this.#slotMs);
     await this.#boss.complete(scores, score.id, { publishedAt: from }, { db, includeQueued: true });
   }
@@ -340,7 +340,7 @@ async function wasAskedBefore(transaction: Database, score: ScoreRecord): Promis
     WHERE gate = ${score.gate} AND change_id = ${id} AND commit = ${commit}
       AND repository IS NOT DISTINCT FROM ${repository ?? null} AND sequence < ${score.sequence}
     LIMIT 1`);
-  return z.array(z.unknown()).parse(rowsOf(asked)).length > 0;
+  return rowsSchema.parse(rowsOf(asked)).length > 0;
 }
 
 /** pg-boss on the database, outside of any transaction. Each statement has so long to be answered: no node waits for ever. */
@@ -376,6 +376,7 @@ function hasSettled(answer: unknown): boolean {
   return z.object({ affected: z.number() }).parse(answer).affected === 1;
 }
 
-function lostLease(score: string): GateError {
+/** What is thrown to a node that acts on a score whose lease it has not, or no longer. */
+export function lostLease(score: string): GateError {
   return new GateError('lease_lost', `score ${score} is another's by now`);
 }

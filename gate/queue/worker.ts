@@ -6,12 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LimitFunction } from 'p-limit';
 import { reasonOf } from '../../migrations/open-database.ts';
 import { appendVerdict, indeterminate, type Settle } from '../append-history.ts';
-import { GateError, isGateError } from '../errors.ts';
+import { codeOf, isGateError } from '../errors.ts';
 import type { Gate } from '../gate.ts';
 import { findScore, type ScoreRecord } from '../history.ts';
 import { type Scoring, scoreCandidate } from '../score.ts';
 import { newProgress, type Progress } from '../scoring/progress.ts';
-import { heartbeatMs, type Lease, type ScoreQueue } from './score-queue.ts';
+import { heartbeatMs, type Lease, lostLease, type ScoreQueue } from './score-queue.ts';
 import type { VerdictNews } from './verdict-news.ts';
 
 /** Jobs are looked for at least so often, in milliseconds: those of nodes that died are announced by nobody. */
@@ -78,14 +78,13 @@ export class Worker {
     this.#fresh.set(score.id, { score, gate, atMs: now });
   }
 
-  /** Takes no more jobs, and waits until those under way have ended, but at most so long. Answers whether they have. */
-  async drain(ms: number): Promise<boolean> {
+  /** Takes no more jobs, and waits until those under way have ended, but at most so long. */
+  async drain(ms: number): Promise<void> {
     this.#stopping.abort();
     clearInterval(this.#timer);
     const timeout = new AbortController();
     await Promise.race([this.#ended(), sleep(ms, undefined, { signal: timeout.signal }).catch(() => {})]);
     timeout.abort();
-    return this.#running.size === 0;
   }
 
   /**
@@ -153,8 +152,7 @@ export class Worker {
         warn(`score ${lease.id} misses a heartbeat`, error);
         return true;
       });
-      if (!isOurs && !needed.aborted)
-        throw new GateError('lease_lost', `score ${lease.id} is another's by now`);
+      if (!isOurs && !needed.aborted) throw lostLease(lease.id);
     }
   }
 
@@ -213,10 +211,6 @@ export class Worker {
       news.tell({ ...score, verdict });
     }
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? `${error.code}` : 'unexpected failure';
 }
 
 function warn(what: string, error: unknown): void {
