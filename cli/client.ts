@@ -68,30 +68,60 @@ export class Client {
     );
   }
 
-  async #send({ method, path, query = {}, headers = {}, body, waitMs = 0 }: Ask) {
+  /** Asks for what is not JSON, and answers it piece by piece. Throws CommandError, also where it breaks off. */
+  async *download(ask: Ask): AsyncGenerator<Uint8Array> {
+    const silence = new AbortController();
+    const { request, url } = this.#requestOf(ask);
+    const timer = setTimeout(() => silence.abort(), answerMsMax);
+    try {
+      const response = await fetch(url, { ...request, signal: silence.signal });
+      if (!response.ok) throw refusalOf(response.status, await response.text());
+      for await (const piece of response.body ?? []) {
+        timer.refresh();
+        yield piece;
+      }
+    } catch (cause) {
+      if (cause instanceof CommandError) throw cause;
+      throw this.#unreachable(silence.signal.aborted ? 'it took too long' : reasonOf(cause), cause);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #requestOf({ method, path, query = {}, headers = {}, body }: Ask): { url: URL; request: RequestInit } {
     const url = new URL(path.map(encodeURIComponent).join('/'), this.#base);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    const request = {
+      method,
+      headers: {
+        ...headers,
+        accept: 'application/json',
+        ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
+        ...(body === undefined ? {} : { 'content-type': body.type }),
+      },
+      ...(body === undefined ? {} : { body: body.content }),
+      redirect: 'error' as const,
+    };
+    return { url, request };
+  }
+
+  #unreachable(why: string, cause: unknown): CommandError {
+    return new CommandError(
+      'service',
+      'service_unreachable',
+      `no service answers at ${this.#base} (${why}): start one with \`holdback serve\`, or set HOLDBACK_URL`,
+      { cause },
+    );
+  }
+
+  async #send(ask: Ask) {
+    const { url, request } = this.#requestOf(ask);
     try {
-      const response = await fetch(url, {
-        method,
-        headers: {
-          ...headers,
-          accept: 'application/json',
-          ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
-          ...(body === undefined ? {} : { 'content-type': body.type }),
-        },
-        ...(body === undefined ? {} : { body: body.content }),
-        redirect: 'error',
-        signal: AbortSignal.timeout(waitMs + answerMsMax),
-      });
+      const signal = AbortSignal.timeout((ask.waitMs ?? 0) + answerMsMax);
+      const response = await fetch(url, { ...request, signal });
       return { ok: response.ok, status: response.status, text: await response.text() };
     } catch (cause) {
-      throw new CommandError(
-        'service',
-        'service_unreachable',
-        `no service answers at ${this.#base} (${reasonOf(cause)}): start one with \`holdback serve\`, or set HOLDBACK_URL`,
-        { cause },
-      );
+      throw this.#unreachable(reasonOf(cause), cause);
     }
   }
 }

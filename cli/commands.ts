@@ -4,6 +4,7 @@ import type { Command } from './command.ts';
 export type CommandEntry = { words: string; load(): Promise<Command> };
 
 const ofAudit = () => import('./commands/audit.ts');
+const ofBackup = () => import('./commands/backup.ts');
 const ofGate = () => import('./commands/gate.ts');
 const ofIdentity = () => import('./commands/identity.ts');
 const ofIncident = () => import('./commands/incident.ts');
@@ -61,6 +62,8 @@ export const commands: CommandEntry[] = [
   { words: 'audit list', load: async () => (await ofAudit()).auditListCommand },
   { words: 'token list', load: async () => (await ofToken()).tokenListCommand },
   { words: 'token revoke', load: async () => (await ofToken()).tokenRevokeCommand },
+  { words: 'backup', load: async () => (await ofBackup()).backupCommand },
+  { words: 'restore', load: async () => (await ofBackup()).restoreCommand },
   { words: 'identity show', load: async () => (await ofIdentity()).identityShowCommand },
   { words: 'identity rotate', load: async () => (await ofIdentity()).identityRotateCommand },
 ];

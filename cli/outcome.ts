@@ -11,12 +11,14 @@ import type { Escapes, Incident } from '../gate/incidents/incident.ts';
 import type { StrengthReport } from '../gate/strength/strength.ts';
 import type { CaseTrends, Trend } from '../gate/trends/trend.ts';
 import { csvOfTrend } from '../gate/trends/trend-csv.ts';
+import type { Restored } from '../server/restored.ts';
 import type { Changes } from '../suites/authoring/suite-check.ts';
 import type { Comparison, Publication, ReviewedRevision, SuiteCases } from '../suites/life/life.ts';
 import type { IdentityState } from '../suites/sealing/identity-state.ts';
 import type { ActivatedRevision, ReceivedRevision, Suite } from '../suites/suite.ts';
 import { ActivationRefused } from './activation-refused.ts';
 import type { AuditCheck } from './commands/audit.ts';
+import type { TakenBackup } from './commands/backup.ts';
 import type { DemoReport } from './commands/demo.ts';
 import type { LeakReport } from './commands/leaks.ts';
 import type { CheckedFile } from './commands/suite-check.ts';
@@ -27,6 +29,7 @@ import { printable } from './printable.ts';
 import type { Score } from './scoring.ts';
 import { linesOf, SuiteRefused } from './suite-refused.ts';
 import { textOfAudit, textOfRecord } from './texts/audit.ts';
+import { noteOfBackup, noteOfRestored, textOfBackup, textOfRestored } from './texts/backup.ts';
 import { textOfExposure, textOfGate } from './texts/gate.ts';
 import { noteOfIncident, textOfEscapes, textOfIncident, textOfProof } from './texts/incident.ts';
 import { textOfLeaks, unsaidOf } from './texts/leaks.ts';
@@ -64,6 +67,8 @@ export type Outcome =
   | { kind: 'case_trends'; trends: CaseTrends }
   | { kind: 'sealed'; suite: string; recipient: string; sealed: string; output: string | undefined }
   | { kind: 'identity'; identity: IdentityState }
+  | { kind: 'backup'; taken: TakenBackup }
+  | { kind: 'restored'; restored: Restored }
   | { kind: 'suites'; suites: Suite[] }
   | { kind: 'gate'; gate: Gate }
   | { kind: 'gates'; gates: Gate[] }
@@ -213,6 +218,14 @@ export function present(outcome: Outcome): Presentation {
       const text = `${printable(recipient)}: ${states[state]}`;
       const note = unreadable === 0 ? '' : `${unreadable} stored things open with no identity that was there`;
       return { text, note, json: outcome.identity, exitCode: state === 'stopped' ? 3 : 0 };
+    }
+    case 'backup': {
+      const { taken } = outcome;
+      return { ...done, text: textOfBackup(taken), note: noteOfBackup(taken), json: taken };
+    }
+    case 'restored': {
+      const { restored } = outcome;
+      return { ...done, text: textOfRestored(restored), note: noteOfRestored(restored), json: restored };
     }
     case 'suites':
       return {

@@ -32,6 +32,8 @@ export const auditActions = [
   'verdict.overridden',
   'alarm.raised',
   'identity.rotated',
+  'backup.taken',
+  'backup.restored',
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
 

@@ -1,5 +1,6 @@
 /** The embedded database itself: PGlite, as we use it. */
 import { PGlite, types } from '@electric-sql/pglite';
+import type { Query } from './journal/rows.ts';
 
 /** PGlite that counts its messages: each goes through this one function, which returns when what it asked for is done. */
 export class CountingPglite extends PGlite {
@@ -22,4 +23,9 @@ export async function openClient(path: string): Promise<CountingPglite> {
   });
   await client.waitReady;
   return client;
+}
+
+/** Asks it with parameters. */
+export function queryOf(client: PGlite): Query {
+  return async (statement, parameters) => (await client.query(statement, parameters)).rows;
 }

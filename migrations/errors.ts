@@ -11,7 +11,11 @@ export type DatabaseErrorCode =
   /** The journal of the embedded database is not whole. */
   | 'journal_damaged'
   /** What was committed cannot be brought to the disk. */
-  | 'journal_unwritable';
+  | 'journal_unwritable'
+  /** A file is no backup, or not a whole one. */
+  | 'backup_broken'
+  /** A backup cannot be restored there, or not with the identity at hand; the message says what to do. */
+  | 'restore_refused';
 
 export class DatabaseError extends Error {
   override readonly name = 'DatabaseError';

@@ -4,9 +4,6 @@
  * belongs to one process.
  */
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { fileURLToPath } from 'node:url';
 import type { PGlite } from '@electric-sql/pglite';
 import { drizzle as drizzlePostgres } from 'drizzle-orm/node-postgres';
 import { migrate as migratePostgres } from 'drizzle-orm/node-postgres/migrator';
@@ -15,9 +12,13 @@ import { drizzle as drizzlePglite } from 'drizzle-orm/pglite';
 import pg from 'pg';
 import { z } from 'zod';
 import { DatabaseError } from './errors.ts';
+import { type Backup, encodeBackup } from './journal/backup-file.ts';
 import { type Durability, ownDurability } from './journal/durability.ts';
 import { openJournaled } from './journal/open-journaled.ts';
+import { type Query, readRows } from './journal/rows.ts';
 import { Listener } from './listener.ts';
+import { lockDirectory } from './lock-directory.ts';
+import { migrationsApplied, migrationsFolder, migrationsKnown } from './migrations.ts';
 import { Moments, momentStatement } from './moments.ts';
 import { SteadyPool } from './steady-pool.ts';
 import { watchedSocket } from './watched-socket.ts';
@@ -37,13 +38,16 @@ export type OpenDatabase = {
    * whoever listens looks for itself.
    */
   listen(channel: string, heard: (told: string) => void): Promise<void>;
+  /**
+   * The bytes of a backup of all rows as they are at a moment after the first piece was asked for; nobody waits for it. To be read to its
+   * end, or returned. Throws what the database throws, `journal_unwritable` and `journal_damaged`.
+   */
+  backUp(about: Omit<Backup, 'from'>): AsyncGenerator<Buffer>;
   close(): Promise<void>;
 };
 
-const migrationsFolder = join(fileURLToPath(new URL('.', import.meta.url)), 'sql');
-
 /** Any constant will do, as long as every version of the program uses the same. */
-const migrationLock = 7_276_551;
+export const migrationLock = 7_276_551;
 
 /** How many statements of one process PostgreSQL works at. */
 const connectionsMax = 10;
@@ -80,6 +84,7 @@ async function openPglite(dataDir: string): Promise<OpenDatabase> {
       listen: async (channel, heard) => {
         await client.listen(channel, heard);
       },
+      backUp: (about) => encodeBackup(migrationsKnown(), journal.contents(), { ...about, from: 'pglite' }),
       close: async () => {
         await close();
         unlock();
@@ -105,22 +110,6 @@ async function runOnPglite(client: PGlite, statements: string): Promise<{ rows: 
     await client.exec('ROLLBACK').catch(() => {});
     throw error;
   }
-}
-
-/** SQLite's file lock is let go by the kernel when its process dies, however it dies, so it is never stale. */
-function lockDirectory(dataDir: string): () => void {
-  const lock = new DatabaseSync(join(dataDir, 'lock'));
-  try {
-    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
-  } catch (cause) {
-    lock.close();
-    throw new DatabaseError(
-      'data_directory_in_use',
-      `another holdback process uses ${dataDir}: stop it, choose another HOLDBACK_DATA_DIR, or set DATABASE_URL to share a PostgreSQL`,
-      { cause },
-    );
-  }
-  return () => lock.close();
 }
 
 async function openPostgres(databaseUrl: string, mayLose: boolean): Promise<OpenDatabase> {
@@ -160,10 +149,30 @@ async function openPostgres(databaseUrl: string, mayLose: boolean): Promise<Open
       rows: [await single.query(statements)].flat().flatMap(({ rows }) => rows),
     }),
     listen: (channel, heard) => listener.listen(channel, heard),
+    backUp: (about) => backUpPostgres(databaseUrl, { ...about, from: 'postgresql' }),
     close: async () => {
       await Promise.all([listener.close(), single.close(), pool.close()]);
     },
   };
+}
+
+/** On a connection of its own, which sees one moment of the database. */
+async function* backUpPostgres(databaseUrl: string, backup: Backup): AsyncGenerator<Buffer> {
+  const connection = new pg.Client({ connectionString: databaseUrl, stream: watchedSocket });
+  connection.on('error', () => {});
+  await connection.connect();
+  try {
+    const query: Query = async (statement, parameters) =>
+      (await connection.query(statement, parameters)).rows;
+    await query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    yield* encodeBackup(await migrationsApplied(query), entriesOf(query), backup);
+  } finally {
+    await connection.end();
+  }
+}
+
+async function* entriesOf(query: Query): AsyncGenerator<string> {
+  for await (const { entry } of readRows(query)) yield `[${entry}]`;
 }
 
 const settingsSchema = z.array(z.object({ name: z.string(), setting: z.string() }));

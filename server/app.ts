@@ -33,6 +33,7 @@ import { answerBrokenRequest, answerProblem, RequestError } from './problems.ts'
 import { limitAddresses, limitTokens } from './rate-limits.ts';
 import type { ReadinessCheck } from './readiness.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { backupRoutes } from './routes/backup.ts';
 import { changeRoutes } from './routes/changes.ts';
 import { gateRoutes } from './routes/gates.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -62,6 +63,7 @@ export type AppParts = {
   submissions: Submissions;
   moments: Moments;
   durability: OpenDatabase['durability'];
+  backUp: OpenDatabase['backUp'];
   scoreEvents: ScoreEvents;
   measurements: Measurements;
   auditLog: AuditLog;
@@ -131,6 +133,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
         { name: 'trends', description: 'How attempts come out over time.' },
         { name: 'tokens', description: 'Who may ask.' },
         { name: 'audit', description: 'Who did what and when.' },
+        { name: 'backup', description: 'All that is kept, in one file.' },
         { name: 'health', description: 'Whether the service lives and can score.' },
       ],
     },
@@ -178,6 +181,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(identityRoutes, { rotation: parts.rotation });
   await app.register(tokenRoutes, { database });
   await app.register(auditRoutes, { auditLog: parts.auditLog });
+  await app.register(backupRoutes, { database, rotation: parts.rotation, backUp: parts.backUp });
   servePages(app, parts);
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;

@@ -51,6 +51,7 @@ const problems = {
   activation_refused: [409, 'The revision cannot be activated as it stands'],
   request_timeout: [408, 'The request took too long to arrive'],
   last_admin: [409, 'This is the only admin token that can be used'],
+  backup_running: [409, 'A backup is being taken already'],
   identity_given: [409, 'The identity is given in the environment'],
   identity_not_writable: [409, 'The identity cannot be written'],
   identity_rotating: [409, 'The identity is being rotated already'],

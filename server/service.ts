@@ -235,6 +235,7 @@ export async function startService(config: Config): Promise<Service> {
       submissions,
       moments: database.moments,
       durability: database.durability,
+      backUp: database.backUp,
       scoreEvents,
       measurements,
       auditLog,

@@ -37,8 +37,8 @@ const mayImport: Record<string, RegExp[]> = {
   server: [
     /^gate\//,
     /^suites\//,
-    /^migrations\/(?:append-audit|errors|kept-answers|moments|open-database)\.ts$/,
-    /^migrations\/tables\.ts$/,
+    /^migrations\/(?:append-audit|errors|kept-answers|moments|open-database|rows-of)\.ts$/,
+    /^migrations\/(?:restore-database|tables|journal\/backup-file)\.ts$/,
     /^runners\/protocol\.ts$/,
     /^runners\/walls\/(?:wall|find-walls)\.ts$/,
   ],
@@ -57,7 +57,9 @@ const mayImport: Record<string, RegExp[]> = {
     /^gate\/(?:activation\/preflight-report|incidents\/incident)\.ts$/,
     /^gate\/trends\/(?:trend|trend-csv)\.ts$/,
     /^runners\/protocol\.ts$/,
-    /^server\/token\.ts$/,
+    // A backup is looked through where it arrives.
+    /^migrations\/journal\/backup-file\.ts$/,
+    /^server\/(?:restored|token)\.ts$/,
   ],
   examples: [/^suites\/authoring\/define-suite\.ts$/],
 };

@@ -65,6 +65,7 @@ const rolesOf: Record<string, Role[] | 'anybody'> = {
   'GET /recipient': 'anybody',
   'GET /identity': [],
   'POST /identity/rotate': [],
+  'POST /backup': [],
   'POST /tokens': [],
   'GET /tokens': [],
   'GET /tokens/{id}': [],
@@ -249,7 +250,7 @@ describe('bodies', () => {
   );
 
   const needBodies = withBodies.filter(
-    ({ id }) => !/\/(?:activate|preflight|replay|restore|rotate)$/.test(id),
+    ({ id }) => !/\/(?:activate|backup|preflight|replay|restore|rotate)$/.test(id),
   );
   test.each(needBodies)('$id says that the body is missing', async ({ id, method, path }) => {
     const kind = raw.includes(id) ? 'application/octet-stream' : 'application/json';

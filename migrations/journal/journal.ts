@@ -2,6 +2,7 @@
  * The journal of an embedded database: everything that is committed is appended to a file and on the disk before anybody is told of it.
  * What waits together is written together. Where it cannot be written nobody is told of anything, until it can.
  */
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
@@ -11,6 +12,7 @@ import { type Exec, emptyOutbox } from './capture.ts';
 import type { Durability } from './durability.ts';
 import { type JournalState, nameOf, numbersOf, syncFolder } from './journal-folder.ts';
 import { type Begin, encodeRecord, noDigest, type RecordKind } from './record.ts';
+import { readOpened } from './record-file.ts';
 import { type Query, readRows } from './rows.ts';
 
 /** What is committed shortly after one another is written at once, in milliseconds, unless somebody waits. */
@@ -123,6 +125,43 @@ export class Journal implements Durability {
   /** Writes a snapshot of all rows, while others go on, and removes what came before it. */
   renew(): Promise<void> {
     return this.#renewing(() => this.#guard(() => this.#renew()));
+  }
+
+  /**
+   * Entries that make all rows as they are at a moment after the call. Others go on meanwhile: what is read are files that nobody
+   * changes. Throws `journal_unwritable`, and `journal_damaged` where what was written is not there.
+   */
+  async *contents(): AsyncGenerator<string> {
+    const parts = await this.#renewing(() => this.#guard(() => this.#openContents()));
+    try {
+      for (const { file, length, name } of parts) {
+        for (const reading of readOpened(file, length)) {
+          if (reading.kind === 'broken')
+            throw new DatabaseError(
+              'journal_damaged',
+              `the journal is not whole: ${name} is damaged at byte ${reading.at}`,
+            );
+          if (reading.record.kind === 'entries') yield reading.record.text;
+        }
+      }
+    } finally {
+      for (const { file } of parts) closeSync(file);
+    }
+  }
+
+  /** Opens a new snapshot and what follows it. Both may be removed by then: who has them open still reads them. */
+  async #openContents(): Promise<{ name: string; file: number; length: number }[]> {
+    await this.#renew();
+    return this.#writing(async () => {
+      await this.#drain();
+      const first = numbersOf(this.#folder, 'snapshot').at(-1) ?? 0;
+      const names = [nameOf(first, 'snapshot')];
+      for (let number = first; number <= this.#number; number++) names.push(nameOf(number, 'log'));
+      return names.map((name, index) => {
+        const file = openSync(join(this.#folder, name), 'r');
+        return { name, file, length: index === names.length - 1 ? this.#length : fstatSync(file).size };
+      });
+    });
   }
 
   /** Writes down what is left, and that the database is closed, if it is: `close` is to leave all of it on the disk. */

@@ -2,17 +2,16 @@
  * Opens the embedded database together with its journal. Where the database is missing, does not open, is damaged, lacks what the
  * journal has, or may be all that after a loss of power, it is put aside, and a new one is made from the journal.
  */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { PGlite } from '@electric-sql/pglite';
 import { drizzle } from 'drizzle-orm/pglite';
 import { migrate } from 'drizzle-orm/pglite/migrator';
 import { z } from 'zod';
-import { type CountingPglite, openClient } from '../embedded-client.ts';
+import { type CountingPglite, openClient, queryOf } from '../embedded-client.ts';
 import { DatabaseError } from '../errors.ts';
+import { migrateTo, migrationsApplied, migrationsFolder, migrationsKnown } from '../migrations.ts';
 import { type Exec, emptyOutbox, journalChannel, positionsOf, startCapture, stopCapture } from './capture.ts';
 import { bootOfMachine, putAside, syncFiles } from './database-files.ts';
 import { Journal } from './journal.ts';
@@ -20,9 +19,6 @@ import { type JournalState, readJournal, syncFolder } from './journal-folder.ts'
 import { findDamagedPage } from './page-checksums.ts';
 import { readRecords } from './record-file.ts';
 import { replay } from './replay.ts';
-import type { Query } from './rows.ts';
-
-const migrationsFolder = fileURLToPath(new URL('../sql', import.meta.url));
 
 export type Journaled = {
   client: CountingPglite;
@@ -37,7 +33,7 @@ export async function openJournaled(dataDir: string): Promise<Journaled> {
   const say = (line: string) => process.emitWarning(line);
   const boot = bootOfMachine();
   let state = readJournal(folder, say);
-  const known = migrationsKnown().length;
+  const known = migrationsKnown();
   if ((state?.migrations ?? 0) > known) throw tooNew(dataDir);
   await rm(`${path}.recovering`, { recursive: true, force: true });
   const client = state === undefined ? await openClient(path) : await openOrRecover(path, state, boot, say);
@@ -59,7 +55,7 @@ export async function openJournaled(dataDir: string): Promise<Journaled> {
       journal.noticed();
       await journal.settled();
     }
-    const applied = await migrationsApplied(exec);
+    const applied = await migrationsApplied(queryOf(client));
     if (applied > known) throw tooNew(dataDir);
     if (applied < known) {
       await stopCapture(exec);
@@ -165,8 +161,8 @@ async function recover(path: string, state: JournalState): Promise<void> {
   const client = await openClient(path);
   try {
     const exec = execOf(client);
-    await migrateTo(client, state.migrations);
-    await replay(queryOf(client), textsOf([state.snapshot, ...state.logs]));
+    await migrateTo(state.migrations, (folder) => migrate(drizzle({ client }), { migrationsFolder: folder }));
+    await replay(queryOf(client), textsOf([state.snapshot, ...state.logs]), async () => {});
     await startCapture(exec);
     await emptyOutbox(exec, state.sequence);
   } finally {
@@ -184,40 +180,6 @@ export function* textsOf(paths: string[]): Generator<string> {
   }
 }
 
-const journalSchema = z.looseObject({ entries: z.array(z.looseObject({ tag: z.string() })) });
-
-function migrationsKnown(): { tag: string }[] {
-  return readMigrations().entries;
-}
-
-function readMigrations(): z.infer<typeof journalSchema> {
-  return journalSchema.parse(
-    JSON.parse(readFileSync(join(migrationsFolder, 'meta', '_journal.json'), 'utf8')),
-  );
-}
-
-/** Migrates as far as a journal's tables were, and no further. */
-async function migrateTo(client: PGlite, count: number): Promise<void> {
-  const only = mkdtempSync(join(tmpdir(), 'holdback-migrations-'));
-  try {
-    const journal = readMigrations();
-    const entries = journal.entries.slice(0, count);
-    mkdirSync(join(only, 'meta'));
-    writeFileSync(join(only, 'meta', '_journal.json'), JSON.stringify({ ...journal, entries }));
-    for (const { tag } of entries) cpSync(join(migrationsFolder, `${tag}.sql`), join(only, `${tag}.sql`));
-    await migrate(drizzle({ client }), { migrationsFolder: only });
-  } finally {
-    rmSync(only, { recursive: true, force: true });
-  }
-}
-
-async function migrationsApplied(exec: Exec): Promise<number> {
-  const [there] = await exec("SELECT to_regclass('drizzle.__drizzle_migrations')::text AS name");
-  if (z.array(z.object({ name: z.string().nullable() })).parse(there?.rows)[0]?.name == null) return 0;
-  const [counted] = await exec('SELECT count(*) AS count FROM drizzle.__drizzle_migrations');
-  return z.tuple([z.object({ count: z.coerce.number() })]).parse(counted?.rows)[0].count;
-}
-
 function tooNew(dataDir: string): DatabaseError {
   return new DatabaseError(
     'database_unavailable',
@@ -227,10 +189,6 @@ function tooNew(dataDir: string): DatabaseError {
 
 function execOf(client: PGlite): Exec {
   return (statements) => client.exec(statements);
-}
-
-function queryOf(client: PGlite): Query {
-  return async (statement, parameters) => (await client.query(statement, parameters)).rows;
 }
 
 function firstLineOf(error: unknown): string {

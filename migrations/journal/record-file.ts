@@ -14,18 +14,22 @@ export type Reading =
 export function* readRecords(path: string): Generator<Reading> {
   const file = openSync(path, 'r');
   try {
-    const { size } = fstatSync(file);
-    for (let at = 0; at < size; ) {
-      const record = recordAt(file, at, size);
-      if (record === undefined) {
-        yield { kind: 'broken', at, isFollowed: isFollowed(file, at, size) };
-        return;
-      }
-      at = record.end;
-      yield { kind: 'record', ...record };
-    }
+    yield* readOpened(file, fstatSync(file).size);
   } finally {
     closeSync(file);
+  }
+}
+
+/** The same of a file that is open already, up to a length in bytes. */
+export function* readOpened(file: number, size: number): Generator<Reading> {
+  for (let at = 0; at < size; ) {
+    const record = recordAt(file, at, size);
+    if (record === undefined) {
+      yield { kind: 'broken', at, isFollowed: isFollowed(file, at, size) };
+      return;
+    }
+    at = record.end;
+    yield { kind: 'record', ...record };
   }
 }
 

@@ -33,7 +33,7 @@ export type JournalRecord = {
 
 export const beginSchema = z.object({
   format: z.literal(1),
-  what: z.enum(['log', 'snapshot']),
+  what: z.enum(['log', 'snapshot', 'backup']),
   /** How many migrations the tables had behind them. */
   migrations: z.int().nonnegative(),
   /** The start of the machine at which it was written; null where that is not known. */

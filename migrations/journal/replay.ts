@@ -108,8 +108,15 @@ SELECT sequence::text FROM (
 
 const faultsSchema = z.array(z.object({ sequence: z.string() }));
 
-/** Replays texts, each an array of entries as JSON, in one transaction. Throws what the database throws, and `journal_damaged`. */
-export async function replay(query: Query, texts: Iterable<string>): Promise<void> {
+/**
+ * Replays texts, each an array of entries as JSON, in one transaction, and answers what `finish` does, which runs in the same: what that
+ * throws undoes all. Throws what the database throws, and `journal_damaged`.
+ */
+export async function replay<Answer>(
+  query: Query,
+  texts: Iterable<string>,
+  finish: () => Promise<Answer>,
+): Promise<Answer> {
   await query('BEGIN');
   try {
     await query('SET LOCAL session_replication_role = replica');
@@ -123,7 +130,10 @@ export async function replay(query: Query, texts: Iterable<string>): Promise<voi
         `what was read does not hold together: record ${fault.sequence} of the audit does not follow from the one before it`,
       );
     }
+    await query('SET LOCAL session_replication_role = origin');
+    const answer = await finish();
     await query('COMMIT');
+    return answer;
   } catch (error) {
     await query('ROLLBACK').catch(() => {});
     throw error;

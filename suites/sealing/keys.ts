@@ -43,7 +43,11 @@ export async function loadKeys(database: Database, seals: Seals): Promise<Keys> 
 }
 
 async function findMaster(database: Database, seals: Seals): Promise<Buffer | undefined> {
-  const [row] = await database.select().from(secrets).where(eq(secrets.name, masterName));
+  const { sealed, recipient } = secrets;
+  const [row] = await database
+    .select({ sealed, recipient })
+    .from(secrets)
+    .where(eq(secrets.name, masterName));
   if (row === undefined) return undefined;
   try {
     return Buffer.from(await seals.openOwn(row.sealed), 'base64');
