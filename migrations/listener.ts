@@ -32,6 +32,8 @@ export class Listener {
 
   async close(): Promise<void> {
     this.#closing.abort();
+    // An answer that is being waited for may never come.
+    this.#drop(this.#connection);
     await this.#watching;
     this.#drop(this.#connection);
   }

@@ -21,7 +21,7 @@ import { lockDirectory } from './lock-directory.ts';
 import { migrationsApplied, migrationsFolder, migrationsKnown } from './migrations.ts';
 import { Moments, momentStatement } from './moments.ts';
 import { SteadyPool } from './steady-pool.ts';
-import { watchedSocket } from './watched-socket.ts';
+import { connectMs, watchedSocket } from './watched-socket.ts';
 
 export type Database = PgDatabase<PgQueryResultHKT, Record<string, never>>;
 
@@ -48,6 +48,9 @@ export type OpenDatabase = {
 
 /** Any constant will do, as long as every version of the program uses the same. */
 export const migrationLock = 7_276_551;
+
+/** While a migration says nothing, TCP asks after so long whether the server is there, in milliseconds. */
+const aliveMs = 10_000;
 
 /** How many statements of one process PostgreSQL works at. */
 const connectionsMax = 10;
@@ -115,7 +118,13 @@ async function runOnPglite(client: PGlite, statements: string): Promise<{ rows: 
 async function openPostgres(databaseUrl: string, mayLose: boolean): Promise<OpenDatabase> {
   try {
     // The lock belongs to a session, so the migrations run on a connection of their own.
-    const connection = new pg.Client({ connectionString: databaseUrl, stream: watchedSocket });
+    // It may wait for long: for another process that migrates, or for a large table. Only a server that is gone is given up.
+    const connection = new pg.Client({
+      connectionString: databaseUrl,
+      connectionTimeoutMillis: connectMs,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: aliveMs,
+    });
     connection.on('error', () => {});
     await connection.connect();
     try {

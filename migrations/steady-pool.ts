@@ -1,6 +1,7 @@
 /**
  * Connections to PostgreSQL that are lost cost their callers an error, and nobody else anything: whoever waits for an answer hears that
- * none will come, and the place in the pool is free again.
+ * none will come, and the place in the pool is free again. A process that stops, or is cut off, in the middle of a transaction costs
+ * others no more than a while.
  */
 import type { Socket } from 'node:net';
 import pg from 'pg';
@@ -12,6 +13,12 @@ const waitMs = 30_000;
 
 /** So long may statements take that are under way when the pool is closed, in milliseconds. */
 const closeMs = 2_000;
+
+/**
+ * A transaction whose process says nothing for so long is ended by PostgreSQL, in milliseconds: others wait for its locks, and claim
+ * nothing meanwhile. It would wait for hours for a machine that is cut off. Nothing that we do between two statements takes long.
+ */
+const forgottenMs = 10_000;
 
 type Lent = Parameters<typeof pg.Pool.prototype.connect>[0];
 
@@ -25,6 +32,7 @@ export class SteadyPool extends pg.Pool {
       max: connectionsMax,
       idleTimeoutMillis: idleMs,
       connectionTimeoutMillis: waitMs,
+      idle_in_transaction_session_timeout: forgottenMs,
       stream: () => {
         const socket = watchedSocket();
         sockets.add(socket);

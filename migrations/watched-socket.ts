@@ -5,7 +5,7 @@
 import { Socket } from 'node:net';
 
 /** To connect takes at most so long, in milliseconds. */
-const connectMs = 10_000;
+export const connectMs = 10_000;
 
 /** No statement of ours takes so long without a word, in milliseconds; connections that idle are closed before. */
 const silentMs = 60_000;

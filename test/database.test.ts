@@ -1,5 +1,6 @@
 /** The database keeps what happened, for several processes at once, through kills and against whoever would change it. */
 import { randomUUID } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateX25519Identity } from 'age-encryption';
@@ -110,6 +111,28 @@ describe('one PostgreSQL', () => {
       expect(service.printed()).toMatch(/^holdback could not start: .*DATABASE_URL.*\n$/);
       expect(service.printed()).not.toMatch(/geheim|holdback:holdback/);
     }
+  });
+
+  test('ends a transaction that its process does not go on with, so that nobody waits for it for ever', async () => {
+    const { database, close } = await openDatabase({ dataDir: home, databaseUrl: server.url });
+    onTestFinished(close);
+    const goesOn = new EventEmitter();
+    let hasBegun = () => {};
+    const begun = new Promise<void>((resolve) => {
+      hasBegun = resolve;
+    });
+    // As a process does that is stopped, or whose machine is cut off.
+    const stopped = database.transaction(async (transaction) => {
+      await transaction.execute(sql`SELECT pg_advisory_xact_lock(1)`);
+      hasBegun();
+      await once(goesOn, 'now');
+      await transaction.execute(sql`SELECT 1`);
+    });
+    stopped.catch(() => {});
+    await begun;
+    await database.execute(sql`SELECT pg_advisory_xact_lock(1)`);
+    goesOn.emit('now');
+    await expect(stopped).rejects.toThrow();
   });
 
   test('is at no moment again where it was before a process of it was killed, though it counts transactions again', async () => {
