@@ -1,6 +1,7 @@
 /**
  * A score as it is being made, told as server-sent events: `state` while there is no verdict, then `verdict`, and the end. For people
- * who hear of verdicts at once; nobody else is told how far a score has come. A stream that is not read is told less, never held.
+ * who hear of verdicts at once; nobody else is told how far a score has come. A stream that is not read is told less, never held, and one
+ * whose token is good no more ends in a moment.
  */
 import { Readable } from 'node:stream';
 import { z } from 'zod';
@@ -10,14 +11,17 @@ import { findOverride } from '../gate/overrides.ts';
 import type { Submissions } from '../gate/submit.ts';
 import type { Database, OpenDatabase } from '../migrations/open-database.ts';
 import { RequestError } from './problems.ts';
-import type { Reader } from './tokens.ts';
+import { isGood, type Reader } from './tokens.ts';
 
 /** So many streams are open at once, of one token and in all. */
 const streamsPerTokenMax = 8;
 const streamsMax = 200;
 
-/** A stream on which nothing happens says that it is there, so that nothing between takes it for dead, in milliseconds. */
-const heartbeatMs = 15_000;
+/**
+ * So often a stream says that it is there, so that nothing between takes it for dead, and it is looked whether its token is still good;
+ * in milliseconds.
+ */
+const heartbeatMs = 5_000;
 
 /** A stream ends after this long; whoever is still there asks again, and is asked for a token again. */
 const streamMsMax = 15 * 60_000;
@@ -61,10 +65,15 @@ export class ScoreEvents {
         done(error);
       },
     });
-    const heartbeat = setInterval(() => stream.push(': here\n\n'), heartbeatMs);
+    const beat = async () => {
+      if (!(await isGood(this.#database, reader.tokenId))) stream.destroy();
+      else if (!stream.destroyed) stream.push(': here\n\n');
+    };
+    // One for which that cannot be known ends too, and may be opened again.
+    const heartbeat = setInterval(() => void beat().catch(() => stream.destroy()), heartbeatMs);
     const end = setTimeout(() => stream.push(null), streamMsMax);
     this.#open.set(stream, reader.tokenId);
-    this.#tell(stream, score.id, following.signal).catch((error: unknown) => {
+    this.#tell(stream, score.id, reader.tokenId, following.signal).catch((error: unknown) => {
       stream.destroy(error instanceof Error ? error : new Error('a score could not be followed'));
     });
     return stream;
@@ -75,7 +84,7 @@ export class ScoreEvents {
     for (const stream of this.#open.keys()) stream.destroy();
   }
 
-  async #tell(stream: Readable, id: string, signal: AbortSignal): Promise<void> {
+  async #tell(stream: Readable, id: string, tokenId: string, signal: AbortSignal): Promise<void> {
     for await (const state of this.#submissions.follow(id, signal)) {
       if (signal.aborted) return;
       if (stream.readableLength < unreadBytesMax) stream.push(event('state', state));
@@ -84,8 +93,9 @@ export class ScoreEvents {
     const score = await findScore(this.#database, id);
     const decision = decisionOf(score, await findOverride(this.#database, score));
     await this.#durability.settled();
+    const maySee = await isGood(this.#database, tokenId);
     if (signal.aborted) return;
-    stream.push(event('verdict', decision));
+    if (maySee) stream.push(event('verdict', decision));
     stream.push(null);
   }
 }

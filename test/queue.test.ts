@@ -1,12 +1,15 @@
 /** The queue of scores: whose turn it is, who may work, and that each score gets one verdict, whoever dies. */
+import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { appendVerdict, indeterminate } from '../gate/append-history.ts';
+import { appendScore, appendVerdict, indeterminate } from '../gate/append-history.ts';
+import { storeCandidate } from '../gate/candidates.ts';
 import { findScore, listForgotten } from '../gate/history.ts';
 import { type Lease, ScoreQueue } from '../gate/queue/score-queue.ts';
 import { VerdictNews } from '../gate/queue/verdict-news.ts';
 import { rowsOf } from '../migrations/rows-of.ts';
+import { createToken, revokeToken } from '../server/tokens.ts';
 import { loadIdentity } from '../suites/sealing/identity.ts';
 import { Seals } from '../suites/sealing/sealing.ts';
 import { type PostgresServer, startPostgres } from './postgres-server.ts';
@@ -119,6 +122,31 @@ describe('in one process', () => {
     expect(repeated.verdict).toMatchObject({ verdict: 'merge', repeats: one });
   });
 
+  test('a node whose clock is behind decides no earlier than it was asked and has worked', async () => {
+    const { database } = world.service;
+    const claims = await ScoreQueue.open(database, { backend: 'postgres', slotMs: 0 });
+    onTestFinished(() => claims.close());
+    const known = await findScore(database.database, await queue('one', `${right} // behind`, 'behind-0'));
+    const { sequence: _, attempt: __, firstRequestedAt: ___, verdict: ____, ...asked } = known;
+    // Accepted by a node whose clock is ahead by an hour.
+    const { record } = await appendScore(database.database, {
+      ...asked,
+      ...{ id: randomUUID(), change: { ...asked.change, id: 'behind-1' }, idempotencyKey: undefined },
+      requestedAt: new Date(Date.now() + 3_600_000),
+      deadlineAt: new Date(Date.now() + 7_200_000),
+      candidate: await storeCandidate(database.database, Buffer.from(slow(3_000, 'behind'))),
+    });
+    await claims.adopt([record], async () => undefined);
+    await expect
+      .poll(async () => (await findScore(database.database, record.id)).verdict)
+      .toMatchObject({ verdict: 'merge' });
+    const { verdict, requestedAt } = await findScore(database.database, record.id);
+    const tookMs = (verdict?.decidedAt.getTime() ?? 0) - requestedAt.getTime();
+    expect(tookMs).toBeGreaterThanOrEqual(verdict?.durationMs ?? Number.NaN);
+    // And no later than was measured.
+    expect(tookMs).toBeLessThan(600_000);
+  });
+
   test('a verdict can be appended once, by who holds the lease of the newest claim', async () => {
     const { database } = world.service;
     const claims = await ScoreQueue.open(database, { backend: 'postgres', slotMs: 0 });
@@ -126,13 +154,13 @@ describe('in one process', () => {
     const busy = await queue('other', slow(4_000, 'busy'), 'claims-0');
     const claimed = await queue('one', `${right} // claimed`, 'claims-1');
     const lease = await claims.fetch();
-    expect(lease).toEqual({ id: claimed, retryCount: 0 });
+    expect(lease).toMatchObject({ id: claimed, retryCount: 0 });
     if (lease === undefined) throw new Error('nothing was claimed');
     expect(await claims.beat(lease)).toBe(true);
     // Given up by its node, and claimed again.
     await claims.fail(lease, 'a failure');
     const second = await claims.fetch();
-    expect(second).toEqual({ id: claimed, retryCount: 1 });
+    expect(second).toMatchObject({ id: claimed, retryCount: 1 });
     expect(await claims.beat(lease)).toBe(false);
     const score = await findScore(database.database, claimed);
     const parts = {
@@ -266,6 +294,21 @@ describe('on one PostgreSQL', () => {
       .poll(() => Promise.all([second, again, foreign].map(reasonOf)))
       .toEqual(['green', 'green', 'green']);
     await runner.end();
+  });
+
+  test('who follows a score hears nothing more of it once the token is revoked, on whatever node', async () => {
+    const id = idOf(await ask(`${right} // followed`, 'followed'));
+    const { database } = api.service.database;
+    const { id: tokenId, token } = await createToken(database, { role: 'lead', name: 'leaves' }, 'a test');
+    const followed = await fetch(`${api.service.address}/scores/${id}/events`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(followed.status).toBe(200);
+    await revokeToken(database, tokenId, 'another node');
+    // It ends, although the score has no verdict.
+    const told = await followed.text().catch(String);
+    expect(told).not.toContain('verdict');
+    expect(await reasonOf(id)).toBeUndefined();
   });
 
   test('one node answers and runs nothing, another works and answers for itself alone', async () => {
