@@ -59,18 +59,25 @@ type Outcome = Pick<NewVerdict, 'decision' | 'scored' | 'repeats' | 'alarms' | '
   disclosure?: Disclosure;
 };
 
+/** What whoever has a candidate scored knows of the attempt already. */
+export type Known = {
+  /** What time it is by the clock by which the attempt was requested. */
+  now(): Date;
+  /** The gate, where it was read a moment ago: what has changed since makes the verdict stale when it is appended. */
+  gate: Gate | undefined;
+};
+
 /**
  * Scores the candidate of an accepted attempt and appends its verdict. Throws only what keeps it from appending a verdict at all: that
  * the service closes, that the database is away, that the score is another's by now (`lease_lost`). Every other failure of ours ends as
- * `indeterminate`. `known` is the gate where it was read a moment ago: what has changed since makes the verdict stale when it is
- * appended.
+ * `indeterminate`.
  */
 export async function scoreCandidate(
   scoring: Scoring,
   score: ScoreRecord,
   progress: Progress,
   settle: Settle,
-  known?: Gate,
+  known: Known,
 ): Promise<StoredVerdict> {
   const started = performance.now();
   progress.stage = 'preparing';
@@ -79,8 +86,8 @@ export async function scoreCandidate(
     waitedMs: Math.max(0, Date.now() - score.requestedAt.getTime()),
   });
   const verdict = await traceScore(score, async () => {
-    const outcome = await scoreOrBlock(scoring, score, progress, known);
-    return appendOutcome(scoring, score, outcome, settle, started);
+    const outcome = await scoreOrBlock(scoring, score, progress, known.gate);
+    return appendOutcome(scoring, score, outcome, settle, started, known.now);
   });
   scoring.transformer.prepareSoon();
   return verdict;
@@ -92,8 +99,9 @@ async function appendOutcome(
   outcome: Outcome,
   settle: Settle,
   started: number,
+  now: () => Date,
 ): Promise<StoredVerdict> {
-  const decidedAt = decidedAtOf(score, outcome, scoring.slotMs);
+  const decidedAt = decidedAtOf(score, outcome, scoring.slotMs, now());
   const slot = slotOf(score.requestedAt, decidedAt, scoring.slotMs);
   const verdict: NewVerdict = {
     ...outcome,
@@ -112,17 +120,17 @@ async function appendOutcome(
  * A repetition counts as decided when the verdict that it repeats is published, no earlier. It is not charged, so by its own slots, which
  * begin when its caller likes, it may tell nothing of how long the candidate ran.
  */
-function decidedAtOf(score: ScoreRecord, { repeats, scored }: Outcome, slotMs: number): Date {
+function decidedAtOf(score: ScoreRecord, { repeats, scored }: Outcome, slotMs: number, now: Date): Date {
   const earlier = repeats?.verdict;
   if (repeats === undefined || earlier === undefined) {
     const cases = countOf(scored);
-    return decidedWith(cases, new Date(), slotMs);
+    return decidedWith(cases, now, slotMs);
   }
   const known =
     earlier.repeats === null
       ? publishedAt(repeats.requestedAt, earlier.decidedAt, slotMs)
       : earlier.decidedAt;
-  return score.requestedAt < known ? known : new Date();
+  return score.requestedAt < known ? known : now;
 }
 
 /**
@@ -137,7 +145,7 @@ export async function scoreWithoutRunning(
   const started = performance.now();
   const gate = await findGate(scoring.database, score.gate).catch(() => undefined);
   const outcome = gate && (await answerWithoutRunning(scoring, score, gate).catch(() => undefined));
-  return outcome && appendOutcome(scoring, score, outcome, settle, started);
+  return outcome && appendOutcome(scoring, score, outcome, settle, started, () => new Date());
 }
 
 async function scoreOrBlock(

@@ -23,6 +23,14 @@ export function decidedWith(cases: number, now: Date, slotMs: number): Date {
   return slotMs === 0 ? now : new Date(now.getTime() + Math.ceil(cases * writingMsPerCase));
 }
 
+/**
+ * Now, for an attempt that another machine may have accepted: its clock says no less than when the attempt was requested and the time
+ * that was measured since. Where this machine's clock is behind, the verdict would be published in a slot that is over.
+ */
+export function nowSince(requestedAt: Date, elapsedMs: number): Date {
+  return new Date(Math.max(Date.now(), requestedAt.getTime() + Math.ceil(elapsedMs)));
+}
+
 /** The slot, from 1, at whose end a verdict is published. Without slots (`slotMs` 0) each millisecond is one. */
 export function slotOf(requestedAt: Date, decidedAt: Date, slotMs: number): number {
   const tookMs = Math.max(0, decidedAt.getTime() - requestedAt.getTime());

@@ -60,6 +60,9 @@ type Job = z.infer<typeof jobSchema>;
 /** A claim on a job: which, and which attempt at it. Of two claims on one job the later alone is good. */
 export type Lease = { id: string; retryCount: number };
 
+/** A claim that was made just now, with how long ago its attempt was accepted: measured, so that no two machines' clocks are compared. */
+export type Claim = Lease & { elapsedMs(): number };
+
 /** Where an attempt stands that is being accepted. */
 export type Place = {
   /** Its turn among the jobs of its priority. */
@@ -79,6 +82,9 @@ const placesSchema = z.array(
     superseded: z.array(z.uuid()),
   }),
 );
+
+/** When a job was queued and claimed, by the database's clock. */
+const timesSchema = z.object({ createdOn: z.coerce.date(), startedOn: z.coerce.date() });
 
 export type ScoreQueueOptions = { backend: QueueBackend; slotMs: number };
 
@@ -194,10 +200,19 @@ export class ScoreQueue {
   }
 
   /** Claims the job whose turn it is, if one waits whose gate may have another score run. */
-  async fetch(): Promise<Lease | undefined> {
-    const claim = async (db: Db): Promise<Lease | undefined> => {
-      const [job] = await this.#boss.fetch(scores, { groupConcurrency: gatesAtOnce, db });
-      return job && { id: job.id, retryCount: job.retryCount };
+  async fetch(): Promise<Claim | undefined> {
+    const askedAtMs = performance.now();
+    const claim = async (db: Db): Promise<Claim | undefined> => {
+      const options = { groupConcurrency: gatesAtOnce, includeMetadata: true, db } as const;
+      const [job] = await this.#boss.fetch(scores, options);
+      if (job === undefined) return undefined;
+      const { createdOn, startedOn } = timesSchema.parse(job);
+      const waitedMs = startedOn.getTime() - createdOn.getTime();
+      return {
+        id: job.id,
+        retryCount: job.retryCount,
+        elapsedMs: () => waitedMs + performance.now() - askedAtMs,
+      };
     };
     if (this.#opened.kind === 'pglite') return claim(on(this.#opened));
     const claiming = this.#opened.database.transaction(async (transaction) => {

@@ -6,12 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LimitFunction } from 'p-limit';
 import { reasonOf } from '../../migrations/open-database.ts';
 import { appendVerdict, indeterminate, type Settle } from '../append-history.ts';
+import { nowSince } from '../disclosure/publication.ts';
 import { codeOf, isGateError } from '../errors.ts';
 import type { Gate } from '../gate.ts';
 import { findScore, type ScoreRecord } from '../history.ts';
 import { type Scoring, scoreCandidate } from '../score.ts';
 import { newProgress, type Progress } from '../scoring/progress.ts';
-import { heartbeatMs, type Lease, lostLease, type ScoreQueue } from './score-queue.ts';
+import { type Claim, heartbeatMs, type Lease, lostLease, type ScoreQueue } from './score-queue.ts';
 import type { VerdictNews } from './verdict-news.ts';
 
 /** Jobs are looked for at least so often, in milliseconds: those of nodes that died are announced by nobody. */
@@ -122,7 +123,7 @@ export class Worker {
     }
   }
 
-  #begin(lease: Lease): void {
+  #begin(lease: Claim): void {
     const { turns } = this.#parts;
     const progress = newProgress();
     const held = new AbortController();
@@ -156,7 +157,7 @@ export class Worker {
     }
   }
 
-  async #score(lease: Lease, progress: Progress): Promise<void> {
+  async #score(lease: Claim, progress: Progress): Promise<void> {
     const { scoring, queue, news } = this.#parts;
     const fresh = this.#fresh.get(lease.id);
     this.#fresh.delete(lease.id);
@@ -170,7 +171,10 @@ export class Worker {
     const verdict =
       score.deadlineAt <= new Date()
         ? await appendVerdict(scoring, indeterminate(score), settle)
-        : await scoreCandidate(scoring, score, progress, settle, isFresh ? fresh.gate : undefined);
+        : await scoreCandidate(scoring, score, progress, settle, {
+            now: () => nowSince(score.requestedAt, lease.elapsedMs()),
+            gate: isFresh ? fresh.gate : undefined,
+          });
     news.tell({ ...score, verdict });
   }
 
