@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
+import { copyTemplate } from './template-database.ts';
 
 const run = promisify(execFile);
 const project = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -79,7 +80,10 @@ it('holdback demo runs from an installed package, and every verdict is as it sho
 
 it('the pages are served from an installed package, with their style and scripts', async () => {
   const user = join(folder, 'user');
-  const flags = ['serve', '--port', '0', '--data-dir', join(folder, 'data'), '--json'];
+  const data = join(folder, 'data');
+  await mkdir(data);
+  await copyTemplate(data);
+  const flags = ['serve', '--port', '0', '--data-dir', data, '--json'];
   const service = spawn(join(user, 'node_modules/.bin/holdback'), flags, { cwd: user, env: environment });
   try {
     const [printed] = await once(service.stdout, 'data');

@@ -15,6 +15,9 @@ export type ServiceProcess = {
   end(signal?: NodeJS.Signals): Promise<void>;
 };
 
+/** Compiling parts of the embedded database for a second time, better, is a quarter of what a start takes, and pays off in longer lives than a test's. */
+const flags = ['--liftoff-only'];
+
 const main = fileURLToPath(new URL('../server/main.ts', import.meta.url));
 
 export type ProcessOptions = {
@@ -30,7 +33,8 @@ export function startProcess(
   { cwd, mayDumpCore = false }: ProcessOptions = {},
 ): ServiceProcess {
   const script = `ulimit -c ${mayDumpCore ? 'unlimited' : '0'} 2>/dev/null; exec "$@"`;
-  const child = spawn('/bin/sh', ['-c', script, 'sh', process.execPath, main], {
+  const command = [process.execPath, ...flags, main];
+  const child = spawn('/bin/sh', ['-c', script, 'sh', ...command], {
     env: {
       PATH: process.env.PATH,
       NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,

@@ -2,7 +2,7 @@
  * A real service for a test: its own data directory, its own port, real hosts and graders; and a client for each role, so
  * that tests read as request and reply. Everything is ended when the test file ends.
  */
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { onTestFinished } from 'vitest';
 import type { Role } from '../gate/disclosure/disclosed.ts';
 import { readConfig } from '../server/config.ts';
@@ -47,7 +47,7 @@ export type World = {
 export async function startWorld(environment: Record<string, string> = {}): Promise<World> {
   const dataDir = environment.HOLDBACK_DATA_DIR ?? (await temporaryFolder());
   const isEmbedded = environment.DATABASE_URL === undefined;
-  if (isEmbedded && environment.HOLDBACK_DATA_DIR === undefined) await copyTemplate(dataDir);
+  if (isEmbedded && (await readdir(dataDir)).length === 0) await copyTemplate(dataDir);
   const service = await startService(
     readConfig({
       HOLDBACK_PORT: '0',
