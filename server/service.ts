@@ -264,8 +264,10 @@ export async function startService(config: Config): Promise<Service> {
       await app.close();
       clearTimeout(force);
     });
-    const tellDecided = (decided: Decided) => app.log.info(decided, 'score decided');
-    const tellAccepted = (accepted: Accepted) => app.log.info(accepted, 'score accepted');
+    // The log, too, tells of nothing that a loss of power could still undo.
+    const whenDurable = (tell: () => void) => void database.durability.settled().then(tell, () => {});
+    const tellDecided = (decided: Decided) => whenDurable(() => app.log.info(decided, 'score decided'));
+    const tellAccepted = (accepted: Accepted) => whenDurable(() => app.log.info(accepted, 'score accepted'));
     happened.on('accepted', tellAccepted);
     happened.on('decided', tellDecided);
     ending.push(async () => void happened.off('accepted', tellAccepted).off('decided', tellDecided));
@@ -279,6 +281,7 @@ export async function startService(config: Config): Promise<Service> {
     // A node that answers nobody makes none either.
     const newAdminToken =
       config.role === 'runner' ? undefined : await ensureAdminToken(database.database, config.adminToken);
+    await database.durability.settled();
     return { app, address, newAdminToken, runners, graders, hostCode, graderCode, database, close };
   } catch (error) {
     // What is still starting is waited for, so that it can be ended too; nobody needs to know any more what the probe finds.

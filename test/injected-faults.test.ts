@@ -2,15 +2,19 @@
  * A fault at every point where a score touches the world: whichever statement is lost, or its answer, whichever process dies, wherever
  * the clock jumps, a wrong candidate never merges, no merge is told that is not kept, and afterwards the service is right again.
  */
-import { writeFile } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { generateX25519Identity } from 'age-encryption';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { z } from 'zod';
+import { textsOf } from '../migrations/journal/open-journaled.ts';
+import { openDatabase } from '../migrations/open-database.ts';
 import { SteadyPool } from '../migrations/steady-pool.ts';
 import { type CuttingProxy, startCuttingProxy } from './cutting-proxy.ts';
+import { contentsOf } from './database-contents.ts';
 import { type PostgresServer, startPostgres } from './postgres-server.ts';
+import { copyTemplate } from './template-database.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { scoreRequest, sealSuite, startWorld, type World } from './world.ts';
 
@@ -47,21 +51,19 @@ afterAll(async () => {
 const keptSchema = z.object({ verdict: z.string().nullable(), reason: z.string().nullable() });
 type Kept = z.infer<typeof keptSchema>;
 
+const keptStatement = (change: string) => `
+  SELECT v.verdict, v.reason FROM scores AS s LEFT JOIN verdicts AS v ON v.score_id = s.id WHERE s.change_id = '${change}'`;
+
 /** What is kept of the attempts of a change: one row for each verdict, or for an attempt without one. */
 async function keptOf(change: string): Promise<Kept[]> {
-  const { rows } = await beside.query(
-    `SELECT v.verdict, v.reason FROM scores AS s LEFT JOIN verdicts AS v ON v.score_id = s.id
-     WHERE s.change_id = $1`,
-    [change],
-  );
-  return z.array(keptSchema).parse(rows);
+  return z.array(keptSchema).parse((await beside.query(keptStatement(change))).rows);
 }
 
 /** Asks until there is an answer with a verdict, as CI does, and gives all answers. */
-async function askUntilDecided(change: string, add: number): Promise<string[]> {
+async function askUntilDecided(change: string, add: number, admin = world.admin): Promise<string[]> {
   const request = scoreRequest('plain', `export const run = (x) => x + ${add} // ${change}`, change);
   for (const told: string[] = []; ; ) {
-    const { status, text } = await world.admin('POST', '/score', request, {
+    const { status, text } = await admin('POST', '/score', request, {
       'idempotency-key': change,
       // Where the clock was set back, the verdict is of a time that is still to come.
       prefer: 'wait=2',
@@ -149,6 +151,57 @@ test('wherever the clock jumps to while a score is made, nothing wrong merges', 
     vi.useRealTimers();
   }
   await expectRight('after the clock was right again');
+});
+
+test('whichever write of the journal fails half way, nothing is told that is not on the disk, and nothing is lost', async () => {
+  const dataDir = await temporaryFolder();
+  onTestFinished(() => rm(dataDir, { recursive: true, force: true }));
+  await copyTemplate(dataDir);
+  const embedded = await startWorld({ HOLDBACK_DATA_DIR: dataDir, HOLDBACK_HOSTS_PER_SCORE: '1' });
+  await sealSuite(embedded, 'plain', { cases });
+  // The last bytes never reach the disk, and the system says so when they should.
+  const probe = await open(join(dataDir, 'probe'), 'w');
+  const handles: FileHandle = Object.getPrototypeOf(probe);
+  await probe.close();
+  const { datasync } = handles;
+  let left = Number.POSITIVE_INFINITY;
+  let failed = 0;
+  vi.spyOn(handles, 'datasync').mockImplementation(async function (this: FileHandle) {
+    if (--left > 0) return datasync.call(this);
+    left = Number.POSITIVE_INFINITY;
+    failed++;
+    await this.truncate((await this.stat()).size - 10);
+    throw new Error('ENOSPC: no space left on device, fdatasync');
+  });
+  onTestFinished(() => void vi.restoreAllMocks());
+  const writtenDown = async () => {
+    const folder = join(dataDir, 'journal');
+    const names = (await readdir(folder)).filter((name) => name.endsWith('.log'));
+    return [...textsOf(names.toSorted().map((name) => join(folder, name)))].join();
+  };
+  let nth = 1;
+  for (let before = -1; before < failed && nth < statementsMax; nth++) {
+    before = failed;
+    for (const add of [1, 2]) {
+      left = nth;
+      const change = `torn ${nth} ${add}`;
+      const told = await askUntilDecided(change, add, embedded.admin);
+      const { id } = z.looseObject({ id: z.uuid() }).parse(JSON.parse(told.at(-1) ?? ''));
+      expect(await writtenDown()).toMatch(new RegExp(`"table":"verdicts","rows":[^\\n]*${id}`));
+      const { rows } = await embedded.service.database.run(keptStatement(change));
+      requireKept(told, z.array(keptSchema).parse(rows), add === 1 ? /^green$/ : /^red$/);
+    }
+  }
+  left = Number.POSITIVE_INFINITY;
+  expect(failed).toBeGreaterThan(3);
+  await embedded.close();
+  const contents = async () => {
+    const database = await openDatabase({ dataDir });
+    return contentsOf(database).finally(() => database.close());
+  };
+  const kept = await contents();
+  await rm(join(dataDir, 'database'), { recursive: true });
+  expect(await contents()).toEqual(kept);
 });
 
 test('a service whose identity cannot be read, or is not the one that suites are sealed to, does not start', async () => {

@@ -1,4 +1,5 @@
 /** What the embedded database has acknowledged outlives a kill, a loss of power, and the loss of the database itself. */
+import { randomBytes } from 'node:crypto';
 import {
   appendFile,
   cp,
@@ -14,8 +15,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { openDatabase } from '../migrations/open-database.ts';
-import { rowsOf } from '../migrations/rows-of.ts';
-import { type ServiceProcess, startProcess } from './service-process.ts';
+import { contentsOf } from './database-contents.ts';
+import { type ProcessOptions, type ServiceProcess, startProcess } from './service-process.ts';
 import { copyTemplate } from './template-database.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { adminToken, type Client, clientOf, openWorld, scoreRequest } from './world.ts';
@@ -36,8 +37,9 @@ let dataDir: string;
 let red: unknown;
 let green: unknown;
 
-function start(): ServiceProcess {
-  const service = startProcess({ ...small, HOLDBACK_DATA_DIR: dataDir, HOLDBACK_ADMIN_TOKEN: adminToken });
+function start(options: ProcessOptions = {}): ServiceProcess {
+  const settings = { ...small, HOLDBACK_DATA_DIR: dataDir, HOLDBACK_ADMIN_TOKEN: adminToken };
+  const service = startProcess(settings, options);
   onTestFinished(() => service.end('SIGKILL'));
   return service;
 }
@@ -76,30 +78,9 @@ async function expectAll(admin: Client, ...scores: unknown[]): Promise<void> {
   });
 }
 
-/** Every row of every table, as text. */
-async function allRows(): Promise<Map<string, string[]>> {
-  const { database, close } = await openDatabase({ dataDir });
-  try {
-    const named = z.array(z.object({ name: z.string() }));
-    const tables = named.parse(
-      rowsOf(
-        await database.execute(
-          `SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY 1`,
-        ),
-      ),
-    );
-    const rows = new Map<string, string[]>();
-    for (const { name } of tables) {
-      const found = await database.execute(`SELECT t::text AS name FROM public."${name}" AS t ORDER BY 1`);
-      rows.set(
-        name,
-        named.parse(rowsOf(found)).map((row) => row.name),
-      );
-    }
-    return rows;
-  } finally {
-    await close();
-  }
+async function allRows(): Promise<Record<string, string[]>> {
+  const database = await openDatabase({ dataDir });
+  return contentsOf(database).finally(() => database.close());
 }
 
 const database = () => join(dataDir, 'database');
@@ -127,8 +108,8 @@ describe('the embedded database', () => {
     const before = await allRows();
     await rm(database(), { recursive: true });
     const after = await allRows();
-    expect(Object.fromEntries(after)).toEqual(Object.fromEntries(before));
-    expect(before.get('verdicts')?.length).toBeGreaterThan(1);
+    expect(after).toEqual(before);
+    expect(before.verdicts?.length).toBeGreaterThan(1);
   });
 
   test('that lost what it wrote last, or is damaged, is put aside and made anew, and the log says so', async () => {
@@ -162,6 +143,38 @@ describe('the embedded database', () => {
     await expectAll(fourth.admin, lost);
     expect(fourth.told).toContainEqual(expect.stringContaining('made anew from the journal'));
     await fourth.close();
+  });
+});
+
+describe('a disk without room', () => {
+  test('has everything refused that is not kept, and nothing lost that was acknowledged', async () => {
+    // The database's own log, which it makes ahead, has 16 MiB.
+    const service = start({ fileBytesMax: 17 * 2 ** 20 });
+    const admin = await adminOf(service);
+    const type = { 'content-type': 'application/octet-stream' };
+    const taken: string[] = [];
+    let refused: number | undefined;
+    while (refused === undefined && taken.length < 10) {
+      const build = randomBytes(2 * 2 ** 20).toString('latin1');
+      const { status, json } = await admin('POST', '/candidates', build, type);
+      if (status === 201) taken.push(z.object({ digest: z.string() }).parse(json).digest);
+      else refused = status;
+    }
+    expect(refused).toBeGreaterThanOrEqual(500);
+    expect(taken.length).toBeGreaterThan(0);
+    const scored = await admin('POST', '/score', scoreRequest('kept', right, 'no room'));
+    await service.end('SIGKILL');
+    const again = await open();
+    await expectAll(again.admin, ...(scored.status === 200 ? [scored.json] : []));
+    for (const digest of taken) {
+      const known = await again.admin('POST', '/score', {
+        gate: 'kept',
+        change: { id: 'known', commit: 'c0ffee' },
+        candidate: { digest },
+      });
+      expect(known.json).toMatchObject({ verdict: 'block', candidate: { digest } });
+    }
+    await again.close();
   });
 });
 

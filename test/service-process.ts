@@ -25,14 +25,18 @@ export type ProcessOptions = {
   cwd?: string;
   /** Whether its shell would let it dump its core. It then begins once more, without. */
   mayDumpCore?: boolean;
+  /** How long its files may become, in bytes: whatever is written beyond that fails, as on a full disk. */
+  fileBytesMax?: number;
 };
 
 /** Starts `server/main.ts` on a free port, with these settings and nothing else of our environment but the PATH. */
 export function startProcess(
   environment: Record<string, string>,
-  { cwd, mayDumpCore = false }: ProcessOptions = {},
+  { cwd, mayDumpCore = false, fileBytesMax }: ProcessOptions = {},
 ): ServiceProcess {
-  const script = `ulimit -c ${mayDumpCore ? 'unlimited' : '0'} 2>/dev/null; exec "$@"`;
+  // POSIX counts these in blocks of 512 bytes.
+  const limit = fileBytesMax === undefined ? '' : `ulimit -S -f ${Math.ceil(fileBytesMax / 512)};`;
+  const script = `ulimit -c ${mayDumpCore ? 'unlimited' : '0'} 2>/dev/null; ${limit} exec "$@"`;
   const command = [process.execPath, ...flags, main];
   const child = spawn('/bin/sh', ['-c', script, 'sh', ...command], {
     env: {

@@ -3,12 +3,12 @@
  * Snapshot N is valid with log N and those after it. A snapshot gets its name once all of it is on the disk, and only then are earlier
  * files removed.
  */
-import { copyFileSync, existsSync, readdirSync, truncateSync } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { type FileHandle, open, readdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { DatabaseError } from '../errors.ts';
-import { type Begin, beginSchema, noDigest } from './record.ts';
+import { type Begin, beginSchema, encodeRecord, noDigest } from './record.ts';
 import { readRecords } from './record-file.ts';
 
 export type JournalState = {
@@ -78,7 +78,7 @@ export function readJournal(folder: string, say: (line: string) => void): Journa
     if (log.broken !== undefined) {
       const { at, isFollowed } = log.broken;
       if (isFollowed || index < logs.length - 1) throw damaged(path, `it is damaged at byte ${at}`);
-      copyFileSync(path, `${path}.torn`);
+      writeFileSync(`${path}.torn`, readFileSync(path).subarray(at), { mode: 0o600 });
       truncateSync(path, at);
       say(
         `the journal ends with a record that was not written to its end, and so was never acknowledged: it was cut off at byte ${at} of ${path}; what there was is in ${path}.torn`,
@@ -159,6 +159,56 @@ function damaged(path: string, what: string): DatabaseError {
     'journal_damaged',
     `the journal is not whole: ${path}: ${what}. Nothing was changed. Put back a copy of the folder, or restore a backup; or, if the database beside it is known to be whole, move the folder of the journal away: then a new one is begun from the database`,
   );
+}
+
+/** What begins a file, and what says that a process opens the database. */
+export function beginText(
+  what: Begin['what'],
+  { migrations, boot }: { migrations: number; boot: string | null },
+): string {
+  return JSON.stringify({ format: 1, what, migrations, boot } satisfies Begin);
+}
+
+/**
+ * Says at the end of the journal that a process opens the database, which may be ahead of what is on the disk from here on. To be called
+ * before it is opened. Answers the journal as it is then.
+ */
+export async function noteOpening(
+  state: JournalState,
+  options: { migrations: number; boot: string | null },
+): Promise<JournalState> {
+  const path = join(dirname(state.snapshot), nameOf(state.number, 'log'));
+  const isNew = state.length === 0;
+  const { bytes, digest } = await encodeRecord(
+    { kind: isNew ? 'begin' : 'opened', sequence: state.sequence, text: beginText('log', options) },
+    state.digest,
+  );
+  const file = await open(path, isNew ? 'w' : 'r+');
+  await writeAt(file, bytes, state.length).finally(() => file.close());
+  await syncFolder(dirname(path));
+  const logs = state.logs.includes(path) ? state.logs : [...state.logs, path];
+  const [length, logBytes] = [state.length + bytes.length, state.logBytes + bytes.length];
+  return { ...state, logs, length, logBytes, digest };
+}
+
+/** Removes all that a later snapshot has replaced, and snapshots that never came to their end. */
+export async function removeBefore(folder: string, number: number): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const [, earlier, draft] = /^(\d{10})\.(?:log|snapshot)(?:\.torn|(\.part))?$/.exec(name) ?? [];
+    if (earlier !== undefined && (draft !== undefined || Number(earlier) < number))
+      await rm(join(folder, name), { force: true });
+  }
+  await syncFolder(folder);
+}
+
+/** Writes all bytes at a place, and brings them to the disk. */
+export async function writeAt(file: FileHandle | undefined, bytes: Buffer, at: number): Promise<void> {
+  if (file === undefined) throw new Error('no log is open');
+  for (let written = 0; written < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, written, bytes.length - written, at + written);
+    written += bytesWritten;
+  }
+  await file.datasync();
 }
 
 /** Sees to it that what was made, renamed or removed in a folder is so after a loss of power too. */

@@ -3,14 +3,22 @@
  * What waits together is written together. Where it cannot be written nobody is told of anything, until it can.
  */
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { z } from 'zod';
 import { DatabaseError } from '../errors.ts';
 import { type Exec, emptyOutbox } from './capture.ts';
 import type { Durability } from './durability.ts';
-import { type JournalState, nameOf, numbersOf, syncFolder } from './journal-folder.ts';
+import {
+  beginText,
+  type JournalState,
+  nameOf,
+  numbersOf,
+  removeBefore,
+  syncFolder,
+  writeAt,
+} from './journal-folder.ts';
 import { type Begin, encodeRecord, noDigest, type RecordKind } from './record.ts';
 import { readOpened } from './record-file.ts';
 import { type Query, readRows } from './rows.ts';
@@ -21,8 +29,9 @@ const gatherMs = 1;
 /** What could not be written is tried again after so long, in milliseconds. */
 const retryMs = 1_000;
 
-/** So many entries are read from the outbox at once. */
+/** So many entries are read from the outbox at once; one that is longer than this, in bytes, is read and written alone. */
 const drainRows = 100;
+const longBytes = 256 * 2 ** 10;
 
 /** The outbox is emptied when so much has gone through it, in bytes. */
 const outboxBytesMax = 4 * 2 ** 20;
@@ -30,7 +39,7 @@ const outboxBytesMax = 4 * 2 ** 20;
 /** The logs are replaced by a new snapshot when they are longer than this, in bytes, and than twice the snapshot. */
 const logBytesMax = 64 * 2 ** 20;
 
-const rowsSchema = z.array(z.object({ id: z.coerce.number(), what: z.string() }));
+const rowsSchema = z.array(z.object({ id: z.coerce.number(), what: z.string().nullable() }));
 
 type Waiting = { target: number; resolve(): void; reject(error: DatabaseError): void };
 
@@ -57,6 +66,8 @@ export class Journal implements Durability {
   #sequence: number;
   #logBytes: number;
   #snapshotBytes: number;
+  /** The logs are replaced when they have more bytes than this. */
+  #renewBytes: number;
   /** Whether the end of the file may be something else than what was acknowledged. */
   #isSuspect = false;
   #outboxBytes = 0;
@@ -79,6 +90,7 @@ export class Journal implements Durability {
     this.#sequence = state?.sequence ?? sequence;
     this.#logBytes = state?.logBytes ?? 0;
     this.#snapshotBytes = state?.snapshotBytes ?? 0;
+    this.#renewBytes = renewBytesOf(this.#snapshotBytes);
   }
 
   get isSettled(): boolean {
@@ -94,15 +106,10 @@ export class Journal implements Durability {
     return this.#sequence;
   }
 
-  /** Goes on with the log of an earlier process: says there that the database is open. */
+  /** Goes on with the log of an earlier process, where `noteOpening` has said that the database is open. */
   async resume(): Promise<void> {
     await this.#guard(async () => {
-      this.#file = await open(
-        join(this.#folder, nameOf(this.#number, 'log')),
-        this.#length === 0 ? 'w' : 'r+',
-      );
-      await this.#append([[this.#length === 0 ? 'begin' : 'opened', this.#begin('log')]]);
-      await syncFolder(this.#folder);
+      this.#file = await open(join(this.#folder, nameOf(this.#number, 'log')), 'r+');
     });
   }
 
@@ -201,18 +208,25 @@ export class Journal implements Durability {
         this.#waiting = this.#waiting.filter((waiting) => waiting.target > target);
         for (const { resolve } of done) resolve();
       }
-      if (this.#outboxBytes > outboxBytesMax) {
-        this.#outboxBytes = 0;
-        await emptyOutbox(this.#options.exec, this.#sequence);
-      }
-      if (
-        this.#logBytes > Math.max(logBytesMax, 2 * this.#snapshotBytes) &&
-        this.#renewing.activeCount === 0
-      ) {
-        this.renew().catch((error: unknown) => process.emitWarning(`the journal was not renewed: ${error}`));
-      }
     } catch (cause) {
       this.#fail(cause);
+      return;
+    }
+    await this.#keepSmall();
+  }
+
+  /** What fails of this has failed nobody, and is tried again when as much again was written. */
+  async #keepSmall(): Promise<void> {
+    const warn = (what: string) => (error: unknown) => process.emitWarning(`${what}: ${error}`);
+    if (this.#outboxBytes > outboxBytesMax) {
+      this.#outboxBytes = 0;
+      await emptyOutbox(this.#options.exec, this.#sequence).catch(
+        warn('what is in the journal was not removed from the database'),
+      );
+    }
+    if (this.#logBytes > this.#renewBytes && this.#renewing.activeCount === 0) {
+      this.#renewBytes = this.#logBytes + logBytesMax;
+      this.renew().catch(warn('the journal was not renewed'));
     }
   }
 
@@ -227,17 +241,27 @@ export class Journal implements Durability {
   /** Brings what is in the outbox to the disk. */
   async #drain(): Promise<void> {
     for (;;) {
-      const [read] = await this.#options.exec(
-        `SELECT id, what FROM journal.outbox WHERE id > ${this.#sequence} ORDER BY id LIMIT ${drainRows}`,
+      const rows = await this.#readOutbox(
+        `id, CASE WHEN octet_length(what) <= ${longBytes} THEN what END AS what`,
+        drainRows,
       );
-      const rows = rowsSchema.parse(read?.rows);
-      const last = rows.at(-1);
+      const long = rows.findIndex(({ what }) => what === null);
+      const together = long === -1 ? rows : rows.slice(0, long);
+      const next = long === 0 ? await this.#readOutbox('id, what', 1) : together;
+      const last = next.at(-1);
       if (last === undefined) return;
-      const entries = rows.flatMap(({ what }) => (what === '' ? [] : [what]));
+      const entries = next.flatMap(({ what }) => what || []);
       await this.#append([['entries', `[${entries.join(',\n')}]`]], last.id);
       this.#outboxBytes += entries.reduce((sum, entry) => sum + entry.length, 0);
-      if (rows.length < drainRows) return;
+      if (long === -1 && rows.length < drainRows) return;
     }
+  }
+
+  async #readOutbox(columns: string, limit: number): Promise<z.infer<typeof rowsSchema>> {
+    const [read] = await this.#options.exec(
+      `SELECT ${columns} FROM journal.outbox WHERE id > ${this.#sequence} ORDER BY id LIMIT ${limit}`,
+    );
+    return rowsSchema.parse(read?.rows);
   }
 
   /** Appends records to the log, and brings them to the disk. After a failure that is another file, because this one may lie. */
@@ -295,15 +319,13 @@ export class Journal implements Durability {
   }
 
   #begin(what: Begin['what']): string {
-    const { migrations, boot } = this.#options;
-    return JSON.stringify({ format: 1, what, migrations, boot } satisfies Begin);
+    return beginText(what, this.#options);
   }
 
   async #renew(): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     const number = await this.#writing(async () => {
       const path = join(this.#folder, `${nameOf(this.#number + 1, 'snapshot')}.part`);
-      await rm(path, { force: true });
       if (this.#number === 0) {
         // The first of all: a log without a snapshot is one that never came into force.
         await (await open(path, 'wx', 0o600)).close();
@@ -314,17 +336,20 @@ export class Journal implements Durability {
     });
     const logBytesBefore = this.#logBytes - this.#length;
     const path = join(this.#folder, nameOf(number, 'snapshot'));
-    const bytes = await this.#writeSnapshot(`${path}.part`);
+    const bytes = await this.#writeSnapshot(`${path}.part`).catch(async (error: unknown) => {
+      // It may have taken all the room that there was. Where there is no other snapshot it says that this was to be the first.
+      if (this.#snapshotBytes > 0) await rm(`${path}.part`, { force: true });
+      else await truncate(`${path}.part`);
+      throw error;
+    });
     await rename(`${path}.part`, path);
     await syncFolder(this.#folder);
+    // A folder that was made just now is in one that was not synced since.
+    await syncFolder(join(this.#folder, '..'));
     this.#snapshotBytes = bytes;
+    this.#renewBytes = renewBytesOf(bytes);
     this.#logBytes -= logBytesBefore;
-    for (const kind of ['snapshot', 'log'] as const) {
-      for (const earlier of numbersOf(this.#folder, kind)) {
-        if (earlier < number) await rm(join(this.#folder, nameOf(earlier, kind)), { force: true });
-      }
-    }
-    await syncFolder(this.#folder);
+    await removeBefore(this.#folder, number);
     await emptyOutbox(this.#options.exec, this.#sequence);
   }
 
@@ -364,16 +389,11 @@ export class Journal implements Durability {
   }
 }
 
-async function writeAt(file: FileHandle | undefined, bytes: Buffer, at: number): Promise<void> {
-  if (file === undefined) throw new Error('no log is open');
-  for (let written = 0; written < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, written, bytes.length - written, at + written);
-    written += bytesWritten;
-  }
-  await file.datasync();
+function renewBytesOf(snapshotBytes: number): number {
+  return Math.max(logBytesMax, 2 * snapshotBytes);
 }
 
-function unwritable(cause: unknown): DatabaseError {
+export function unwritable(cause: unknown): DatabaseError {
   if (cause instanceof DatabaseError) return cause;
   const why = cause instanceof Error ? (cause.message.split('\n', 1)[0] ?? cause.name) : `${cause}`;
   return new DatabaseError(

@@ -14,8 +14,15 @@ import { DatabaseError } from '../errors.ts';
 import { migrateTo, migrationsApplied, migrationsFolder, migrationsKnown } from '../migrations.ts';
 import { type Exec, emptyOutbox, journalChannel, positionsOf, startCapture, stopCapture } from './capture.ts';
 import { bootOfMachine, putAside, syncFiles } from './database-files.ts';
-import { Journal } from './journal.ts';
-import { type JournalState, readJournal, syncFolder } from './journal-folder.ts';
+import { Journal, unwritable } from './journal.ts';
+import {
+  type JournalState,
+  noteOpening,
+  numbersOf,
+  readJournal,
+  removeBefore,
+  syncFolder,
+} from './journal-folder.ts';
 import { findDamagedPage } from './page-checksums.ts';
 import { readRecords } from './record-file.ts';
 import { replay } from './replay.ts';
@@ -36,7 +43,16 @@ export async function openJournaled(dataDir: string): Promise<Journaled> {
   const known = migrationsKnown();
   if ((state?.migrations ?? 0) > known) throw tooNew(dataDir);
   await rm(`${path}.recovering`, { recursive: true, force: true });
-  const client = state === undefined ? await openClient(path) : await openOrRecover(path, state, boot, say);
+  let client: CountingPglite;
+  if (state === undefined) client = await openClient(path);
+  else {
+    const before = state;
+    await removeBefore(folder, numbersOf(folder, 'snapshot').at(-1) ?? 0);
+    state = await noteOpening(before, { migrations: known, boot }).catch((cause: unknown) => {
+      throw unwritable(cause);
+    });
+    client = await openOrRecover(path, { ...state, boot: before.boot }, boot, say);
+  }
   try {
     const exec = execOf(client);
     const positions = await positionsOf(exec);

@@ -4,7 +4,7 @@ import { z } from 'zod';
 /** Asks with parameters, and answers the rows. */
 export type Query = (statement: string, parameters?: unknown[]) => Promise<unknown[]>;
 
-/** At most so many rows are read at once, and where they are long, about so many bytes. */
+/** At most so many rows are read at once, and where they are long, about so many bytes, however well these are compressed where they lie. */
 const rowsMax = 1_000;
 const bytesMax = 2 ** 20;
 
@@ -37,7 +37,7 @@ GROUP BY pg_class.oid, relname ORDER BY relname`;
 export async function* readRows(query: Query): AsyncGenerator<{ entry: string; count: number }> {
   for (const { name, keys, types, long } of tablesSchema.parse(await query(listTables))) {
     const key = keys.map((column) => `"${column}"`).join(', ');
-    const size = ['100', ...long.map((column) => `coalesce(pg_column_size("${column}"), 0)`)].join(' + ');
+    const size = ['100', ...long.map((column) => `coalesce(octet_length("${column}"), 0)`)].join(' + ');
     const after = types.map((type, index) => `$${index + 1}::text::${type}`).join(', ');
     const last = `ARRAY[${keys.map((column) => `(array_agg(of_page."${column}" ORDER BY place DESC))[1]::text`).join(', ')}]`;
     const page = (where: string) => `
