@@ -107,9 +107,11 @@ test('a native program behind the walls that stand here cannot do what they are 
   if (files !== 'permission')
     for (const what of ['read /etc/passwd', 'read the data directory', 'write a file', 'see the service'])
       forbidden.add(what);
-  if (processes === 'namespace') forbidden.add('signal the service').add('see the service');
+  if (processes === 'namespace') forbidden.add('signal the service');
+  if (walls.plan.hasOwnProc) forbidden.add('see the service');
   if (user === 'own') forbidden.add('read the data directory').add('signal the service');
   if (privileges === 'dropped') forbidden.add('choose its groups');
+  if (walls.plan.sealsUsers) forbidden.add('have capabilities in a namespace of its own');
   if (limits === 'prlimit') forbidden.add('write a file');
   if (walls.countsOwn) forbidden.add('start processes without end');
   const told = await tryFrom(walls, 150);

@@ -8,8 +8,11 @@ export type Targets = {
   folder: string;
   /** A file that hosts need. */
   own: string;
-  /** A process of the same user. */
+  /** A process of the same user, and when it was started, as `/proc` tells: within a namespace its number may be another's. */
   pid: number;
+  started: string;
+  /** The program that makes namespaces; null where there is none. */
+  unshare: string | null;
   /** Something listens at this port of 127.0.0.1. */
   port: number;
 };
@@ -20,6 +23,10 @@ export type Attempted = {
   readsFile: boolean;
   writes: boolean;
   seesProcess: boolean;
+  /** Whether it may read and change what the process has in memory. */
+  tracesProcess: boolean;
+  signalsProcess: boolean;
+  makesUserNamespace: boolean;
   connects: boolean;
 };
 
@@ -27,6 +34,7 @@ export type Attempted = {
 export function attempt(targets: Targets): void {
   const fs = process.getBuiltinModule('node:fs');
   const net = process.getBuiltinModule('node:net');
+  const { spawnSync } = process.getBuiltinModule('node:child_process');
   const could = (action: () => unknown): boolean => {
     try {
       action();
@@ -44,11 +52,21 @@ export function attempt(targets: Targets): void {
       return Object(error).code === 'EPERM';
     }
   };
+  const startOf = (pid: number) =>
+    fs.readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ')[19];
+  let seesProcess = false;
+  could(() => {
+    seesProcess = startOf(targets.pid) === targets.started;
+  });
   const attempted = {
     readsOwn: could(() => fs.readFileSync(targets.own)),
     readsFile: could(() => fs.readFileSync(targets.file)),
     writes: could(() => fs.writeFileSync(`${targets.folder}/written-${process.pid}`, 'x')),
-    seesProcess: could(() => fs.readFileSync(`/proc/${targets.pid}/stat`)) || isThere(targets.pid),
+    seesProcess,
+    tracesProcess: seesProcess && could(() => fs.openSync(`/proc/${targets.pid}/mem`, 'r+')),
+    signalsProcess: isThere(targets.pid),
+    makesUserNamespace:
+      targets.unshare !== null && spawnSync(targets.unshare, ['--user', 'true']).status === 0,
   };
   const tell = (connects: boolean) => {
     fs.writeSync(1, `${JSON.stringify({ ...attempted, connects })}\n`);

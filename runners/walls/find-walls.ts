@@ -89,7 +89,7 @@ export async function probeWalls(path = process.env.PATH ?? ''): Promise<FoundWa
 type Way = {
   means: Partial<WallMeans>;
   needs: keyof Programs;
-} & Partial<Pick<WallPlan, 'inUserNamespace' | 'dropsBounding' | 'hasOwnProc'>>;
+} & Partial<Pick<WallPlan, 'inUserNamespace' | 'dropsBounding' | 'sealsUsers' | 'hasOwnProc'>>;
 
 type Place = { folder: string; own: string; file: string; writable: string };
 
@@ -161,11 +161,11 @@ async function tryEachAlone(
     ]),
     first(
       'privileges',
-      [true, false].map((dropsBounding) => ({
-        means: { privileges: 'dropped' },
-        needs: 'setpriv',
-        dropsBounding,
-      })),
+      [
+        { dropsBounding: true, sealsUsers: true },
+        { dropsBounding: true, sealsUsers: false },
+        { dropsBounding: false, sealsUsers: false },
+      ].map((facts): Way => ({ means: { privileges: 'dropped' }, needs: 'setpriv', ...facts })),
     ),
     first('limits', [{ means: { limits: 'prlimit' }, needs: 'prlimit' }]),
   ]);
@@ -181,6 +181,7 @@ async function tryEachAlone(
     means: Object.assign({ ...noMeans }, ...ways.map((way) => way?.means)),
     inUserNamespace,
     dropsBounding: privileges?.dropsBounding === true,
+    sealsUsers: privileges?.sealsUsers === true,
     hasOwnProc: processes?.hasOwnProc === true,
   };
 }
@@ -194,6 +195,10 @@ async function holdTogether(
   let rest = plan;
   for (let walls = standing(rest.means); walls.length > 0; walls = standing(rest.means)) {
     const probed = await probe(new Walls(rest), place);
+    if (rest.sealsUsers && (typeof probed === 'string' || !probed.isSealed)) {
+      rest = { ...rest, sealsUsers: false };
+      continue;
+    }
     const failed: Wall[] =
       typeof probed === 'string'
         ? givenUpFirst.filter((wall) => walls.includes(wall)).slice(0, 1)
@@ -214,7 +219,10 @@ async function whyNot(walls: Walls, place: Place): Promise<string | undefined> {
 }
 
 /** Which walls held against a program that tried; or why it did not even run. */
-async function probe(walls: Walls, place: Place): Promise<Record<Wall, boolean> | string> {
+async function probe(
+  walls: Walls,
+  place: Place,
+): Promise<(Record<Wall, boolean> & { isSealed: boolean }) | string> {
   const server = createServer((socket) => socket.destroy());
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -225,6 +233,8 @@ async function probe(walls: Walls, place: Place): Promise<Record<Wall, boolean> 
     folder: place.writable,
     own: join(place.own, 'file'),
     pid: process.pid,
+    started: startOf(process.pid),
+    unshare: walls.plan.programs.unshare ?? null,
     port,
   };
   const child = start(walls, place, ['-e', `(${attempt})(${JSON.stringify(targets)})`]);
@@ -238,15 +248,20 @@ async function probe(walls: Walls, place: Place): Promise<Record<Wall, boolean> 
     const attempted: Attempted = JSON.parse(line);
     if (!attempted.readsOwn) return 'what hosts need cannot be read behind it';
     const seen = lookAt(innermost(child.pid));
-    // In a namespace of its own there are others of the lowest numbers.
+    // In a namespace of its own there are others of the lowest numbers, which it may signal.
     const isFar = targets.pid >= farPid;
     return {
       network: !attempted.connects,
       files: !attempted.readsFile && !attempted.writes,
-      processes: seen.isFirst && !(isFar && attempted.seesProcess),
+      processes:
+        seen.isFirst &&
+        !attempted.tracesProcess &&
+        !(isFar && attempted.signalsProcess) &&
+        !(walls.plan.hasOwnProc && attempted.seesProcess),
       user: seen.isAnother,
       privileges: seen.isBare,
       limits: seen.isLimited,
+      isSealed: !attempted.makesUserNamespace,
     };
   } finally {
     // It ends when there is nothing more to read, and its parents with it.
@@ -270,6 +285,11 @@ function lookAt(pid: number) {
     isFirst: /^NSpid:\s*\d+\s+\d+/m.test(status),
     isLimited: /^Max file size +0 +0 /m.test(limits) && /^Max open files +256 +256 /m.test(limits),
   };
+}
+
+/** When a process was started, in ticks of the kernel's clock: the 22nd field of its `stat`, whose second may hold anything. */
+function startOf(pid: number): string {
+  return readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ')[19] ?? '';
 }
 
 function start(walls: Walls, place: Place, args: string[]): ChildProcess {

@@ -25,6 +25,8 @@ export type WallPlan = Readonly<{
   inUserNamespace: boolean;
   /** Whether capabilities can also be taken from whatever is started later. Within a user namespace they always can. */
   dropsBounding: boolean;
+  /** Whether no user namespace can be made behind the walls, in which there would be capabilities again, over little. */
+  sealsUsers: boolean;
   /** Whether a process namespace can have a /proc of its own, in which other processes are not seen. */
   hasOwnProc: boolean;
   readable: Readable;
@@ -40,6 +42,9 @@ const uids = 478;
 /** A host has about 15 threads. Each counts, and so does what stays of others of the same user. */
 const processesMax = 128;
 const openFilesMax = 256;
+
+/** Of one user, who has every capability in it until they are dropped. */
+const userNamespace = ['--user', '--map-current-user', '--keep-caps'];
 
 export class Walls {
   readonly plan: WallPlan;
@@ -75,7 +80,7 @@ export class Walls {
       ...(means.processes === 'namespace' ? ['--pid', '--fork', '--kill-child', ...proc] : []),
     ];
     if (programs.unshare === undefined || kinds.length === 0) return [];
-    const user = inUserNamespace ? ['--user', '--map-current-user', '--keep-caps'] : [];
+    const user = inUserNamespace ? userNamespace : [];
     // It stays as a parent, and must not outlive us.
     const untilWeEnd = programs.setpriv === undefined ? [] : [programs.setpriv, '--pdeathsig', 'KILL'];
     return [...untilWeEnd, programs.unshare, ...user, ...kinds];
@@ -108,20 +113,38 @@ export class Walls {
   #privileges(folder: string): string[] {
     const { means, programs, dropsBounding, inUserNamespace } = this.plan;
     if (programs.setpriv === undefined) return [];
+    const seal = this.#seal();
     const options: string[] = [];
     if (means.user === 'own') {
       const uid = firstUid + (this.#nextUid++ % uids);
       options.push(`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups');
+    }
+    const before: string[] = [];
+    if (seal.length > 0) {
+      // The namespace is of whoever makes it.
+      if (options.length > 0) before.push(programs.setpriv, ...options.splice(0));
+      before.push(...seal);
     }
     if (means.privileges === 'dropped') {
       options.push('--no-new-privs', '--inh-caps=-all', '--ambient-caps=-all');
       if (dropsBounding || inUserNamespace) options.push('--bounding-set=-all');
     }
     if (means.files === 'landlock') options.push(...this.#landlock(folder));
-    if (options.length === 0) return [];
+    if (options.length === 0) return before;
     // Whoever becomes another user loses what was asked for before.
     if (means.processes === 'namespace') options.push('--pdeathsig', 'KILL');
-    return [programs.setpriv, ...options];
+    return [...before, programs.setpriv, ...options];
+  }
+
+  /** In a user namespace that nobody else is in, the kernel is told that there are to be none within it. Mounts do the same themselves. */
+  #seal(): string[] {
+    const { means, programs, inUserNamespace, sealsUsers } = this.plan;
+    if (!sealsUsers || means.privileges !== 'dropped' || means.files === 'mounts') return [];
+    if (programs.unshare === undefined) return [];
+    // Nowhere but in one of its own: elsewhere it would be for the whole machine.
+    const isIn = inUserNamespace && (means.network === 'namespace' || means.processes === 'namespace');
+    const own = isIn ? [] : [programs.unshare, ...userNamespace];
+    return [...own, '/bin/sh', '-c', 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"', 'sh'];
   }
 
   #landlock(folder: string): string[] {
@@ -163,5 +186,6 @@ export const noWalls = new Walls({
   inUserNamespace: false,
   hasOwnProc: false,
   dropsBounding: false,
+  sealsUsers: false,
   readable: { code: [], files: [], loader: undefined },
 });

@@ -2,7 +2,7 @@
  * Stands for a candidate that has broken V8 and isolated-vm: a program with everything that Node can do, and no permission
  * taken from it. It tries what walls must stop, and tells on standard output what it could; then it stays.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 
@@ -14,6 +14,7 @@ const attempts: [name: string, action: () => unknown][] = [
   ['write a file', () => writeFileSync(`${writable}/written`, 'x')],
   ['see the service', () => readFileSync(`/proc/${service}/stat`)],
   ['signal the service', () => process.kill(Number(service), 0)],
+  ['have capabilities in a namespace of its own', () => execFileSync('/usr/bin/unshare', ['--user', 'true'])],
   ['choose its groups', () => process.setgroups?.([0])],
 ];
 
