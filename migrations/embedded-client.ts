@@ -1,20 +1,11 @@
 /** The embedded database itself: PGlite, as we use it. */
 import { PGlite, types } from '@electric-sql/pglite';
 import type { Query } from './journal/rows.ts';
-
-/** PGlite that counts its messages: each goes through this one function, which returns when what it asked for is done. */
-export class CountingPglite extends PGlite {
-  messages = 0;
-
-  override execProtocolRawSync(message: Uint8Array): Uint8Array {
-    this.messages++;
-    return super.execProtocolRawSync(message);
-  }
-}
+import { PreparedPglite } from './prepared-pglite.ts';
 
 /** Opens what is at a path, or makes it. */
-export async function openClient(path: string): Promise<CountingPglite> {
-  const client = new CountingPglite(path, {
+export async function openClient(path: string): Promise<PreparedPglite> {
+  const client = new PreparedPglite(path, {
     // Of PostgreSQL's 128 MB all is touched when it opens. A process that is smaller by 200 MB also starts others in half the time.
     startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=32MB'],
     // PGlite's own conversion of bytes takes 20 ms for a candidate of 70 KB; Buffer's takes none.

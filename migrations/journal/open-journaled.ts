@@ -9,9 +9,10 @@ import type { PGlite } from '@electric-sql/pglite';
 import { drizzle } from 'drizzle-orm/pglite';
 import { migrate } from 'drizzle-orm/pglite/migrator';
 import { z } from 'zod';
-import { type CountingPglite, openClient, queryOf } from '../embedded-client.ts';
+import { openClient, queryOf } from '../embedded-client.ts';
 import { DatabaseError } from '../errors.ts';
 import { migrateTo, migrationsApplied, migrationsFolder, migrationsKnown } from '../migrations.ts';
+import type { PreparedPglite } from '../prepared-pglite.ts';
 import { type Exec, emptyOutbox, journalChannel, positionsOf, startCapture, stopCapture } from './capture.ts';
 import { bootOfMachine, putAside, syncFiles } from './database-files.ts';
 import { Journal, unwritable } from './journal.ts';
@@ -28,7 +29,7 @@ import { readRecords } from './record-file.ts';
 import { replay } from './replay.ts';
 
 export type Journaled = {
-  client: CountingPglite;
+  client: PreparedPglite;
   journal: Journal;
   /** Brings everything to the disk and closes both. */
   close(): Promise<void>;
@@ -43,7 +44,7 @@ export async function openJournaled(dataDir: string): Promise<Journaled> {
   const known = migrationsKnown();
   if ((state?.migrations ?? 0) > known) throw tooNew(dataDir);
   await rm(`${path}.recovering`, { recursive: true, force: true });
-  let client: CountingPglite;
+  let client: PreparedPglite;
   if (state === undefined) client = await openClient(path);
   else {
     const before = state;
@@ -100,7 +101,7 @@ async function openOrRecover(
   state: JournalState,
   boot: string | null,
   say: (line: string) => void,
-): Promise<CountingPglite> {
+): Promise<PreparedPglite> {
   const opened = await openTrusted(path, state, boot);
   if ('client' in opened) return opened.client;
   const { fault } = opened;
@@ -120,11 +121,11 @@ async function openTrusted(
   path: string,
   state: JournalState,
   boot: string | null,
-): Promise<{ client: CountingPglite } | { fault: string }> {
+): Promise<{ client: PreparedPglite } | { fault: string }> {
   if (!existsSync(join(path, 'PG_VERSION'))) return { fault: 'is not there' };
   if (!state.isClosed && (boot === null || boot !== state.boot))
     return { fault: 'was open when the machine stopped, and what it wrote last may be lost or torn' };
-  let client: CountingPglite;
+  let client: PreparedPglite;
   try {
     client = await openClient(path);
   } catch (error) {
