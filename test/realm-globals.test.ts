@@ -13,7 +13,7 @@ const bundled = await build({
   stdin: {
     contents: `
       import { installGlobals } from '../runners/realm/globals.ts';
-      globalThis.startClock = (seed) => { globalThis.clock = installGlobals(seed); };`,
+      globalThis.startClock = (seed) => { globalThis.clock = installGlobals(); globalThis.clock.enter(seed); };`,
     resolveDir: import.meta.dirname,
   },
 });

@@ -11,15 +11,20 @@ import type { Outbox } from './outbox.ts';
 /** The realm's own code as a JavaScript expression, put in by `bundle.ts`. */
 declare const REALM_SOURCE: string;
 
-const warmCases = 8;
+/** So many realms are made ahead of the job: making one takes as long as what an honest build does in it. */
+const readyRealms = 16;
 
 export type Equipped = {
   isolate: ivm.Isolate;
   isolateMb: number;
-  /** Makes and opens the realm's own code, from the text that is the global property `given`; afterwards there is none. */
+  /** Makes the realm's own code. */
   prelude: ivm.Script;
+  /** Opens the realm for a case, from the text that is the global property `given`; afterwards there is none. */
+  open: ivm.Script;
   given: string;
   entry: string;
+  /** Realms that are made and not opened yet. */
+  ready: ivm.Context[];
 };
 
 let equipped: Equipped | undefined;
@@ -30,22 +35,38 @@ export function equip(isolateMb: number): Equipped {
   const entry = `holdback_${Math.random().toString(36).slice(2)}`;
   const given = `${entry}_given`;
   // Handed over as a property, because a script that held it would have to be compiled for each case.
-  const prelude = isolate.compileScriptSync(
-    `const ${entry} = ${REALM_SOURCE}; ${entry}.open(globalThis.${given}); delete globalThis.${given}; undefined`,
+  const prelude = isolate.compileScriptSync(`const ${entry} = ${REALM_SOURCE}; undefined`);
+  const open = isolate.compileScriptSync(
+    `${entry}.open(globalThis.${given}); delete globalThis.${given}; undefined`,
   );
-  return { isolate, isolateMb, prelude, given, entry };
+  return { isolate, isolateMb, prelude, open, given, entry, ready: [] };
 }
 
-/** Makes an isolate of the usual size ahead of the job, and runs a few cases of our own in it, so that all is compiled. */
+/** A build of our own that returns and throws what builds do, and what it is given. */
+const warmScript = `exports.run = ({ turn, ...rest }) => {
+  if (turn % 4 === 3) throw new TypeError('warm');
+  return turn % 4 === 2 ? Promise.resolve(rest) : { ...rest, list: [turn, 'up', null, 0.5, undefined], is: [true, new Date(0), 1n] };
+}`;
+const warmRuns = Array.from({ length: 12 }, (_, turn) =>
+  plainRun(`{"turn":${turn},"warm":[1,"up",{"a":null}]}`),
+);
+
+/** Makes an isolate of the usual size ahead of the job, runs a job of our own in it, so that all is compiled, and makes realms. */
 export function warm(isolateMb: number): void {
-  equipped = equip(isolateMb);
-  const candidate = load(equipped, 'exports.run = (input) => input');
-  for (let turn = 0; turn < warmCases; turn++)
-    observeCase(candidate, { seed: 1, outputBytes: 1_024 }, plainRun('{"warm":[1,"up"]}'));
+  const nobody = { put() {}, send() {} };
+  run({ script: warmScript, runs: warmRuns, seed: 1, isolateMb, outputBytes: 1_024 }, nobody);
+  if (equipped === undefined) throw new Error('the isolate does not work');
+  for (let made = 0; made < readyRealms; made++) equipped.ready.push(makeRealm(equipped));
+}
+
+function makeRealm({ isolate, prelude }: Equipped): ivm.Context {
+  const context = isolate.createContextSync();
+  prelude.runSync(context);
+  return context;
 }
 
 /** Runs every case of a job in a realm of its own, in the order given. */
-export function run(job: CandidateJob, outbox: Outbox): void {
+export function run(job: CandidateJob, outbox: Pick<Outbox, 'put' | 'send'>): void {
   // An isolate keeps the time zone that it was made in.
   if (equipped?.isolateMb !== job.isolateMb || job.zone !== undefined) equipped = equip(job.isolateMb);
   // Until this line a failure is ours; from here on it is the candidate's.
@@ -115,12 +136,12 @@ export function observeCase(
   run: CaseRun,
   around?: Around,
 ): Observed {
-  const { isolate, prelude, given, script, start, step } = candidate;
+  const { isolate, open, given, script, start, step } = candidate;
   if (script === undefined) return { observation: crashed('the engine could not compile the candidate') };
   try {
-    const context = isolate.createContextSync();
+    const context = candidate.ready.pop() ?? makeRealm(candidate);
     context.global.setSync(given, givenTo(job, run));
-    prelude.runSync(context);
+    open.runSync(context);
     const turn = around?.timeout === undefined ? {} : { timeout: around.timeout };
     around?.opened(context);
     // All that the candidate does counts, from its first line on, in whatever turn; what the realm itself needed before does not.

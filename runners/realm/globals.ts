@@ -30,8 +30,10 @@ export type RealmWorld = {
   network?: Network | undefined;
 };
 
-/** A realm's virtual clock, in the hands of the code that runs a case. */
-export interface RealmClock {
+/** A realm's virtual world, in the hands of the code that runs a case. */
+export interface Globals {
+  /** Says what the case pretends; `seed` decides all that is random. To be called once, before the candidate loads. */
+  enter(seed: number, world?: RealmWorld): void;
   /**
    * Moves the clock to the next due timer and fires it. Returns false when no timer is pending. Throws what the
    * timer's callback threw, or what a callback of `queueMicrotask` threw earlier: in Node either is an uncaught
@@ -62,9 +64,10 @@ function mustBeCallable(callback: unknown): void {
   }
 }
 
-/** Makes the realm's globals; `seed` decides all that is random in it. To be called once, before the candidate loads. */
-export function installGlobals(seed: number, world?: RealmWorld): RealmClock {
-  const startMs = world?.startMs ?? usualStartMs;
+/** Makes the realm's globals, for whatever case it will be. To be called once, before the candidate loads. */
+export function installGlobals(): Globals {
+  let startMs = usualStartMs;
+  let seed = 0;
   const realm: Record<string, unknown> = globalThis;
   const nativeConsole = console;
   let loading = false;
@@ -146,11 +149,12 @@ export function installGlobals(seed: number, world?: RealmWorld): RealmClock {
   // Enumerable, as in Node. One by one, because Object.assign takes twice the time.
   realm.global = realm;
   realm.self = realm;
-  realm.performance = {
+  const performance = {
     timeOrigin: startMs,
     now: () => now() - startMs,
     toJSON: () => ({ timeOrigin: startMs }),
   };
+  realm.performance = performance;
   realm.structuredClone = function structuredClone(...args: unknown[]) {
     return loading ? undefined : load(require('./globals/web.ts').structuredClone)(...args);
   };
@@ -187,9 +191,9 @@ export function installGlobals(seed: number, world?: RealmWorld): RealmClock {
     timers?.clearImmediate(timer);
   };
 
-  if (world?.network !== undefined) {
+  function installFetch(network: Network): void {
     const { createFetch, ...classes } = load(() => require('./globals/fetch.ts'));
-    const { fetch, Request, Response } = createFetch(world.network, {
+    const { fetch, Request, Response } = createFetch(network, {
       encode: (text) => {
         const { TextEncoder } = load(() => require('./globals/encoding.ts'));
         return new TextEncoder().encode(text);
@@ -207,6 +211,14 @@ export function installGlobals(seed: number, world?: RealmWorld): RealmClock {
   }
 
   return {
+    enter(givenSeed, world) {
+      seed = givenSeed;
+      if (world?.startMs !== undefined) {
+        startMs = world.startMs;
+        performance.timeOrigin = startMs;
+      }
+      if (world?.network !== undefined) installFetch(world.network);
+    },
     advance() {
       if (uncaught !== undefined) throw uncaught.error;
       if (timers === undefined || timers.countTimers() === 0) return false;

@@ -2,8 +2,9 @@
  * What lives in a realm beside the candidate: it hands over the input, calls `run` and encodes what came of it.
  * Everything trusted here is captured before the candidate loads. Strings go in, one string comes out.
  *
- * The exports are called in this order by `host/candidate-task.ts`, each as a script of its own, so that
- * microtasks are drained in between: open, load, start, step until it answers.
+ * It is there before anybody knows which case its realm will be for. The exports are called in this order by
+ * `host/candidate-task.ts`, each as a script of its own, so that microtasks are drained in between: open, load, start, step until it
+ * answers.
  */
 import type { CaseRun } from '../case-run.ts';
 import { installGlobals } from './globals.ts';
@@ -24,7 +25,7 @@ const NumberOf = Number;
 type Callee = (input: unknown) => unknown;
 type Factory = (exports: object, module: { exports: unknown }, require: (id: unknown) => never) => void;
 
-let clock: { advance(): boolean };
+const globals = installGlobals();
 let input: unknown;
 let charsMax = 0;
 let callName = 'run';
@@ -35,7 +36,7 @@ let network: Network | undefined;
 let observation = '';
 
 /**
- * Makes the realm deterministic and decodes the case's input, before any candidate code exists here. What it is given is one text (see
+ * Says which case the realm is for, and decodes its input, before any candidate code exists here. What it is given is one text (see
  * `givenTo` in `host/candidate-task.ts`): the seed, how long an output may be, what the rest is, and the rest.
  */
 export function open(given: string): void {
@@ -47,7 +48,7 @@ export function open(given: string): void {
   if (given[charsEnd + 1] === 'r') openRun(seed, rest);
   else {
     input = decode(rest);
-    clock = installGlobals(seed);
+    globals.enter(seed);
   }
 }
 
@@ -67,7 +68,7 @@ function openRun(seed: number, runText: string): void {
     const onUnlisted = (detail: string) => observe('output_rejected', detail);
     network = new (require('./network.ts').Network)(http, onUnlisted);
   }
-  clock = installGlobals(fixtures.seed ?? seed, { startMs: atMs, network });
+  globals.enter(fixtures.seed ?? seed, { startMs: atMs, network });
 }
 
 /** Runs the candidate's module body and finds what will be called. */
@@ -108,7 +109,7 @@ function onPlayed(steps: string): void {
 export function step(): string {
   if (observation !== '') return observation;
   try {
-    if (clock.advance()) return '';
+    if (globals.advance()) return '';
     const where = scenario === undefined ? '' : `${scenario.under}: `;
     observe(
       'timed_out',

@@ -15,7 +15,7 @@ let exported: unknown;
 
 /** Loads the suite's module. Throws what the module throws. */
 export function load(factory: Factory): void {
-  installGlobals(1);
+  installGlobals().enter(1);
   const module: { exports: unknown } = { exports: {} };
   apply(factory, undefined, [module.exports, module, refuseRequire]);
   exported = module.exports;
