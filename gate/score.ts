@@ -2,6 +2,7 @@
  * The product in one function: a candidate is scored against the sealed suites that its gate requires, and a verdict is
  * appended. Read `scoreCandidate` from top to bottom.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Database } from '../migrations/open-database.ts';
 import { inSpan } from '../runners/in-span.ts';
 import type { HostPool } from '../runners/pool.ts';
@@ -186,12 +187,12 @@ async function scoreOnce(
   const answer = await answerWithoutRunning(scoring, score, gate);
   if (answer !== undefined) return answer;
   const active = activeRevisions(gate);
-  // Looked through while the other process reads: once hosts run, they need the cores.
-  const looking = scoring.candidates.text(score.candidate).then((text) => findLeaks(suites, active, text));
-  looking.catch(() => {});
   const candidate = await reading;
   const unfit = await findUnfit(scoring, active);
   if (unfit.length > 0) return { ...blocked('indeterminate'), alarms: unfit };
+  // In the next turn the hosts have their jobs, and there is nothing else to do here.
+  const looking = nextTurn().then(() => findLeaks(suites, active, candidate.text));
+  looking.catch(() => {});
   const scored: SuiteScore[] = [];
   const alarms: Alarm[] = [];
   for (const name of active) {

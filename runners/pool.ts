@@ -20,6 +20,9 @@ export type PoolOptions = {
 /** Hosts that ended are followed by grading, the verdict and often the next score: so long nothing is started, in milliseconds. */
 const refillMs = 60;
 
+/** To end a process takes a core for some milliseconds, which grading its answers needs: so long that waits, in milliseconds. */
+const lingerMs = 50;
+
 export class HostPool {
   readonly #options: PoolOptions;
   readonly #ready: Host[] = [];
@@ -91,10 +94,11 @@ export class HostPool {
     return host;
   }
 
-  /** Ends a leased host: what has run a candidate runs nothing else. Nobody has to wait until it is gone. */
+  /** Ends a leased host, in a moment: what has run a candidate runs nothing else. Nobody has to wait until it is gone. */
   end(host: Host): void {
-    host.kill();
+    const linger = setTimeout(() => host.kill(), lingerMs);
     void host.exited.then(() => {
+      clearTimeout(linger);
       this.#leased.delete(host);
       this.#refillSoon();
     });

@@ -175,6 +175,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     submissions,
     moments: parts.moments,
     events: parts.scoreEvents,
+    durability: parts.durability,
   });
   await app.register(trendRoutes, { database, suites: parts.suites, slotMs: parts.slotMs });
   await app.register(leakRoutes, { database, suites: parts.suites });

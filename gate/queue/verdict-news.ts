@@ -21,7 +21,8 @@ export class VerdictNews {
   async listen(database: OpenDatabase): Promise<void> {
     await database.listen('holdback_verdicts', (score) => {
       if (score === '') this.wakeAll();
-      else this.#wake(score, undefined);
+      // Where it was decided in this process, the score itself is told in this turn, and need not be looked for.
+      else setImmediate(() => this.#wake(score, undefined));
     });
   }
 

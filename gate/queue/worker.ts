@@ -18,6 +18,9 @@ import type { VerdictNews } from './verdict-news.ts';
 /** Jobs are looked for at least so often, in milliseconds: those of nodes that died are announced by nobody. */
 const lookMs = 5_000;
 
+/** After a job was begun, or the last one was done, the next is looked for this much later, in milliseconds: these come first. */
+const restMs = 10;
+
 /** A score that was accepted here is begun within this time, or read anew, in milliseconds. */
 const freshMs = 1_000;
 
@@ -38,6 +41,8 @@ export class Worker {
   /** What was accepted here a moment ago, as it was read then. */
   readonly #fresh = new Map<string, { score: ScoreRecord; gate: Gate; atMs: number }>();
   #looking: Promise<void> | undefined;
+  /** Whether no job waited that could be begun, when it was last asked. */
+  #foundNone = false;
   #lookAgain = false;
   #timer: NodeJS.Timeout | undefined;
   readonly #stopping = new AbortController();
@@ -116,9 +121,12 @@ export class Worker {
   async #fetchAll(): Promise<void> {
     while (this.#lookAgain && this.isFree) {
       this.#lookAgain = false;
-      for (let lease = await this.#parts.queue.fetch(); lease !== undefined; ) {
+      while (this.isFree) {
+        const lease = await this.#parts.queue.fetch();
+        this.#foundNone = lease === undefined;
+        if (lease === undefined) break;
         this.#begin(lease);
-        lease = this.isFree ? await this.#parts.queue.fetch() : undefined;
+        if (this.isFree) await sleep(restMs);
       }
     }
   }
@@ -136,7 +144,9 @@ export class Worker {
         const running = this.#running.get(lease.id);
         // It may have come back to this node as another claim.
         if (running?.progress === progress) this.#running.delete(lease.id);
-        if (!this.#stopping.signal.aborted) setImmediate(() => this.look());
+        if (this.#stopping.signal.aborted) return;
+        if (this.#foundNone) setTimeout(() => this.look(), restMs).unref();
+        else setImmediate(() => this.look());
       });
     this.#running.set(lease.id, { progress, ended });
   }

@@ -22,6 +22,7 @@ import type { Submissions } from '../../gate/submit.ts';
 import { findVerdict, keyOf } from '../../gate/verdict.ts';
 import { KeptAnswers } from '../../migrations/kept-answers.ts';
 import type { Moments } from '../../migrations/moments.ts';
+import type { OpenDatabase } from '../../migrations/open-database.ts';
 import { candidateBytesMax } from '../../runners/protocol.ts';
 import { bindQuestion, bindRepository, readerOf, requireGate, requireSuite } from '../access.ts';
 import { RequestError } from '../problems.ts';
@@ -43,10 +44,11 @@ export type ScoreRoutesOptions = {
   submissions: Submissions;
   moments: Moments;
   events: ScoreEvents;
+  durability: OpenDatabase['durability'];
 };
 
 export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app, options) => {
-  const { disclosing, submissions, moments, events } = options;
+  const { disclosing, submissions, moments, events, durability } = options;
   const { database } = disclosing;
   const verdicts = new KeptAnswers<Verdict>(verdictsMax);
 
@@ -118,6 +120,8 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
         traceparent: request.headers.traceparent,
       };
       const score = await submissions.submit(submission, reader, waitMsOf(request.headers.prefer));
+      // Nobody is told before it has ended (see `tell-durable.ts`), and it takes as long as what is asked meanwhile.
+      durability.settled().catch(() => {});
       const disclosed = await disclose(disclosing, score, reader);
       if (disclosed.state === 'finished') return reply.code(200).send(disclosed);
       return reply

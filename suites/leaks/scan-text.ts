@@ -55,8 +55,8 @@ class TextScan {
   readonly #visible: ReadonlySet<number>;
   readonly #reader: SpellingReader;
   /** The units of this step, and before them the last of the step before. */
-  readonly #units = new Uint16Array(shingleUnits + stepUnits);
-  readonly #lines = new Int32Array(shingleUnits + stepUnits);
+  readonly #units: Uint16Array;
+  readonly #lines: Int32Array;
   #hash = 0;
   /** How many units came before this step. */
   #before = 0;
@@ -73,6 +73,9 @@ class TextScan {
     this.#fingerprints = fingerprints;
     this.#visible = visible;
     this.#reader = new SpellingReader(text);
+    const units = shingleUnits + Math.min(text.length, stepUnits);
+    this.#units = new Uint16Array(units);
+    this.#lines = new Int32Array(units);
     this.#seenAt = new Int32Array(fingerprints.passageOf.length).fill(never);
     this.#seenOn = new Int32Array(fingerprints.passageOf.length);
     this.#missing = Int32Array.from(fingerprints.passages, partOf);
