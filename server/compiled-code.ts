@@ -7,7 +7,14 @@ import { existsSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 
-/** From now on; nothing is kept before there is a data directory, because it is for others to make, with the right permissions. */
-export function keepCompiledCode(dataDir: string): void {
+/** Where a service keeps what it keeps, unless its settings say otherwise. */
+export const usualDataDir = '.holdback';
+
+/**
+ * From now on, so before the settings are read, whose reader is code as well. Nothing is kept before there is a data directory, because
+ * it is for others to make, with the right permissions.
+ */
+export function keepCompiledCode(): void {
+  const dataDir = process.env.HOLDBACK_DATA_DIR || usualDataDir;
   if (existsSync(dataDir)) enableCompileCache(join(dataDir, 'compiled'));
 }

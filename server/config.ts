@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { roundsDefault, roundsMax } from '../gate/activation/preflight-report.ts';
 import { type QueueBackend, queueBackends } from '../gate/queue/score-queue.ts';
 import { type Wall, wallSchema } from '../runners/walls/wall.ts';
+import { usualDataDir } from './compiled-code.ts';
 import { isJwt } from './oidc.ts';
 import { isMistyped } from './token.ts';
 import type { Collector } from './tracing.ts';
@@ -56,7 +57,7 @@ const environmentSchema = z.object({
   HOLDBACK_DATA_DIR: z
     .string()
     .min(1)
-    .default('.holdback')
+    .default(usualDataDir)
     .describe('Where the embedded database and the identity are kept.'),
   DATABASE_URL: z
     .string()

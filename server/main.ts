@@ -16,13 +16,13 @@ const stopping = new Promise<void>((resolve) => {
   process.once('SIGINT', resolve);
 });
 
+keepCompiledCode();
 // Loaded only now, because the program may just have begun once more.
 const { readConfig } = await import('./config.ts');
 const { withoutStatement } = await import('../migrations/errors.ts');
 
 try {
   const config = readConfig(process.env);
-  keepCompiledCode(config.dataDir);
   // They are tried by other processes, while this one reads its code; who starts the service hears what was found.
   const { findWalls } = await import('../runners/walls/find-walls.ts');
   findWalls(config.walls).catch(() => {});

@@ -125,9 +125,11 @@ export class ScoreQueue {
     };
     try {
       await boss.start();
-      await boss.createQueue(lost, ofLost);
+      // To make one that is there already does nothing, and takes as long as to make it.
+      const there = new Set((await boss.getQueues([lost, scores])).map(({ name }) => name));
+      if (!there.has(lost)) await boss.createQueue(lost, ofLost);
       // Of one candidate at one gate one score runs at a time; the next of them gets the same verdict without being run.
-      await boss.createQueue(scores, { policy: 'singleton', ...ofScores });
+      if (!there.has(scores)) await boss.createQueue(scores, { policy: 'singleton', ...ofScores });
       // A queue that is there is left as it was made, perhaps by an earlier release.
       await boss.updateQueue(lost, ofLost);
       await boss.updateQueue(scores, ofScores);
