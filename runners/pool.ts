@@ -81,11 +81,6 @@ export class HostPool {
     this.#refillSoon();
   }
 
-  /** Starts one host more, where it is known that those which are starting will be used up. Nobody waits for it. */
-  startAnother(): void {
-    if (!this.closed) this.#startOne();
-  }
-
   /** A ready host, for the caller alone. It must be given back with `end` or `giveBack`. Throws `host_unavailable`. */
   async lease(): Promise<Host> {
     if (this.closed) throw closed();

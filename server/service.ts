@@ -273,8 +273,10 @@ export async function startService(config: Config): Promise<Service> {
     ending.push(async () => void happened.off('accepted', tellAccepted).off('decided', tellDecided));
     transformer.prepare();
     readiness.containment = requireContainment(await probing, config);
-    await Promise.all([runners.warm(scores ? 1 : 0), graders.warm(1)]);
+    // Hosts of candidates start, as the probe has shown; those that it used up are followed by others, for whoever asks first.
+    await graders.warm(1);
     const address = await app.listen({ host: config.host, port: config.port });
+    runners.warm(scores ? 1 : 0).catch(() => {});
     resultMonths.start();
     await worker?.start();
     // Last: a token that was made by a service that then does not start would never be shown, and no other would be made.
@@ -306,8 +308,6 @@ async function probe(
   const code = `${runners.code.version} ${graders.code.version}`;
   const earlier = probed.get(code);
   const probing = earlier ?? probeContainment(runners.pool, graders.grader);
-  // Those that the probe uses up are followed by one that is ready when it has ended.
-  if (earlier === undefined && runners.pool.size > 0) runners.pool.startAnother();
   probed.set(code, probing);
   const report = await probing;
   if (report.faults.length > 0) probed.delete(code);
