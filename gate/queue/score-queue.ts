@@ -222,7 +222,10 @@ export class ScoreQueue {
       await transaction.execute(sql`SELECT pg_advisory_xact_lock(${claimLock})`);
       return claim(inTransaction(transaction));
     });
-    return within(answerMs, claiming);
+    const claimed = within(answerMs, claiming);
+    // A claim that is made all the same is nobody's: it would lapse, as if a node had died at it.
+    claimed.catch(() => claiming.then((late) => late && this.giveBack(late)).catch(() => {}));
+    return claimed;
   }
 
   /** Claims a job that was lost for good, and tells which score it was of. */

@@ -3,9 +3,10 @@
  * is rotated the file holds two, the new one first: what is sealed to either opens, whenever the process dies.
  */
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
+import { syncFolder } from '../../migrations/journal/journal-folder.ts';
 import { SuiteError } from '../errors.ts';
 import { seal } from './sealing.ts';
 
@@ -75,8 +76,7 @@ export async function writeIdentity(path: string, { secrets }: Identity): Promis
     } finally {
       await rm(draft, { force: true });
     }
-    const folder = await open(dirname(target));
-    await folder.sync().finally(() => folder.close());
+    await syncFolder(dirname(target));
   } catch (cause) {
     const why = cause instanceof Error && 'code' in cause ? cause.code : 'failed';
     throw new SuiteError(
@@ -132,6 +132,8 @@ async function makeIdentity(path: string): Promise<void> {
   await writeFile(draft, `${await generateX25519Identity()}\n`, { mode: 0o600, flag: 'wx', flush: true });
   try {
     await link(draft, path);
+    // What is sealed to it must not outlive it.
+    await syncFolder(dirname(path));
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   } finally {
