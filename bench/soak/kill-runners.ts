@@ -1,4 +1,5 @@
-/** Kills nodes that work, one after the other, while two of them work off what callers ask. */
+/** Kills nodes that work, while others, as many as start meanwhile, work off what callers ask. */
+import { inTurn } from './in-turn.ts';
 import type { Part } from './part.ts';
 import { Traffic } from './traffic.ts';
 
@@ -11,13 +12,7 @@ export const killRunners: Part = {
     await fleet.makeGate('kill-runners');
     const traffic = new Traffic(fleet, { gate: 'kill-runners', callers: 8, work: 50 });
     traffic.start();
-    let doomed = await fleet.startNode('runner');
-    for (let faults = 0; faults < count; faults++) {
-      const next = await fleet.startNode('runner');
-      await traffic.more(1);
-      await fleet.kill(doomed);
-      doomed = next;
-    }
+    await inTurn(fleet, { role: 'runner', count, between: () => traffic.more(1) });
     return { faults: count, tally: await traffic.end(), notes: [], broken: [] };
   },
 };
