@@ -10,8 +10,8 @@ export const killRunners: Part = {
   run: async (fleet, count) => {
     await fleet.startNode('api');
     await fleet.makeGate('kill-runners');
-    // Many, because whoever waits on a node that died waits until its lease has lapsed.
-    const traffic = new Traffic(fleet, { gate: 'kill-runners', callers: 40, work: 20 });
+    // Many, because whoever waits on a node that died waits until its lease has lapsed; not all at once, because nodes have to start.
+    const traffic = new Traffic(fleet, { gate: 'kill-runners', callers: 24, work: 20, restMs: 5_000 });
     traffic.start();
     await inTurn(fleet, { role: 'runner', count, between: () => traffic.more(1) });
     return { faults: count, tally: await traffic.end(), notes: [], broken: [] };

@@ -1,6 +1,8 @@
 /**
  * `npm run soak`: breaks a real fleet in every way that we know, counts what became of each score, and writes the figures into
- * `docs/reliability.md`. `SOAK=kill-runners,half-open` picks parts and writes nothing; `SOAK_SCALE=0.02` makes a short run.
+ * `docs/reliability.md`. `SOAK=kill-runners,half-open` picks parts; `SOAK_SCALE=0.02` makes a short run. What each part came to is
+ * kept in the file that `SOAK_RESULTS` names, so that a run in several sittings, or one that was interrupted, leaves out what is there
+ * already; the page is written when no part is missing.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -11,6 +13,7 @@ import { Fleet } from './fleet.ts';
 import { halfOpen } from './half-open.ts';
 import { hourOfScores } from './hour-of-scores.ts';
 import { jumpClocks } from './jump-clocks.ts';
+import { KeptResults } from './kept-results.ts';
 import { killApiNodes } from './kill-api-nodes.ts';
 import { killHosts } from './kill-hosts.ts';
 import { killRunners } from './kill-runners.ts';
@@ -54,21 +57,23 @@ async function runPart(part: Part): Promise<Result> {
   }
 }
 
-const results: Result[] = [];
-for (const part of parts.filter(({ name }) => picked?.includes(name) ?? true)) {
+const git = (...asked: string[]) =>
+  execFileSync('git', asked, { cwd: new URL('.', import.meta.url), encoding: 'utf8' });
+const commit = git('rev-parse', '--short', 'HEAD').trim();
+const kept = new KeptResults(process.env.SOAK_RESULTS, { commit, scale });
+for (const part of parts.filter(({ name }) => (picked?.includes(name) ?? true) && !kept.has(name))) {
   const result = await runPart(part);
-  results.push(result);
+  kept.add(result);
   const { tally, notes, broken, seconds } = result;
   console.log(part.name, `${seconds.toFixed(0)} s`, JSON.stringify(tally), ...notes, ...broken);
 }
+const results = kept.of(parts);
 console.table(results.map(rowOf));
-if (picked === undefined) {
-  const git = (...asked: string[]) =>
-    execFileSync('git', asked, { cwd: new URL('.', import.meta.url), encoding: 'utf8' });
+if (results.length === parts.length) {
   const machine = `${availableParallelism()} cores (${cpus()[0]?.model}), ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.version}`;
   const run = {
     date: new Date().toISOString().slice(0, 10),
-    commit: git('rev-parse', '--short', 'HEAD').trim(),
+    commit,
     machine,
     scale,
   };

@@ -40,6 +40,8 @@ export type TrafficOptions = {
   callers: number;
   /** How many turns of a loop a candidate takes, 100,000 a unit: about a millisecond each. */
   work?: number;
+  /** How long a caller rests between two scores, in milliseconds. */
+  restMs?: number;
 };
 
 export class Traffic {
@@ -87,6 +89,7 @@ export class Traffic {
         if (told?.state === 'finished' || performance.now() > this.#deadline) break;
         if (told === undefined) await sleep(100);
       }
+      await sleep(this.#options.restMs ?? 0);
     }
   }
 
