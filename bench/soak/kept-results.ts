@@ -20,43 +20,33 @@ const resultSchema = z.object({
   broken: z.array(z.string()),
   seconds: z.number(),
   processesLeft: z.number(),
-});
-const fileSchema = z.object({
   commit: z.string(),
-  scale: z.number(),
-  parts: z.record(z.string(), resultSchema),
 });
+const fileSchema = z.record(z.string(), resultSchema);
 
 export class KeptResults {
   readonly #path: string | undefined;
   readonly #kept: z.infer<typeof fileSchema>;
 
-  /** Throws where the file is of another commit or another scale: what is told together was measured alike. */
-  constructor(path: string | undefined, { commit, scale }: { commit: string; scale: number }) {
+  constructor(path: string | undefined) {
     this.#path = path;
-    this.#kept =
-      path !== undefined && existsSync(path)
-        ? fileSchema.parse(JSON.parse(readFileSync(path, 'utf8')))
-        : { commit, scale, parts: {} };
-    if (this.#kept.commit !== commit || this.#kept.scale !== scale)
-      throw new Error(
-        `${path} is of commit ${this.#kept.commit} and scale ${this.#kept.scale}: name another file`,
-      );
+    const isThere = path !== undefined && existsSync(path);
+    this.#kept = isThere ? fileSchema.parse(JSON.parse(readFileSync(path, 'utf8'))) : {};
   }
 
   has(name: string): boolean {
-    return Object.hasOwn(this.#kept.parts, name);
+    return Object.hasOwn(this.#kept, name);
   }
 
   add({ part, ...result }: Result): void {
-    this.#kept.parts[part.name] = result;
+    this.#kept[part.name] = result;
     if (this.#path !== undefined) writeFileSync(this.#path, JSON.stringify(this.#kept, null, 2));
   }
 
   /** In the order of the parts. */
   of(parts: Part[]): Result[] {
     return parts.flatMap((part) => {
-      const result = this.#kept.parts[part.name];
+      const result = this.#kept[part.name];
       return result === undefined ? [] : [{ part, ...result }];
     });
   }

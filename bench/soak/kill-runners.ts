@@ -11,9 +11,14 @@ export const killRunners: Part = {
     await fleet.startNode('api');
     await fleet.makeGate('kill-runners');
     // Many, because whoever waits on a node that died waits until its lease has lapsed; not all at once, because nodes have to start.
-    const traffic = new Traffic(fleet, { gate: 'kill-runners', callers: 24, work: 20, restMs: 5_000 });
+    const traffic = new Traffic(fleet, { gate: 'kill-runners', callers: 12, restMs: 5_000 });
     traffic.start();
-    await inTurn(fleet, { role: 'runner', count, between: () => traffic.more(1) });
+    await inTurn(fleet, {
+      role: 'runner',
+      count,
+      environment: { HOLDBACK_POOL: '1' },
+      between: () => traffic.more(1),
+    });
     return { faults: count, tally: await traffic.end(), notes: [], broken: [] };
   },
 };

@@ -45,22 +45,23 @@ const unknown = picked?.filter((name) => !parts.some((part) => part.name === nam
 if (unknown.length > 0)
   throw new Error(`there is no part ${unknown.join()}: ${parts.map(({ name }) => name).join()}`);
 
+const git = (...asked: string[]) =>
+  execFileSync('git', asked, { cwd: new URL('.', import.meta.url), encoding: 'utf8' });
+const commit = git('rev-parse', '--short', 'HEAD').trim();
+
 async function runPart(part: Part): Promise<Result> {
   const fleet = await Fleet.start();
   try {
     const started = performance.now();
     const outcome = await part.run(fleet, Math.max(1, Math.round(part.count * scale)));
     const processesLeft = await fleet.stopNodes();
-    return { ...outcome, part, processesLeft, seconds: (performance.now() - started) / 1_000 };
+    return { ...outcome, part, commit, processesLeft, seconds: (performance.now() - started) / 1_000 };
   } finally {
     await fleet.close();
   }
 }
 
-const git = (...asked: string[]) =>
-  execFileSync('git', asked, { cwd: new URL('.', import.meta.url), encoding: 'utf8' });
-const commit = git('rev-parse', '--short', 'HEAD').trim();
-const kept = new KeptResults(process.env.SOAK_RESULTS, { commit, scale });
+const kept = new KeptResults(process.env.SOAK_RESULTS);
 for (const part of parts.filter(({ name }) => (picked?.includes(name) ?? true) && !kept.has(name))) {
   const result = await runPart(part);
   kept.add(result);
@@ -71,12 +72,7 @@ const results = kept.of(parts);
 console.table(results.map(rowOf));
 if (results.length === parts.length) {
   const machine = `${availableParallelism()} cores (${cpus()[0]?.model}), ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.version}`;
-  const run = {
-    date: new Date().toISOString().slice(0, 10),
-    commit,
-    machine,
-    scale,
-  };
+  const run = { date: new Date().toISOString().slice(0, 10), machine };
   writeFileSync(page, withMeasured(readFileSync(page, 'utf8'), run, results));
 }
 // A part that hung would have left something that waits.

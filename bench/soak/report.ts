@@ -1,9 +1,9 @@
 /** What a run of the soak found, as the table that `docs/reliability.md` shows between its markers. */
 import type { Outcome, Part } from './part.ts';
 
-export type Result = Outcome & { part: Part; seconds: number; processesLeft: number };
+export type Result = Outcome & { part: Part; seconds: number; processesLeft: number; commit: string };
 
-export type Run = { date: string; commit: string; machine: string; scale: number };
+export type Run = { date: string; machine: string };
 
 const begin = '<!-- measured by npm run soak: begin -->';
 const end = '<!-- measured by npm run soak: end -->';
@@ -43,8 +43,9 @@ export function withMeasured(page: string, run: Run, results: Result[]): string 
   const after = rest?.split(end)[1];
   if (before === undefined || after === undefined) throw new Error('the page has no markers');
   const line = (cells: (string | number)[]) => `| ${cells.join(' | ')} |`;
+  const commits = [...new Set(results.map(({ commit }) => commit))];
   const measured = [
-    `Measured on ${run.date} at commit ${run.commit}: ${run.machine}, SOAK_SCALE=${run.scale}.`,
+    `Measured until ${run.date} on ${run.machine}, at ${commits.length > 1 ? 'commits' : 'commit'} ${commits.join(', ')}.`,
     '',
     line(columns),
     line(columns.map((_, index) => (index === 0 ? '---' : '--:'))),
