@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { LimitFunction } from 'p-limit';
-import { reasonOf } from '../migrations/open-database.ts';
+import { type Database, reasonOf } from '../migrations/open-database.ts';
 import type { Authoring } from '../suites/authoring/make-revision.ts';
 import { digestOf } from '../suites/sealing/sealing.ts';
 import { appendScore, appendVerdict, type NewScore, type Settle, unscored } from './append-history.ts';
@@ -15,7 +15,7 @@ import { type Hearer, knownFrom, type ScoreReader } from './disclosure/disclosur
 import { GateError, isGateError } from './errors.ts';
 import type { ScoreRequest } from './gate.ts';
 import { happened } from './happened.ts';
-import { findScore, type ScoreRecord, type StoredVerdict } from './history.ts';
+import { findScore, findScoreByKey, type ScoreRecord, type StoredVerdict } from './history.ts';
 import { findGate } from './policies.ts';
 import type { ScoreQueue } from './queue/score-queue.ts';
 import type { VerdictNews, Waiting } from './queue/verdict-news.ts';
@@ -41,6 +41,9 @@ const followElsewhereMs = 1_000;
 /** So many replays and dry runs may go on at once; whatever one of them runs waits for a turn, as a score does. */
 const asideMax = 4;
 
+/** Whoever asks within so long after the queue was found full is told so at once, in milliseconds: a rush must cost little. */
+const fullMs = 100;
+
 export type Submission = {
   request: ScoreRequest;
   by: string;
@@ -64,6 +67,8 @@ export class Submissions {
   readonly #parts: SubmissionParts;
   /** How many replays and dry runs go on. */
   #aside = 0;
+  /** Until when the queue counts as full, by the steady clock. */
+  #fullUntilMs = 0;
   #closed = false;
 
   constructor(parts: SubmissionParts) {
@@ -120,6 +125,7 @@ export class Submissions {
   async #accept(id: string, { request, by, idempotencyKey, traceparent }: Submission): Promise<ScoreRecord> {
     const { scoring, queue, worker, placesMax } = this.#parts;
     const { database } = scoring;
+    if (performance.now() < this.#fullUntilMs) await requireKnown(database, by, idempotencyKey);
     const visibleTests = request.visibleTests && countVisibleTests(request.visibleTests);
     // First, because reading a module takes longer than all that is asked of the database before it can run.
     const { digest: candidate, bytes } = await this.#beginReading(request);
@@ -145,7 +151,7 @@ export class Submissions {
       requestDigest: digestOf(JSON.stringify(asked)),
       visibleTests,
     };
-    const { record, place } = await database.transaction(async (transaction) => {
+    const accepting = database.transaction(async (transaction) => {
       const appended = await appendScore(transaction, attempt);
       if (!appended.isNew) return { record: appended.record, place: undefined };
       const places = { concurrency: gate.concurrency, placesMax };
@@ -153,6 +159,10 @@ export class Submissions {
       // Before anybody can see the job.
       if (placed.waiting === 0) worker?.remember(appended.record, gate);
       return { record: appended.record, place: placed };
+    });
+    const { record, place } = await accepting.catch((error: unknown) => {
+      if (isGateError(error, 'queue_full')) this.#fullUntilMs = performance.now() + fullMs;
+      throw error;
     });
     if (place === undefined) return record;
     traceAccepted(record, traceparent);
@@ -265,4 +275,10 @@ export class Submissions {
     await nextTurn();
     return { digest, bytes };
   }
+}
+
+/** While the queue is full, only whoever asks again hears of the score that there is. Throws `queue_full`. */
+async function requireKnown(database: Database, by: string, key: string | undefined): Promise<void> {
+  if (key !== undefined && (await findScoreByKey(database, by, key)) !== undefined) return;
+  throw new GateError('queue_full', 'too many scores are waiting: try again later');
 }

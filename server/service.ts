@@ -57,6 +57,9 @@ export type Service = {
   close(): Promise<void>;
 };
 
+/** So many connections may wait to be accepted: Node's 511 are fewer than callers in a rush. The system may allow less. */
+const backlog = 4_096;
+
 /** When the service closes, answers under way have this long to be read, in milliseconds. */
 const closeMs = 2_000;
 
@@ -275,7 +278,7 @@ export async function startService(config: Config): Promise<Service> {
     readiness.containment = requireContainment(await probing, config);
     // Hosts of candidates start, as the probe has shown; those that it used up are followed by others, for whoever asks first.
     await graders.warm(1);
-    const address = await app.listen({ host: config.host, port: config.port });
+    const address = await app.listen({ host: config.host, port: config.port, backlog });
     runners.warm(scores ? 1 : 0).catch(() => {});
     resultMonths.start();
     await worker?.start();
