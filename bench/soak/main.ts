@@ -2,7 +2,7 @@
  * `npm run soak`: breaks a real fleet in every way that we know, counts what became of each score, and writes the figures into
  * `docs/reliability.md`. `SOAK=kill-runners,half-open` picks parts; `SOAK_SCALE=0.02` makes a short run. What each part came to is
  * kept in the file that `SOAK_RESULTS` names, so that a run in several sittings, or one that was interrupted, leaves out what is there
- * already; the page is written when no part is missing.
+ * already; the page tells which are missing.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -70,9 +70,10 @@ for (const part of parts.filter(({ name }) => (picked?.includes(name) ?? true) &
 }
 const results = kept.of(parts);
 console.table(results.map(rowOf));
-if (results.length === parts.length) {
+if (picked === undefined || process.env.SOAK_RESULTS !== undefined) {
   const machine = `${availableParallelism()} cores (${cpus()[0]?.model}), ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.version}`;
-  const run = { date: new Date().toISOString().slice(0, 10), machine };
+  const missing = parts.filter(({ name }) => !kept.has(name)).map(({ name }) => name);
+  const run = { date: new Date().toISOString().slice(0, 10), machine, missing };
   writeFileSync(page, withMeasured(readFileSync(page, 'utf8'), run, results));
 }
 // A part that hung would have left something that waits.

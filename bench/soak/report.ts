@@ -3,7 +3,8 @@ import type { Outcome, Part } from './part.ts';
 
 export type Result = Outcome & { part: Part; seconds: number; processesLeft: number; commit: string };
 
-export type Run = { date: string; machine: string };
+/** `missing` are the parts that have not been run. */
+export type Run = { date: string; machine: string; missing: string[] };
 
 const begin = '<!-- measured by npm run soak: begin -->';
 const end = '<!-- measured by npm run soak: end -->';
@@ -46,6 +47,7 @@ export function withMeasured(page: string, run: Run, results: Result[]): string 
   const commits = [...new Set(results.map(({ commit }) => commit))];
   const measured = [
     `Measured until ${run.date} on ${run.machine}, at ${commits.length > 1 ? 'commits' : 'commit'} ${commits.join(', ')}.`,
+    ...(run.missing.length > 0 ? [`Not run: ${run.missing.join(', ')}.`] : []),
     '',
     line(columns),
     line(columns.map((_, index) => (index === 0 ? '---' : '--:'))),
