@@ -225,6 +225,7 @@ export function parseObservation(text: string, outputBytes: number): Observation
 export function stoppedObservation(why: Extract<JobEnd, { end: 'stopped' }>['why']): Observation {
   switch (why) {
     case 'case_time':
+    case 'standstill':
       return { outcome: 'timed_out', detail: 'it did not finish within the time of a case' };
     case 'score_time':
       return { outcome: 'timed_out', detail: 'the time of the score was used up' };

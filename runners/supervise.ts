@@ -10,10 +10,20 @@ import { Watcher } from './watcher.ts';
 /** A score may last this many times its limit by the wall before the machine itself is found too busy. */
 const overloadFactor = 10;
 
-/** Why a host was stopped while it worked on case `at`; the cases after it did not run. */
+/** Of the time of a case a host that is at work computes a tenth at least. */
+const standstillPart = 0.1;
+
+/**
+ * Why a host was stopped while it worked on case `at`; the cases after it did not run. `standstill` is a case's time that was used up
+ * without computing.
+ */
 export type JobEnd =
   | { end: 'done' }
-  | { end: 'stopped'; at: number; why: 'case_time' | 'score_time' | 'memory' | 'died' | 'protocol' };
+  | {
+      end: 'stopped';
+      at: number;
+      why: 'case_time' | 'standstill' | 'score_time' | 'memory' | 'died' | 'protocol';
+    };
 
 export type Job = {
   line: string;
@@ -49,7 +59,7 @@ export function supervise(host: Host, job: Job): Promise<JobEnd> {
         host.kill();
         void host.exited.then(() => {
           // What takes too much to be read, before it is loaded, takes too much as well.
-          const tooMuch = why === 'memory' || why === 'case_time' || why === 'score_time';
+          const tooMuch = why !== 'died' && why !== 'protocol';
           if (loading || tooMuch) resolve({ end: 'stopped', at, why });
           else reject(new RunnerError('host_lost', 'a runner host ended before it loaded a candidate'));
         });
@@ -59,8 +69,9 @@ export function supervise(host: Host, job: Job): Promise<JobEnd> {
       onMemory: (residentMb) => {
         if (residentMb > limits.hostMb) stop('memory');
       },
-      onTime: ({ sinceRestart, sinceStart }) => {
-        if (sinceRestart > limits.caseMs) stop('case_time');
+      onTime: ({ sinceRestart, sinceStart, computed }) => {
+        if (sinceRestart > limits.caseMs)
+          stop(computed < sinceRestart * standstillPart ? 'standstill' : 'case_time');
         else if (sinceStart > limits.scoreMs) stop('score_time');
         else if (performance.now() - startedMs > limits.scoreMs * overloadFactor) {
           settle(() => {

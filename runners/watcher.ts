@@ -8,8 +8,8 @@ const memoryLookMs = 10;
 const timeLookMs = 50;
 
 export type Watch = {
-  /** The process's own time since `restart`, in milliseconds, as of the last look. */
-  onTime(ownMs: { sinceRestart: number; sinceStart: number }): void;
+  /** The process's own time since `restart`, in milliseconds, as of the last look, and how much of that it computed, at most. */
+  onTime(ownMs: { sinceRestart: number; sinceStart: number; computed: number }): void;
   onMemory(residentMb: number): void;
 };
 
@@ -22,6 +22,7 @@ export class Watcher {
   #sinceRestart = new FairClock();
   #last: { wallMs: number; cpuMs: number };
   #restartedMs: number;
+  #restartedCpuMs: number;
   #stopped = false;
 
   constructor(pid: number, watch: Watch) {
@@ -29,6 +30,7 @@ export class Watcher {
     this.#watch = watch;
     this.#last = { wallMs: performance.now(), cpuMs: this.#usage.cpuMs ?? 0 };
     this.#restartedMs = this.#last.wallMs;
+    this.#restartedCpuMs = this.#last.cpuMs;
     this.#timers = [
       setInterval(() => this.#lookAtMemory(), memoryLookMs),
       // After a pause of ours, what the process has sent meanwhile is read first: a look comes after the reading.
@@ -40,6 +42,7 @@ export class Watcher {
   restart(): void {
     this.#sinceRestart = new FairClock();
     this.#restartedMs = performance.now();
+    this.#restartedCpuMs = this.#last.cpuMs;
   }
 
   stop(): void {
@@ -75,6 +78,10 @@ export class Watcher {
       wallMs: sinceRestartMs,
       cpuMs: Math.min(step.cpuMs, sinceRestartMs),
     });
-    this.#watch.onTime({ sinceRestart: this.#sinceRestart.ownMs, sinceStart: this.#sinceStart.ownMs });
+    this.#watch.onTime({
+      sinceRestart: this.#sinceRestart.ownMs,
+      sinceStart: this.#sinceStart.ownMs,
+      computed: cpuMs - this.#restartedCpuMs,
+    });
   }
 }

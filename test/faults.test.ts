@@ -31,6 +31,14 @@ test('a service whose graders no longer start answers indeterminate', async () =
   expect(scored.json).toMatchObject({ verdict: 'block', reason: 'indeterminate' });
 });
 
+test('graders that stand still, because somebody has stopped them, make nothing red', async () => {
+  const world = await openWorld({ HOLDBACK_CONCURRENCY: '1', HOLDBACK_POOL: '1' });
+  await sealSuite(world, 'plain', { cases });
+  for (const pid of world.service.graders.pids) process.kill(pid, 'SIGSTOP');
+  const scored = await world.admin('POST', '/score', scoreRequest('plain', right));
+  expect(scored.json).toMatchObject({ verdict: 'merge' });
+});
+
 test('a score that is under way when the service closes goes back to the queue, and whoever waits is told that it runs', async () => {
   const dataDir = await temporaryFolder();
   const world = await openWorld({ HOLDBACK_DATA_DIR: dataDir, HOLDBACK_DRAIN_MS: '50' });

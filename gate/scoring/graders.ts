@@ -17,6 +17,8 @@ const itemsPerGraderMin = 200;
 const batchCharsMax = 8 << 20;
 /** Expectations that hang or crash are worked around this often in one score. */
 const mishapsMax = 5;
+/** So many graders may stand still for one asking: all that were ready, if the system has stopped them. */
+const standstillsMax = 4;
 
 /** Why an item has no answer. */
 export type Mishap = 'timed_out' | 'ended' | 'not_asked';
@@ -59,6 +61,7 @@ export class Graders {
     const answers: Answer[] = [];
     let mishaps = 0;
     let diedAt = -1;
+    let standstills = 0;
     while (answers.length < items.length) {
       if (mishaps > mishapsMax) {
         answers.push({ mishap: 'not_asked' });
@@ -70,6 +73,11 @@ export class Graders {
       );
       if (end.end === 'done') continue;
       const at = answers.length;
+      // A module has nothing to wait for: what holds its process up is none of its doing, nor the candidate's.
+      if (end.why === 'standstill') {
+        if (++standstills > standstillsMax) throw new RunnerError('host_lost', 'graders do nothing');
+        continue;
+      }
       if (end.why === 'died' && diedAt !== at) {
         diedAt = at;
         continue;
