@@ -7,6 +7,7 @@ import { suiteCasesSchema } from '../suites/life/life.ts';
 import { standingOf } from '../suites/life/reviews.ts';
 import { appendActivation } from '../suites/revisions.ts';
 import { runCommand } from './command.ts';
+import { putClockForward } from './put-clock-forward.ts';
 import { type Client, scoreRequest, startWorld, type World } from './world.ts';
 
 let world: World;
@@ -17,7 +18,7 @@ beforeAll(async () => {
   [author, ci] = await Promise.all([world.as('author', undefined, { owner: 'ada' }), world.as('ci')]);
 });
 afterAll(() => world.close());
-afterEach(() => vi.useRealTimers());
+afterEach(() => vi.unstubAllGlobals());
 
 const dayMs = 86_400_000;
 const identity = 'export function run(x) { return x }';
@@ -34,11 +35,7 @@ async function sealed(cases: object[], policy: object = {}): Promise<string> {
   return suite;
 }
 
-/** The clock moves on; nothing waits. */
-function laterBy(days: number): void {
-  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + days * dayMs });
-}
-
+const laterBy = (days: number) => putClockForward(days * dayMs);
 const inDays = (days: number) => new Date(Date.now() + days * dayMs).toISOString();
 
 /** A case that wants its input back. */
@@ -420,7 +417,7 @@ describe('a case that is published', () => {
       },
     };
     const gate = await sealed([same(secret, { expires: inDays(2) }), same(other), same(8)], {
-      exposureBudgetBits: 3,
+      exposureBudgetBits: 1_000,
     });
     const publish = (cases: object[]) =>
       author('POST', `/suites/${gate}/publications`, {
@@ -437,6 +434,9 @@ describe('a case that is published', () => {
     expect((await publish([secret])).status).toBe(201);
     expect(await leaks([secret, other])).toBe(1);
     expect((await score(gate, identity)).answer).toEqual(['merge', 'green']);
+    expect((await publish([other])).json).toMatchObject({ code: 'case_in_force' });
+    // What the score has cost is more than this leaves for another.
+    await world.admin('PUT', `/gates/${gate}`, { suites: [gate], exposureBudgetBits: 3 });
     expect((await publish([other])).status).toBe(201);
     expect(await leaks([secret, other])).toBe(0);
   });

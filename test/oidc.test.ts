@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { loadIssuers } from '../server/issuers.ts';
 import { Oidc } from '../server/oidc.ts';
 import { type Issuer, type Signing, startIssuer } from './issuer.ts';
+import { putClockForward } from './put-clock-forward.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { type Reply, scoreRequest, sealSuite, startWorld, type World } from './world.ts';
 
@@ -54,14 +55,9 @@ afterAll(async () => {
   await world.close();
 });
 
-// Keys are kept for minutes, so the clock is put forward, and never back. Timers are real.
-beforeAll(() => {
-  vi.useFakeTimers({ toFake: ['Date'] });
-});
-afterAll(() => {
-  vi.useRealTimers();
-});
-const minutesLater = (minutes: number) => vi.setSystemTime(Date.now() + minutes * minuteMs);
+// Keys are kept for minutes, so the clock is put forward, and never back.
+afterAll(() => void vi.unstubAllGlobals());
+const minutesLater = (minutes: number) => putClockForward(minutes * minuteMs);
 
 /** Asks for a verdict, which needs a right to the gate and nothing else. */
 function askVerdict(token: string, gate = 'shop'): Promise<Reply> {
