@@ -15,13 +15,13 @@ import { z } from 'zod';
 import { openClient, queryOf } from './embedded-client.ts';
 import { DatabaseError } from './errors.ts';
 import { syncFiles } from './journal/database-files.ts';
-import { syncFolder } from './journal/journal-folder.ts';
 import { textsOf } from './journal/open-journaled.ts';
 import { replay } from './journal/replay.ts';
 import type { Query } from './journal/rows.ts';
 import { lockDirectory } from './lock-directory.ts';
 import { migrateTo, migrationsApplied, migrationsFolder, migrationsKnown } from './migrations.ts';
 import { type Database, migrationLock, reasonOf } from './open-database.ts';
+import { syncFolder } from './sync-folder.ts';
 import { watchedSocket } from './watched-socket.ts';
 
 export type RestoreOptions = {

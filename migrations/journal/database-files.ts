@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { open, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { syncFolder } from './journal-folder.ts';
+import { syncFolder } from '../sync-folder.ts';
 
 /** So many are brought to the disk at once. */
 const atOnce = 4;

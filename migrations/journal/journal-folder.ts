@@ -8,6 +8,7 @@ import { type FileHandle, open, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { DatabaseError } from '../errors.ts';
+import { syncFolder } from '../sync-folder.ts';
 import { type Begin, beginSchema, encodeRecord, noDigest } from './record.ts';
 import { readRecords } from './record-file.ts';
 
@@ -209,10 +210,4 @@ export async function writeAt(file: FileHandle | undefined, bytes: Buffer, at: n
     written += bytesWritten;
   }
   await file.datasync();
-}
-
-/** Sees to it that what was made, renamed or removed in a folder is so after a loss of power too. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder);
-  await handle.sync().finally(() => handle.close());
 }

@@ -8,17 +8,10 @@ import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { z } from 'zod';
 import { DatabaseError } from '../errors.ts';
+import { syncFolder } from '../sync-folder.ts';
 import { type Exec, emptyOutbox } from './capture.ts';
 import type { Durability } from './durability.ts';
-import {
-  beginText,
-  type JournalState,
-  nameOf,
-  numbersOf,
-  removeBefore,
-  syncFolder,
-  writeAt,
-} from './journal-folder.ts';
+import { beginText, type JournalState, nameOf, numbersOf, removeBefore, writeAt } from './journal-folder.ts';
 import { type Begin, encodeRecord, noDigest, type RecordKind } from './record.ts';
 import { readOpened } from './record-file.ts';
 import { type Query, readRows } from './rows.ts';

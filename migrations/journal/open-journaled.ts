@@ -13,17 +13,11 @@ import { openClient, queryOf } from '../embedded-client.ts';
 import { DatabaseError } from '../errors.ts';
 import { migrateTo, migrationsApplied, migrationsFolder, migrationsKnown } from '../migrations.ts';
 import type { PreparedPglite } from '../prepared-pglite.ts';
+import { syncFolder } from '../sync-folder.ts';
 import { type Exec, emptyOutbox, journalChannel, positionsOf, startCapture, stopCapture } from './capture.ts';
 import { bootOfMachine, putAside, syncFiles } from './database-files.ts';
 import { Journal, unwritable } from './journal.ts';
-import {
-  type JournalState,
-  noteOpening,
-  numbersOf,
-  readJournal,
-  removeBefore,
-  syncFolder,
-} from './journal-folder.ts';
+import { type JournalState, noteOpening, numbersOf, readJournal, removeBefore } from './journal-folder.ts';
 import { findDamagedPage } from './page-checksums.ts';
 import { readRecords } from './record-file.ts';
 import { replay } from './replay.ts';

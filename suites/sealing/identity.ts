@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
-import { syncFolder } from '../../migrations/journal/journal-folder.ts';
+import { syncFolder } from '../../migrations/sync-folder.ts';
 import { SuiteError } from '../errors.ts';
 import { seal } from './sealing.ts';
 
