@@ -51,12 +51,17 @@ const warmRuns = Array.from({ length: 12 }, (_, turn) =>
   plainRun(`{"turn":${turn},"warm":[1,"up",{"a":null}]}`),
 );
 
-/** Makes an isolate of the usual size ahead of the job, runs a job of our own in it, so that all is compiled, and makes realms. */
+/** Makes an isolate of the usual size ahead of the job, in which all is compiled, and realms in it. */
 export function warm(isolateMb: number): void {
-  const nobody = { put() {}, send() {} };
-  run({ script: warmScript, runs: warmRuns, seed: 1, isolateMb, outputBytes: 1_024 }, nobody);
+  rehearse(isolateMb);
   if (equipped === undefined) throw new Error('the isolate does not work');
   for (let made = 0; made < readyRealms; made++) equipped.ready.push(makeRealm(equipped));
+}
+
+/** Runs a job of our own, so that all that a job runs is compiled. */
+export function rehearse(isolateMb: number): void {
+  const nobody = { put() {}, send() {} };
+  run({ script: warmScript, runs: warmRuns, seed: 1, isolateMb, outputBytes: 1_024 }, nobody);
 }
 
 function makeRealm({ isolate, prelude }: Equipped): ivm.Context {

@@ -6,10 +6,11 @@ import type { CaseRun } from '../case-run.ts';
 import { digestOfObservation } from '../mutants/digest.ts';
 import { type MutantJob, type PlannedRun, sameAnswer, skippedAnswer } from '../mutants/mutant.ts';
 import { openCovering, openMutating, readCovering, readMutating } from '../mutants/switches.ts';
-import { type Equipped, equip, type LoadedCandidate, load, observeCase, warm } from './candidate-task.ts';
+import { type Equipped, equip, type LoadedCandidate, load, observeCase, rehearse } from './candidate-task.ts';
 import type { Outbox } from './outbox.ts';
 
-export { warm };
+// Each build is loaded in an isolate of its own, which no realms are made for ahead.
+export { rehearse as warm };
 
 /**
  * A run that was interrupted while it waited for a core is made again, this often, with as much patience as it seems to need. After
