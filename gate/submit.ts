@@ -17,7 +17,7 @@ import type { ScoreRequest } from './gate.ts';
 import { happened } from './happened.ts';
 import { findScore, findScoreByKey, type ScoreRecord, type StoredVerdict } from './history.ts';
 import { findGate } from './policies.ts';
-import type { ScoreQueue } from './queue/score-queue.ts';
+import { queueFull, type ScoreQueue } from './queue/score-queue.ts';
 import type { VerdictNews, Waiting } from './queue/verdict-news.ts';
 import type { Worker } from './queue/worker.ts';
 import { type Scoring, scoreWithoutRunning } from './score.ts';
@@ -280,5 +280,5 @@ export class Submissions {
 /** While the queue is full, only whoever asks again hears of the score that there is. Throws `queue_full`. */
 async function requireKnown(database: Database, by: string, key: string | undefined): Promise<void> {
   if (key !== undefined && (await findScoreByKey(database, by, key)) !== undefined) return;
-  throw new GateError('queue_full', 'too many scores are waiting: try again later');
+  throw queueFull();
 }

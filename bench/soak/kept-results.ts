@@ -3,19 +3,11 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { Part } from './part.ts';
 import type { Result } from './report.ts';
+import { tallySchema } from './traffic.ts';
 
 const resultSchema = z.object({
   faults: z.number(),
-  tally: z.object({
-    accepted: z.number(),
-    merged: z.number(),
-    red: z.number(),
-    indeterminate: z.number(),
-    lost: z.number(),
-    duplicate: z.number(),
-    wrong: z.number(),
-    falseGreens: z.number(),
-  }),
+  tally: tallySchema,
   notes: z.array(z.string()),
   broken: z.array(z.string()),
   seconds: z.number(),

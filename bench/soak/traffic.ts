@@ -18,21 +18,22 @@ export const toldSchema = z.object({
 type Told = z.infer<typeof toldSchema>;
 
 /** What became of a part's scores. */
-export type Tally = {
-  accepted: number;
-  merged: number;
-  red: number;
+export const tallySchema = z.object({
+  accepted: z.number(),
+  merged: z.number(),
+  red: z.number(),
   /** Allowed where something of ours was broken, and told as what it is. */
-  indeterminate: number;
+  indeterminate: z.number(),
   /** Accepted, and without a verdict in the end. */
-  lost: number;
+  lost: z.number(),
   /** Scores with two verdicts, keys with two scores, and verdicts that were told otherwise than they are kept. */
-  duplicate: number;
+  duplicate: z.number(),
   /** Right and red. */
-  wrong: number;
+  wrong: z.number(),
   /** Wrong and merged. */
-  falseGreens: number;
-};
+  falseGreens: z.number(),
+});
+export type Tally = z.infer<typeof tallySchema>;
 
 export type TrafficOptions = {
   gate: string;

@@ -159,7 +159,7 @@ export class ScoreQueue {
     const [place] = placesSchema.parse(rowsOf(found));
     if (place === undefined) throw new Error('the queue does not tell places');
     if (place.places >= placesMax) {
-      throw new GateError('queue_full', 'too many scores are waiting: try again later');
+      throw queueFull();
     }
     const job = jobOf(score, rank * priorityStep - place.turn, concurrency);
     await this.#boss.insert(scores, [job], { db: inTransaction(transaction) });
@@ -394,6 +394,11 @@ const rowsSchema = z.array(z.unknown()).transform((rows) => [...rows]);
 /** Whether a call settled or touched the one job that it was about. pg-boss's types do not tell what it answers. */
 function hasSettled(answer: unknown): boolean {
   return z.object({ affected: z.number() }).parse(answer).affected === 1;
+}
+
+/** What a caller is told for whose score there is no place. */
+export function queueFull(): GateError {
+  return new GateError('queue_full', 'too many scores are waiting: try again later');
 }
 
 /** What is thrown to a node that acts on a score whose lease it has not, or no longer. */
