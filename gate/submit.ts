@@ -65,6 +65,8 @@ export type SubmissionParts = {
 
 export class Submissions {
   readonly #parts: SubmissionParts;
+  /** How many requests are being accepted. */
+  #accepting = 0;
   /** How many replays and dry runs go on. */
   #aside = 0;
   /** Until when the queue counts as full, by the steady clock. */
@@ -85,7 +87,7 @@ export class Submissions {
     // Begun before the attempt can be seen, so that no news of it is missed.
     const waiting = this.#parts.news.wait(id);
     try {
-      const accepted = await this.#accept(id, submission);
+      const accepted = await this.#acceptInBounds(id, submission);
       if (accepted.id === id) return await this.#wait(accepted, waiting, reader, waitMs);
       return await this.wait(accepted.id, reader, waitMs);
     } finally {
@@ -122,10 +124,22 @@ export class Submissions {
     }
   }
 
+  /** More are not accepted at once than there are places at all: the rest would keep the database from them. */
+  async #acceptInBounds(id: string, submission: Submission): Promise<ScoreRecord> {
+    const { scoring, placesMax } = this.#parts;
+    if (this.#accepting >= placesMax || performance.now() < this.#fullUntilMs)
+      await requireKnown(scoring.database, submission.by, submission.idempotencyKey);
+    this.#accepting++;
+    try {
+      return await this.#accept(id, submission);
+    } finally {
+      this.#accepting--;
+    }
+  }
+
   async #accept(id: string, { request, by, idempotencyKey, traceparent }: Submission): Promise<ScoreRecord> {
     const { scoring, queue, worker, placesMax } = this.#parts;
     const { database } = scoring;
-    if (performance.now() < this.#fullUntilMs) await requireKnown(database, by, idempotencyKey);
     const visibleTests = request.visibleTests && countVisibleTests(request.visibleTests);
     // First, because reading a module takes longer than all that is asked of the database before it can run.
     const { digest: candidate, bytes } = await this.#beginReading(request);

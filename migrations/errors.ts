@@ -27,6 +27,11 @@ export class DatabaseError extends Error {
   }
 }
 
+/** What we know of why a query failed, without Drizzle's error around it; any other error as it is. */
+export function withoutQuery(error: unknown): unknown {
+  return error instanceof DrizzleQueryError && error.cause instanceof DatabaseError ? error.cause : error;
+}
+
 /**
  * An error as it may be printed and logged: what the database says, without the statement that it refused, whose parameters are
  * whole suites and builds.

@@ -5,6 +5,7 @@
  */
 import type { Socket } from 'node:net';
 import pg from 'pg';
+import { DatabaseError } from './errors.ts';
 import { idleMs, watchedSocket } from './watched-socket.ts';
 import { within } from './within.ts';
 
@@ -50,8 +51,10 @@ export class SteadyPool extends pg.Pool {
   override connect(): Promise<pg.PoolClient>;
   override connect(callback: Lent): void;
   override connect(callback?: Lent): Promise<pg.PoolClient> | undefined {
-    if (callback === undefined) return lend(super.connect());
-    super.connect(callback);
+    if (callback === undefined) return lend(super.connect().catch(refuse));
+    super.connect((error, client, release) =>
+      callback(error === undefined ? undefined : unavailable(error), client, release),
+    );
   }
 
   /** Ends every connection. After a crash of the server one may wait for ever to be ended, and is not waited for. */
@@ -59,6 +62,16 @@ export class SteadyPool extends pg.Pool {
     await within(closeMs, this.end()).catch(() => {});
     for (const socket of this.#sockets) socket.destroy();
   }
+}
+
+function refuse(cause: unknown): never {
+  throw unavailable(cause);
+}
+
+/** Why there is no connection is for the log alone: it tells where the database is. */
+function unavailable(cause: unknown): DatabaseError {
+  const message = 'no connection to the database was to be had: try again later';
+  return new DatabaseError('database_unavailable', message, { cause });
 }
 
 /** A connection that goes back by itself when it ends: Drizzle keeps one for ever whose `BEGIN` gets no answer. */

@@ -8,7 +8,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { ActivationRefused } from '../gate/activation/activation.ts';
 import { refusalSchema } from '../gate/activation/condition.ts';
-import { withoutStatement } from '../migrations/errors.ts';
+import { withoutQuery, withoutStatement } from '../migrations/errors.ts';
 
 /** What is known of each code: its status and its title. */
 const problems = {
@@ -76,6 +76,7 @@ const problems = {
   internal: [500, 'The service failed'],
   seal_broken: [500, 'A sealed revision does not open'],
   identity_rotated: [503, 'Another process has rotated the identity'],
+  database_unavailable: [503, 'The database does not answer'],
   journal_unwritable: [503, 'What happened cannot be written down'],
   host_unavailable: [503, 'No runner is available'],
   host_lost: [503, 'No runner is available'],
@@ -151,7 +152,8 @@ function isProblemCode(code: string): code is ProblemCode {
 }
 
 /** The problem that an error is to its caller. Unexpected errors say nothing of themselves. */
-export function problemOf(error: unknown, request: FastifyRequest): Problem {
+export function problemOf(thrown: unknown, request: FastifyRequest): Problem {
+  const error = withoutQuery(thrown);
   if (error instanceof InvalidRequest) {
     const [first] = error.faults;
     const detail = first === undefined ? undefined : `${first.pointer}: ${first.detail}`;

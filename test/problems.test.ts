@@ -599,6 +599,10 @@ test('a queue that is full says so, and when to come again', async () => {
   const third = await ask('ci', 'POST', '/score', scoreRequest('slow', looping, 'third'), async);
   expect(problemIn(third, 429, 'queue_full').detail).toContain('again');
   expect(Number(third.headers.get('retry-after'))).toBeGreaterThan(0);
+  const rush = Array.from({ length: 200 }, () =>
+    ask('ci', 'POST', '/score', scoreRequest('slow', looping, 'third'), async),
+  );
+  for (const reply of await Promise.all(rush)) problemIn(reply, 429, 'queue_full');
   const history = await ask('lead', 'GET', '/changes/third?gate=slow');
   expect(history.json).toMatchObject({ scores: [] });
 });

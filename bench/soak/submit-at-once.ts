@@ -46,8 +46,12 @@ export const submitAtOnce: Part = {
     const accepted = withStatus(202).length + withStatus(200).length;
     const refused = withStatus(429);
     const broken: string[] = [];
-    if (accepted + refused.length !== count)
-      broken.push(`${count - accepted - refused.length} callers got neither a place nor a 429`);
+    if (accepted + refused.length !== count) {
+      const others = answers.filter(({ status }) => ![200, 202, 429].includes(status));
+      const kinds = Map.groupBy(others, ({ status, text }) => (status === 0 ? text : `${status}`));
+      const told = [...kinds].map(([kind, { length }]) => `${length} × ${kind}`).join(', ');
+      broken.push(`${others.length} callers got neither a place nor a 429: ${told}`);
+    }
     if (refused.some(({ retryAfter }) => retryAfter === undefined)) broken.push('a 429 without Retry-After');
     const told = new Map(
       answers.flatMap(({ status, text }, number) =>
