@@ -4,13 +4,16 @@ import { type Command, flagsOf } from './command.ts';
 import { usageError } from './errors.ts';
 
 export class Arguments {
+  /** The variables that the command was started with. */
+  readonly environment: NodeJS.ProcessEnv;
   readonly #command: Command;
   readonly #values: Map<string, string[]>;
   readonly #positionals: string[];
 
   /** Throws a usage error for whatever the command does not take. */
-  constructor(command: Command, argv: string[]) {
+  constructor(command: Command, argv: string[], environment: NodeJS.ProcessEnv) {
     this.#command = command;
+    this.environment = environment;
     const flags = flagsOf(command);
     const options = Object.fromEntries(
       Object.entries(flags).map(([name, { value }]) => {

@@ -34,10 +34,8 @@ export function readGate(given: Arguments): string {
 }
 
 /** The change that was described. Throws a usage error. */
-export async function readChange(
-  given: Arguments,
-  environment: NodeJS.ProcessEnv = process.env,
-): Promise<Change> {
+export async function readChange(given: Arguments): Promise<Change> {
+  const { environment } = given;
   const id = given.text('change') ?? changeOfPipeline(environment);
   if (id === undefined)
     throw given.wrong('--change is missing: give the pull request or another name of the change');
@@ -64,7 +62,7 @@ function repositoryOfPipeline({ GITHUB_REPOSITORY, CI_PROJECT_PATH }: NodeJS.Pro
 
 async function commitOfGit(given: Arguments): Promise<string> {
   try {
-    return (await run('git', ['rev-parse', '--verify', 'HEAD'])).stdout.trim();
+    return (await run('git', ['rev-parse', '--verify', 'HEAD'], { env: given.environment })).stdout.trim();
   } catch {
     throw given.wrong('--commit is missing, and this folder is in no git repository with a commit');
   }

@@ -127,7 +127,7 @@ export class Client {
 }
 
 /** The client that the environment describes. Throws a service error where there is no token. */
-export function connect(environment: Record<string, string | undefined> = process.env): Client {
+export function connect(environment: NodeJS.ProcessEnv): Client {
   const url = environment.HOLDBACK_URL || urlDefault;
   const token = environment.HOLDBACK_TOKEN?.trim();
   if (token) return new Client({ url, token });
@@ -139,7 +139,7 @@ export function connect(environment: Record<string, string | undefined> = proces
 }
 
 /** A client that sends no token, for what is open to all. */
-export function connectOpenly(environment: Record<string, string | undefined> = process.env): Client {
+export function connectOpenly(environment: NodeJS.ProcessEnv): Client {
   return new Client({ url: environment.HOLDBACK_URL || urlDefault });
 }
 

@@ -1,74 +1,12 @@
-/**
- * The `holdback` command: finds the command that was asked for, runs it, and prints what came of it. It ends with exit
- * code 3 unless it comes to know better.
- */
-import { readFile } from 'node:fs/promises';
-import { findPackageJSON } from 'node:module';
-import { z } from 'zod';
-import { Arguments } from './arguments.ts';
-import { helpOf, helpOfAll } from './command.ts';
-import { type CommandEntry, commands } from './commands.ts';
-import { CommandError, usageError } from './errors.ts';
-import { type Outcome, present } from './outcome.ts';
-
-async function run(argv: string[], say: (line: string) => void): Promise<Outcome> {
-  // Switches may stand before the command's words.
-  const start = argv.findIndex((argument) => !argument.startsWith('-'));
-  const [leading, words] = start === -1 ? [argv, []] : [argv.slice(0, start), argv.slice(start)];
-  const entry = commands.find(
-    (candidate) => words.slice(0, wordsOf(candidate).length).join(' ') === candidate.words,
-  );
-  if (entry !== undefined) {
-    const command = await entry.load();
-    const given = new Arguments(command, [...leading, ...words.slice(wordsOf(entry).length)]);
-    if (given.has('help')) return { kind: 'text', text: helpOf(command) };
-    given.requireNoMore();
-    return command.run(given, say);
-  }
-  if (leading.includes('--version')) return { kind: 'text', text: await readVersion() };
-  const isGroup = commands.filter((candidate) => wordsOf(candidate)[0] === words[0]);
-  const asksHelp =
-    [...leading, ...words].some((word) => word === '--help' || word === '-h') || words[0] === 'help';
-  if (asksHelp) {
-    const told = await Promise.all((isGroup.length > 0 ? isGroup : commands).map(({ load }) => load()));
-    return { kind: 'text', text: helpOfAll(told) };
-  }
-  const known = (isGroup.length > 0 ? isGroup : commands).map(({ words }) => words).join(', ');
-  const asked = words.slice(0, isGroup.length > 0 ? 2 : 1).join(' ');
-  if (asked === '') throw usageError(`a command is missing: ${known} (holdback --help tells what they do)`);
-  throw usageError(`there is no command ${asked}: ${known} (holdback --help tells what they do)`);
-}
-
-function wordsOf({ words }: CommandEntry): string[] {
-  return words.split(' ');
-}
-
-async function readVersion(): Promise<string> {
-  const path = findPackageJSON(import.meta.url);
-  if (path === undefined) return 'unknown';
-  return z.object({ version: z.string() }).parse(JSON.parse(await readFile(path, 'utf8'))).version;
-}
-
-function failureOf(error: unknown): CommandError {
-  if (error instanceof CommandError) return error;
-  const what = error instanceof Error ? error.message : String(error);
-  return new CommandError('service', 'internal', `holdback failed: ${what}`, { cause: error });
-}
+/** The `holdback` command as a process. It ends with exit code 3 unless it comes to know better. */
+import { runHoldback } from './run-holdback.ts';
 
 process.exitCode = 3;
 // Whoever reads may stop reading; the exit code is still the answer.
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
-const argv = process.argv.slice(2);
-const isJson = argv.includes('--json');
-const say = (line: string) => {
-  if (!isJson) console.log(line);
-};
-const outcome = await run(argv, say).catch(
-  (error: unknown): Outcome => ({ kind: 'failed', error: failureOf(error) }),
-);
-const { text, note, json, exitCode } = present(outcome);
-if (note !== '') console.error(`holdback: ${note}`);
-if (isJson && json !== undefined) console.log(JSON.stringify(json));
-if (!isJson && text !== '') console.log(text);
-process.exitCode = exitCode;
+process.exitCode = await runHoldback(process.argv.slice(2), {
+  environment: process.env,
+  out: (text) => console.log(text),
+  err: (text) => console.error(text),
+});

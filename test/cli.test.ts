@@ -1,4 +1,4 @@
-/** The `holdback` command as a pipeline meets it: real child processes, a real service started by `holdback serve`. */
+/** The `holdback` command as a pipeline meets it: with a real service started by `holdback serve`; each of its exit codes is seen of a process. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -12,13 +12,12 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { openedRevisionSchema } from '../suites/suite.ts';
+import { type Ended, runCommand } from './command.ts';
 import { copyTemplate } from './template-database.ts';
 
 const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 const adminToken = 'hb_cliTestAdminToken0123456789';
 const commit = 'c0ffee';
-
-type Ended = { code: number | null; out: string; err: string };
 
 let folder: string;
 let serving: ChildProcess;
@@ -65,6 +64,16 @@ function start(flags: string[], environment: NodeJS.ProcessEnv, cwd?: string): C
 
 /** Runs the command in the test's folder as a role of the service, with further variables if given. */
 async function holdback(
+  flags: string[],
+  role: keyof typeof tokens = 'ci',
+  environment: NodeJS.ProcessEnv = {},
+): Promise<Ended> {
+  const asRole = { HOLDBACK_URL: url, HOLDBACK_TOKEN: tokens[role], ...environment };
+  return runCommand(flags, asRole, { cwd: folder });
+}
+
+/** The same as a process, as a pipeline runs it. */
+async function holdbackProcess(
   flags: string[],
   role: keyof typeof tokens = 'ci',
   environment: NodeJS.ProcessEnv = {},
@@ -137,8 +146,8 @@ async function withStandIn<Result>(
 describe('holdback score', () => {
   it('ends with 0 for a build that may merge, and with 1 for one that may not', async () => {
     const [right, wrong] = await Promise.all([
-      holdback(score('both', at('right.js'))),
-      holdback(score('both', at('wrong.js'))),
+      holdbackProcess(score('both', at('right.js'))),
+      holdbackProcess(score('both', at('wrong.js'))),
     ]);
     expect(right).toMatchObject({ code: 0, out: expect.stringMatching(/^MERGE {2}green: /), err: '' });
     expect(wrong).toMatchObject({ code: 1, out: expect.stringMatching(/^BLOCK {2}red: /), err: '' });
@@ -277,7 +286,7 @@ describe.concurrent('whatever stands in the way of a verdict', () => {
   it('ends with 3 and says what to set: no token, a wrong token, no service', async () => {
     const flags = [...score('x', at('right.js')), '--json'];
     const [none, wrong, malformed, unreachable] = await Promise.all([
-      holdback(flags, 'ci', { HOLDBACK_TOKEN: '' }),
+      holdbackProcess(flags, 'ci', { HOLDBACK_TOKEN: '' }),
       holdback(flags, 'ci', { HOLDBACK_TOKEN: 'hb_thisTokenIsNotKnownAnywhere0' }),
       holdback(flags, 'ci', { HOLDBACK_TOKEN: 'two words' }),
       holdback(flags, 'ci', { HOLDBACK_URL: 'http://127.0.0.1:9' }),
@@ -341,7 +350,7 @@ describe.concurrent('whatever stands in the way of a verdict', () => {
   });
 
   it('ends with 2 for a gate that does not exist', async () => {
-    const answer = await holdback([
+    const answer = await holdbackProcess([
       'score',
       '--gate',
       'none',

@@ -1,8 +1,12 @@
-/** The `holdback` command as its users run it: a process, with what it prints and the code it ends with. */
+/**
+ * The `holdback` command, with what it prints and the code it ends with: as its users run it, a process, or in the process of the
+ * tests, where nothing depends on its being one. Most of what a process takes is reading the command's code once more.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { runHoldback } from '../cli/run-holdback.ts';
 
 const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 
@@ -13,8 +17,8 @@ export type Ended = {
   err: string;
 };
 
-/** Runs the command to its end. Of our environment it is given the PATH and where compiled code is kept. */
-export async function runCommand(
+/** Runs the command as a process, to its end. Of our environment it is given the PATH and where compiled code is kept. */
+export async function runCommandProcess(
   flags: string[],
   environment: NodeJS.ProcessEnv,
   { cwd, input = '' }: { cwd?: string; input?: string } = {},
@@ -31,4 +35,44 @@ export async function runCommand(
     once(child, 'close'),
   ]);
   return { code: typeof code === 'number' ? code : null, out, err };
+}
+
+/** Runs the command in this process, to its end. Of our environment it is given the PATH. */
+export async function runCommand(
+  flags: string[],
+  environment: NodeJS.ProcessEnv,
+  { cwd }: { cwd?: string } = {},
+): Promise<Ended> {
+  const printed = { out: '', err: '' };
+  const leave = enter(cwd ?? home);
+  try {
+    const code = await runHoldback(flags, {
+      environment: { PATH: process.env.PATH, ...environment },
+      out: (text) => {
+        printed.out += `${text}\n`;
+      },
+      err: (text) => {
+        printed.err += `${text}\n`;
+      },
+    });
+    return { code, ...printed };
+  } finally {
+    leave();
+  }
+}
+
+const home = process.cwd();
+let here = home;
+let within = 0;
+
+/** Takes this process to a folder until all commands that run there have ended. */
+function enter(folder: string): () => void {
+  if (within > 0 && here !== folder) throw new Error('commands of two folders run at once');
+  process.chdir(folder);
+  here = folder;
+  within++;
+  return () => {
+    within--;
+    if (within === 0) process.chdir(home);
+  };
 }

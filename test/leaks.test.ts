@@ -14,7 +14,7 @@ import { fingerprintSuite } from '../suites/leaks/fingerprints.ts';
 import { leaksSchema } from '../suites/leaks/leaks.ts';
 import { scanText } from '../suites/leaks/scan-text.ts';
 import { type SuiteContents, suiteContentsSchema } from '../suites/suite.ts';
-import { type Ended, runCommand } from './command.ts';
+import { type Ended, runCommand, runCommandProcess } from './command.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { adminToken, type Client, type Reply, startWorld, type World } from './world.ts';
 
@@ -265,11 +265,11 @@ async function leaks(
   options: { input?: string; env?: NodeJS.ProcessEnv } = {},
 ): Promise<Ended> {
   const asReader = { HOLDBACK_URL: world.service.address, HOLDBACK_TOKEN: token };
-  const ended = await runCommand(
-    ['leaks', ...flags],
-    { ...asReader, ...options.env },
-    { cwd: folder, input: options.input ?? '' },
-  );
+  const environment = { ...asReader, ...options.env };
+  const { input } = options;
+  const ended = await (input === undefined
+    ? runCommand(['leaks', ...flags], environment, { cwd: folder })
+    : runCommandProcess(['leaks', ...flags], environment, { cwd: folder, input }));
   told += `${ended.out}${ended.err}`;
   return ended;
 }

@@ -9,8 +9,11 @@ export const alarmsCommand: Command = {
   about: 'List candidates that look as if they had seen a suite, and suites that judge nobody, newest first.',
   positionals: [],
   flags: {},
-  async run() {
+  async run(given) {
     const schema = z.object({ alarms: z.array(raisedAlarmSchema.loose()) });
-    return { kind: 'alarms', ...(await connect().ask({ method: 'GET', path: ['alarms'] }, schema)) };
+    return {
+      kind: 'alarms',
+      ...(await connect(given.environment).ask({ method: 'GET', path: ['alarms'] }, schema)),
+    };
   },
 };

@@ -73,7 +73,7 @@ export const auditVerifyCommand: Command = {
     const key = readKey(given);
     return {
       kind: 'audit_checked',
-      check: await withProgress('checking the audit', verify(connect(), kept, key)),
+      check: await withProgress('checking the audit', verify(connect(given.environment), kept, key)),
     };
   },
 };
@@ -90,7 +90,7 @@ export const auditListCommand: Command = {
   async run(given) {
     const limit = given.number('limit', { min: 1, max: pageMax, whole: true }) ?? 50;
     const asked = given.number('after', { min: 0, max: Number.MAX_SAFE_INTEGER, whole: true });
-    const client = connect();
+    const client = connect(given.environment);
     const after = asked ?? Math.max(0, ((await askNewest(client)).head?.sequence ?? 0) - limit);
     const { records, next } = await askRecords(client, after, limit);
     return { kind: 'audit_records', records, next };

@@ -37,7 +37,10 @@ export const backupCommand: Command = {
     const file = given.requiredPositional(0);
     if (!given.has('force') && (await isThere(file)))
       throw usageError(`${file} is there already: name another file, or say --force to replace it`);
-    return { kind: 'backup', taken: await withProgress('taking a backup', takeBackup(connect(), file)) };
+    return {
+      kind: 'backup',
+      taken: await withProgress('taking a backup', takeBackup(connect(given.environment), file)),
+    };
   },
 };
 
@@ -66,7 +69,7 @@ export const restoreCommand: Command = {
       const value = given.text(flag);
       return value === undefined ? [] : [[name, value]];
     });
-    const environment = { ...process.env, ...Object.fromEntries(settings) };
+    const environment = { ...given.environment, ...Object.fromEntries(settings) };
     const restoring = restore(given.requiredPositional(0), environment);
     return { kind: 'restored', restored: await withProgress('restoring', restoring) };
   },

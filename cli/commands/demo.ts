@@ -75,7 +75,7 @@ export const demoCommand: Command = {
   positionals: [],
   flags: {},
   notes: ['It ends with exit code 0 only if the four verdicts are block, merge, block and merge.'],
-  async run(_given, say) {
+  async run(given, say) {
     const startedAt = performance.now();
     const interruption = abortOnInterruption();
     const dataDir = await mkdtemp(join(tmpdir(), 'holdback-demo-'));
@@ -86,7 +86,7 @@ export const demoCommand: Command = {
       say(heading('The service'));
       const adminToken = `hb_${randomBytes(24).toString('hex')}`;
       const starting = startService({
-        environment: environmentOf(dataDir, adminToken),
+        environment: environmentOf(given.environment, dataDir, adminToken),
         say: (line) => console.error(line),
         interruption,
       });
@@ -191,8 +191,8 @@ function isAsExpected(expected: 'merge' | 'block', { verdict, canMerge, reason }
 }
 
 /** The caller's environment without any setting of a service: the demo's own must stand alone. */
-function environmentOf(dataDir: string, adminToken: string): NodeJS.ProcessEnv {
-  const own = Object.entries(process.env).filter(([name]) => !/^(?:HOLDBACK_|DATABASE_URL$)/.test(name));
+function environmentOf(caller: NodeJS.ProcessEnv, dataDir: string, adminToken: string): NodeJS.ProcessEnv {
+  const own = Object.entries(caller).filter(([name]) => !/^(?:HOLDBACK_|DATABASE_URL$)/.test(name));
   return {
     ...Object.fromEntries(own),
     HOLDBACK_PORT: '0',

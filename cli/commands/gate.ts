@@ -52,7 +52,8 @@ export const gateSetCommand: Command = {
       publicBadges: given.has('public-badges'),
       concurrency: given.number('concurrency', { min: 1, max: concurrencyMax, whole: true }),
     });
-    if (policy.success) return { kind: 'gate', gate: await setGate(connect(), gate.data, policy.data) };
+    if (policy.success)
+      return { kind: 'gate', gate: await setGate(connect(given.environment), gate.data, policy.data) };
     const [issue] = policy.error.issues;
     const flag = { suites: '--suite', disclosure: '--disclosure' }[String(issue?.path[0])] ?? 'the policy';
     throw given.wrong(`${flag}: ${issue?.message}`);
@@ -64,9 +65,12 @@ export const gateListCommand: Command = {
   about: 'List the gates with what they need.',
   positionals: [],
   flags: {},
-  async run() {
+  async run(given) {
     const schema = z.object({ gates: z.array(answerSchema) });
-    return { kind: 'gates', ...(await connect().ask({ method: 'GET', path: ['gates'] }, schema)) };
+    return {
+      kind: 'gates',
+      ...(await connect(given.environment).ask({ method: 'GET', path: ['gates'] }, schema)),
+    };
   },
 };
 
@@ -79,7 +83,7 @@ export const gateExposureCommand: Command = {
     const path = ['gates', given.requiredPositional(0), 'exposure'];
     return {
       kind: 'exposure',
-      exposure: await connect().ask({ method: 'GET', path }, exposureSchema.loose()),
+      exposure: await connect(given.environment).ask({ method: 'GET', path }, exposureSchema.loose()),
     };
   },
 };

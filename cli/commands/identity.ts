@@ -16,8 +16,8 @@ export const identityShowCommand: Command = {
   about: 'Show what suites are sealed to, and whether a rotation is under way.',
   positionals: [],
   flags: {},
-  async run() {
-    return { kind: 'identity', identity: await readIdentity(connect()) };
+  async run(given) {
+    return { kind: 'identity', identity: await readIdentity(connect(given.environment)) };
   },
 };
 
@@ -30,8 +30,8 @@ export const identityRotateCommand: Command = {
     'What was sealed to the old one elsewhere has to be sealed again.',
     'Other processes that share the database have to be restarted with the new identity file.',
   ],
-  async run() {
-    const client = connect();
+  async run(given) {
+    const client = connect(given.environment);
     return { kind: 'identity', identity: await withProgress('rotating the identity', rotate(client)) };
   },
 };

@@ -58,7 +58,7 @@ export const incidentCreateCommand: Command = {
     };
     const request = incidentRequestSchema.safeParse(asked);
     if (!request.success) throw given.wrong(wordsOf(request.error));
-    return incidentOf(['incidents'], request.data);
+    return incidentOf(given, ['incidents'], request.data);
   },
 };
 
@@ -71,7 +71,7 @@ export const incidentDraftCommand: Command = {
     const id = given.requiredPositional(0);
     const draft = await readDraft(given, given.required('name'));
     if (draft === undefined) throw given.wrong('--input and --expect are missing');
-    return incidentOf(['incidents', id, 'case'], draft);
+    return incidentOf(given, ['incidents', id, 'case'], draft);
   },
 };
 
@@ -90,7 +90,7 @@ export const incidentProveCommand: Command = {
   async run(given) {
     const id = given.requiredPositional(0);
     const fix = given.required('fix');
-    const client = connect();
+    const client = connect(given.environment);
     const digest = /^sha256:[0-9a-f]{64}$/.test(fix) ? fix : (await uploadFix(client, fix)).digest;
     const path = ['incidents', id, 'proof'];
     const asking = client.ask(
@@ -115,7 +115,7 @@ export const incidentListCommand: Command = {
     const schema = z.object({ incidents: z.array(answerSchema) });
     return {
       kind: 'incidents',
-      ...(await connect().ask({ method: 'GET', path: ['incidents'], query }, schema)),
+      ...(await connect(given.environment).ask({ method: 'GET', path: ['incidents'], query }, schema)),
     };
   },
 };
@@ -127,7 +127,10 @@ export const incidentShowCommand: Command = {
   flags: {},
   async run(given) {
     const path = ['incidents', given.requiredPositional(0)];
-    return { kind: 'incident', incident: await connect().ask({ method: 'GET', path }, answerSchema) };
+    return {
+      kind: 'incident',
+      incident: await connect(given.environment).ask({ method: 'GET', path }, answerSchema),
+    };
   },
 };
 
@@ -153,13 +156,16 @@ export const gateEscapesCommand: Command = {
     );
     return {
       kind: 'escapes',
-      escapes: await connect().ask({ method: 'GET', path, query }, escapesSchema.loose()),
+      escapes: await connect(given.environment).ask({ method: 'GET', path, query }, escapesSchema.loose()),
     };
   },
 };
 
-async function incidentOf(path: string[], body: object) {
-  const incident = await connect().ask({ method: 'POST', path, body: json(body) }, answerSchema);
+async function incidentOf(given: Arguments, path: string[], body: object) {
+  const incident = await connect(given.environment).ask(
+    { method: 'POST', path, body: json(body) },
+    answerSchema,
+  );
   return { kind: 'incident' as const, incident };
 }
 

@@ -52,7 +52,7 @@ export const leaksCommand: Command = {
     if (suite !== undefined && !slugSchema.safeParse(suite).success) {
       throw given.wrong(`--suite: ${suite} is no name of a suite`);
     }
-    const search = new Search(connect(), suite);
+    const search = new Search(connect(given.environment), suite);
     const report = await withProgress('looking for leaks', search.look(paths, given.has('all')));
     return { kind: 'leaks', report };
   },

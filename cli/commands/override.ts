@@ -17,7 +17,7 @@ export const overrideCommand: Command = {
     const id = given.requiredPositional(0);
     const reason = wellFormed(2_000).safeParse(given.required('reason'));
     if (!reason.success) throw given.wrong(`--reason: ${reason.error.issues[0]?.message}`);
-    const score = await connect().ask(
+    const score = await connect(given.environment).ask(
       { method: 'POST', path: ['scores', id, 'override'], body: json({ reason: reason.data }) },
       finishedAnswerSchema,
     );

@@ -20,7 +20,7 @@ export const replayCommand: Command = {
     const id = given.requiredPositional(0);
     const replay = await withProgress(
       'replaying',
-      connect().ask(
+      connect(given.environment).ask(
         { method: 'POST', path: ['scores', id, 'replay'], waitMs: replayMsMax },
         replaySchema.loose(),
       ),

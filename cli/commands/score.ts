@@ -51,7 +51,7 @@ export const scoreCommand: Command = {
     const [change, build] = [await readChange(given), await readGivenBuild(given)];
     const report = given.text('visible-tests');
     const visibleTests = report === undefined ? undefined : await readReport(report);
-    const client = connect();
+    const client = connect(given.environment);
     const score = await withProgress(
       `scoring at gate ${gate}`,
       scoreBuild(client, {

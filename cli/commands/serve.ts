@@ -39,7 +39,7 @@ export const serveCommand: Command = {
     });
     const isJson = given.has('json');
     const service = await startService({
-      environment: { ...process.env, ...Object.fromEntries(flags) },
+      environment: { ...given.environment, ...Object.fromEntries(flags) },
       listens: (url) => (isJson ? console.log(JSON.stringify({ url })) : say(`Holdback listens on ${url}`)),
       say: (line) => (isJson ? console.error(line) : say(line)),
       interruption: abortOnInterruption(),

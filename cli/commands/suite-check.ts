@@ -1,4 +1,5 @@
 /** `holdback suite check`: tells what is wrong with suites, by file and line; all that can be told without the service, and the rest with it. */
+import type { Arguments } from '../arguments.ts';
 import { type Client, connect } from '../client.ts';
 import type { Command } from '../command.ts';
 import { CommandError, usageError } from '../errors.ts';
@@ -39,7 +40,7 @@ export const suiteCheckCommand: Command = {
     const name = given.text('suite');
     const suite = name === undefined ? undefined : readSuiteName(given, '--suite', name);
     if (suite !== undefined && paths.length > 1) throw usageError('--suite is for one FILE');
-    const client = given.has('offline') ? undefined : connectIfThereIsAToken();
+    const client = given.has('offline') ? undefined : connectIfThereIsAToken(given);
     const files: CheckedFile[] = [];
     for (const path of paths) files.push(await checkFile(path, suite, client));
     return { kind: 'suites_checked', files };
@@ -70,9 +71,9 @@ async function checkFile(
   }
 }
 
-function connectIfThereIsAToken(): Client | undefined {
+function connectIfThereIsAToken(given: Arguments): Client | undefined {
   try {
-    return connect();
+    return connect(given.environment);
   } catch (error) {
     if (error instanceof CommandError && error.code === 'token_missing') return undefined;
     throw error;

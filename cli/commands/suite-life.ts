@@ -31,7 +31,10 @@ export const suiteReviewCommand: Command = {
     const verdict = given.has('approve') ? 'approve' : 'reject';
     const path = [...pathOf(given), 'reviews'];
     const body = json({ verdict, comment: given.text('comment') });
-    const reviewed = await connect().ask({ method: 'POST', path, body }, reviewedRevisionSchema.loose());
+    const reviewed = await connect(given.environment).ask(
+      { method: 'POST', path, body },
+      reviewedRevisionSchema.loose(),
+    );
     return { kind: 'reviewed', reviewed };
   },
 };
@@ -53,7 +56,7 @@ export const suiteCompareCommand: Command = {
       readRevisionNumber(given, given.requiredPositional(2)),
     ];
     const path = ['suites', name, 'revisions', to, 'compare'];
-    const comparison = await connect().ask(
+    const comparison = await connect(given.environment).ask(
       { method: 'GET', path, query: { with: from } },
       comparisonSchema.loose(),
     );
@@ -71,7 +74,7 @@ export const suiteRestoreCommand: Command = {
     const query = { activate: String(given.has('activate')) };
     return {
       kind: 'revision',
-      revision: await connect().ask({ method: 'POST', path, query }, revisionAnswerSchema),
+      revision: await connect(given.environment).ask({ method: 'POST', path, query }, revisionAnswerSchema),
     };
   },
 };
@@ -94,7 +97,7 @@ export const suiteRetireCommand: Command = {
       query: { activate: String(given.has('activate')) },
       body: json({ cases, reason: given.text('reason'), from }),
     };
-    return { kind: 'revision', revision: await connect().ask(ask, revisionAnswerSchema) };
+    return { kind: 'revision', revision: await connect(given.environment).ask(ask, revisionAnswerSchema) };
   },
 };
 
@@ -113,7 +116,10 @@ export const suiteShowCommand: Command = {
     const path = ['suites', readSuite(given), 'cases'];
     const number = given.text('revision');
     const query: Record<string, string> = number === undefined ? {} : { revision: number };
-    const shown = await connect().ask({ method: 'GET', path, query }, suiteCasesSchema.loose());
+    const shown = await connect(given.environment).ask(
+      { method: 'GET', path, query },
+      suiteCasesSchema.loose(),
+    );
     return { kind: 'suite_shown', shown: { ...shown, cases: shown.cases.filter(filterOf(given)) } };
   },
 };

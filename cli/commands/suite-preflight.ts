@@ -22,7 +22,7 @@ export const suitePreflightCommand: Command = {
   ],
   async run(given) {
     const suite = readSuiteName(given, 'NAME', given.requiredPositional(0));
-    const client = connect();
+    const client = connect(given.environment);
     const number = given.positional(1);
     const revision = number === undefined ? await newest(suite) : readRevisionNumber(given, number);
     const rounds = given.text('rounds');

@@ -29,7 +29,7 @@ export const suitePublishCommand: Command = {
     const format = given.text('format') ?? 'vitest';
     if (!formats.includes(format)) throw given.wrong(`--format: ${formats.join(' or ')}, not ${format}`);
     const ask = { method: 'POST' as const, path: ['suites', suite, 'publications'], body: json({ cases }) };
-    const publication = await connect().ask(ask, publicationSchema.loose());
+    const publication = await connect(given.environment).ask(ask, publicationSchema.loose());
     const module = given.text('module') ?? './index.ts';
     const text =
       format === 'json' ? `${JSON.stringify(publication, null, 2)}\n` : visibleTest(publication, module);

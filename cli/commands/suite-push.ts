@@ -38,7 +38,7 @@ export const suitePushCommand: Command = {
   async run(given, say) {
     const { name, path } = readOperands(given);
     const source = await readSuiteSource(path);
-    const client = connect();
+    const client = connect(given.environment);
     const suite = name ?? (await nameOf(client, source));
     if (source.form === 'sealed') return pushNow(client, suite, source, given.has('activate'));
     const checked = await checkAs(client, suite, source, { changes: true });

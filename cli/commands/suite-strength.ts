@@ -40,7 +40,7 @@ export const suiteStrengthCommand: Command = {
     if (entry !== undefined && reference !== undefined)
       throw given.wrong('give either --build or --reference, not both');
     const build = entry === undefined ? undefined : await readBuild({ entry });
-    const client = connect();
+    const client = connect(given.environment);
     const number = given.text('revision');
     const revision =
       number === undefined ? await newestRevision(client, suite) : readRevisionNumber(given, number);

@@ -48,7 +48,7 @@ export const suiteSealCommand: Command = {
     }
     // Loaded here, because every other command would wait for it too.
     const { sealFile } = await import('../../suites/sealing/sealed-file.ts');
-    const recipient = given.text('recipient') ?? (await askRecipient());
+    const recipient = given.text('recipient') ?? (await askRecipient(given));
     const sealed = await sealFile(suite, source.text, recipient).catch((cause: unknown) => {
       throw usageError(`${recipient} is not an age recipient (age1…)`, { cause });
     });
@@ -66,7 +66,10 @@ export const suiteActivateCommand: Command = {
     const suite = readSuiteName(given, 'NAME', given.requiredPositional(0));
     const revision = readRevisionNumber(given, given.requiredPositional(1));
     const path = ['suites', suite, 'revisions', revision, 'activate'];
-    const asking = connect().ask({ method: 'POST', path, waitMs: roundsWaitMs }, revisionAnswerSchema);
+    const asking = connect(given.environment).ask(
+      { method: 'POST', path, waitMs: roundsWaitMs },
+      revisionAnswerSchema,
+    );
     return {
       kind: 'revision',
       revision: await withProgress(`activating revision ${revision} of ${suite}`, asking),
@@ -79,9 +82,12 @@ export const suiteListCommand: Command = {
   about: 'List the suites.',
   positionals: [],
   flags: {},
-  async run() {
+  async run(given) {
     const schema = z.object({ suites: z.array(suiteSchema.loose()) });
-    return { kind: 'suites', ...(await connect().ask({ method: 'GET', path: ['suites'] }, schema)) };
+    return {
+      kind: 'suites',
+      ...(await connect(given.environment).ask({ method: 'GET', path: ['suites'] }, schema)),
+    };
   },
 };
 
@@ -110,8 +116,8 @@ export function push<Answer>(
   );
 }
 
-async function askRecipient(): Promise<string> {
-  const { recipient } = await connectOpenly().ask(
+async function askRecipient(given: Arguments): Promise<string> {
+  const { recipient } = await connectOpenly(given.environment).ask(
     { method: 'GET', path: ['recipient'] },
     z.object({ recipient: z.string() }),
   );

@@ -46,7 +46,7 @@ export const tokenCreateCommand: Command = {
       suites: readNames(given, 'suite'),
       expiresAt: days === undefined ? undefined : new Date(Date.now() + days * dayMs).toISOString(),
     };
-    return { kind: 'token', token: await createToken(connect(), request) };
+    return { kind: 'token', token: await createToken(connect(given.environment), request) };
   },
 };
 
@@ -55,9 +55,12 @@ export const tokenListCommand: Command = {
   about: 'List the tokens, newest first, with their ids and what became of them.',
   positionals: [],
   flags: {},
-  async run() {
+  async run(given) {
     const schema = z.object({ tokens: z.array(listedTokenSchema) });
-    return { kind: 'tokens', ...(await connect().ask({ method: 'GET', path: ['tokens'] }, schema)) };
+    return {
+      kind: 'tokens',
+      ...(await connect(given.environment).ask({ method: 'GET', path: ['tokens'] }, schema)),
+    };
   },
 };
 
@@ -70,7 +73,7 @@ export const tokenRevokeCommand: Command = {
     const id = z.uuid().safeParse(given.requiredPositional(0));
     // What was given may be the token itself, and is not repeated.
     if (!id.success) throw given.wrong('ID is the id of a token, as `holdback token list` shows it');
-    await connect().ask({ method: 'DELETE', path: ['tokens', id.data] }, z.undefined());
+    await connect(given.environment).ask({ method: 'DELETE', path: ['tokens', id.data] }, z.undefined());
     return { kind: 'token_revoked', id: id.data };
   },
 };

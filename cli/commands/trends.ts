@@ -52,7 +52,10 @@ export const trendsCommand: Command = {
     requireOneOf(given, 'bucket', trendBuckets);
     requireOneOf(given, 'by', trendGroups);
     const query = queryOf(given, Object.keys(questionFlags));
-    const trend = await connect().ask({ method: 'GET', path: ['trends'], query }, trendSchema.loose());
+    const trend = await connect(given.environment).ask(
+      { method: 'GET', path: ['trends'], query },
+      trendSchema.loose(),
+    );
     return { kind: 'trend', trend, isCsv: given.has('csv') };
   },
 };
@@ -70,7 +73,7 @@ export const trendsCasesCommand: Command = {
     const path = ['trends', 'cases'];
     return {
       kind: 'case_trends',
-      trends: await connect().ask({ method: 'GET', path, query }, caseTrendsSchema.loose()),
+      trends: await connect(given.environment).ask({ method: 'GET', path, query }, caseTrendsSchema.loose()),
     };
   },
 };

@@ -25,7 +25,7 @@ export const verdictCommand: Command = {
     const candidate = await readDigest(given);
     const { id: change, commit, repository } = await readChange(given);
     const question = { gate, change, commit, candidate, ...(repository === undefined ? {} : { repository }) };
-    const verdict = await connect().ask(
+    const verdict = await connect(given.environment).ask(
       { method: 'GET', path: ['verdict'], query: question },
       verdictSchema.loose(),
     );
