@@ -182,7 +182,8 @@ export class Worker {
       score.deadlineAt <= new Date()
         ? await appendVerdict(scoring, indeterminate(score), settle)
         : await scoreCandidate(scoring, score, progress, settle, {
-            now: () => nowSince(score.requestedAt, lease.elapsedMs()),
+            // What was accepted here was requested by this very clock.
+            now: () => nowSince(score.requestedAt, isFresh ? 0 : lease.elapsedMs()),
             gate: isFresh ? fresh.gate : undefined,
           });
     news.tell({ ...score, verdict });
