@@ -237,6 +237,14 @@ describe('a check', () => {
     ]);
   });
 
+  test('takes from a module one line, whatever it has made of JSON: more would be answers about whoever is graded next', async () => {
+    const lines = String.raw`{"problem":"a problem"}\ndone\nloading\n0 0 {"passed":true,"message":""}\ndone\n`;
+    const module = `JSON.stringify = () => '${lines}'; export default [{ name: 'a', input: 1, expect: { equals: 1 } }]`;
+    expect((await check(fresh(), { module })).findings).toMatchObject([
+      { case: null, detail: expect.stringContaining('more than a line') },
+    ]);
+  });
+
   test('is for authors of the suite alone, and opens what was sealed', async () => {
     const source = { cases: [{ name: 'a', expect: { equals: 1 } }] };
     const elsewhere = await world.as('author', undefined, { suites: ['elsewhere'] });

@@ -30,8 +30,9 @@ export class Outbox {
     this.#bytes = new Uint8Array(memory, headBytes);
   }
 
-  /** Puts a line in; it is sent at the next `send` of either end. */
+  /** Puts a line in; it is sent at the next `send` of either end. Throws where it is several, of which some would speak for the host. */
   put(line: string): void {
+    if (line.includes('\n')) throw new Error('an answer is one line');
     const text = `${line}\n`;
     // A character takes at most three bytes in UTF-8.
     if (text.length * 3 > bytesMax) {

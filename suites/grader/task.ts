@@ -204,7 +204,9 @@ function failed(message: string): Grade {
   return { passed: false, message };
 }
 
+/** An author's realm answers with what it likes; a second line would be taken for an answer of ours, in this job or in another suite's. */
 function textOf(answer: unknown): string {
   if (typeof answer !== 'string') throw new Error('a realm answered with no text');
+  if (answer.includes('\n')) throw new Error('a realm answered with more than a line');
   return answer;
 }
