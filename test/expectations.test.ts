@@ -474,6 +474,23 @@ describe('hostile data', () => {
     }
   });
 
+  test('of any length gives a short message: those of a whole score are kept', () => {
+    const long = '~/'.repeat(30_000);
+    for (const observation of [threw(long, long), returned({ [long]: long }), returned(long)]) {
+      for (const expectation of [
+        { equals: 1 },
+        { matches: {} },
+        { closeTo: { value: 1, tolerance: 1 } },
+        { throws: { name: 'Error', message: '^told$' } },
+        { schema: { type: 'object', additionalProperties: { type: 'number' } } },
+      ]) {
+        const { passed, message } = grade(expectation, observation);
+        expect(message.length, message.slice(0, 100)).toBeLessThan(2_000);
+        expect(message === '').toBe(passed);
+      }
+    }
+  });
+
   test('never gives a grade that is neither passed nor failed', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.jsonValue(), (value, wanted) => {

@@ -18,7 +18,7 @@ import type { Observation } from '../../runners/protocol.ts';
 import { decode } from '../../runners/realm/value.ts';
 import type { Expectation, ExpectationKind } from '../expectation.ts';
 
-/** How one case was graded. The message is for the suite's author. */
+/** How one case was graded. The message is for the suite's author; it is short whatever the candidate said, because all of a score are kept. */
 export type Grade = { passed: boolean; message: string };
 
 type Returned = { value: unknown; text: string };
@@ -123,7 +123,7 @@ const requirements: {
     const validate = compileSchema(wanted);
     if (validate(value) === true) return passed;
     return failed(
-      `it does not satisfy the schema: ${ajv().errorsText(validate.errors)}; it is ${shortened(text)}`,
+      `it does not satisfy the schema: ${shortened(ajv().errorsText(validate.errors))}; it is ${shortened(text)}`,
     );
   },
 };
@@ -142,7 +142,7 @@ export function grade(expectation: Expectation, observation: Observation): Grade
 function compare(expectation: Expectation, observation: Observation): Grade {
   if (expectation.throws !== undefined) return gradeThrows(expectation.throws, observation);
   if (observation.outcome === 'threw') {
-    return failed(`it threw ${observation.error.name}: ${shortened(observation.error.message)}`);
+    return failed(`it threw ${shortened(observation.error.name)}: ${shortened(observation.error.message)}`);
   }
   if (observation.outcome !== 'returned') return failed(`it ended as ${observation.outcome}`);
   const text = observation.value;
@@ -163,11 +163,11 @@ function gradeThrows(wanted: NonNullable<Expectation['throws']>, observation: Ob
   if (wanted === true) return passed;
   const { name, message } = observation.error;
   if (wanted.name !== undefined && wanted.name !== name) {
-    return failed(`it should have thrown ${wanted.name}, but threw ${shortened(name)}`);
+    return failed(`it should have thrown ${shortened(wanted.name)}, but threw ${shortened(name)}`);
   }
   if (wanted.message !== undefined && !new RegExp(wanted.message).test(message)) {
     return failed(
-      `it should have thrown a message like /${wanted.message}/, but threw ${shortened(message)}`,
+      `it should have thrown a message like /${shortened(wanted.message)}/, but threw ${shortened(message)}`,
     );
   }
   return passed;
