@@ -838,6 +838,21 @@ describe('a suite module', async () => {
     expect(askPredicate(isPlain, output)).toEqual({ passed: true, message: '' });
   });
 
+  test('shows its predicate and its relation undefined where an output has a hole, which asking each element would pass over', () => {
+    const holes = JSON.stringify(JSON.stringify(carried({ applied: new Array(2) })));
+    const areRight = '({ applied }) => applied.length === 2 && applied.every((cents) => cents > 0)';
+    expect(askPredicate(areRight, { applied: [1, 2] })).toEqual({ passed: true, message: '' });
+    expect(askPredicate(areRight, { applied: new Array(2) })).toEqual({
+      passed: false,
+      message: 'its predicate answered false',
+    });
+    const related = `module.exports = [{ name: 'first', relate: { from: (n) => n, hold: ${areRight} } }];`;
+    expect(inRealm(related, `askRelation(0, ${holes}, ${holes})`)).toMatchObject({ passed: false });
+    // What the author wrote stays as it is.
+    const given = `module.exports = [{ name: 'first', expect: (output, input) => !(0 in input.applied) }];`;
+    expect(inRealm(given, `askPredicate(0, null, '1', ${holes})`)).toMatchObject({ passed: true });
+  });
+
   const listed = (expectation: string) =>
     inRealm(`module.exports = [{ name: 'first', input: 1, expect: ${expectation} }];`, 'listCases()');
 

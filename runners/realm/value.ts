@@ -347,6 +347,22 @@ export function decode(text: string): unknown {
   return revive(parse(text), 1);
 }
 
+/** Whether a hole is decoded as undefined. */
+let fillsHoles = false;
+
+/**
+ * Decodes what a candidate returned for a function that asks about it. A hole is `undefined` there: `every`, `some` and their like pass
+ * over holes, so that a function which asks about each element would accept as many holes as it asks for.
+ */
+export function decodeForAsking(text: string): unknown {
+  fillsHoles = true;
+  try {
+    return decode(text);
+  } finally {
+    fillsHoles = false;
+  }
+}
+
 /** What stands in place of `{"$output": …, "at": …}` while the input of a step is decoded. */
 type OutputOf = (output: unknown, at: unknown) => unknown;
 let outputOf: OutputOf | undefined;
@@ -404,7 +420,8 @@ function isHole(node: unknown): boolean {
 function reviveArray(node: unknown[], depth: number): unknown[] {
   for (let index = 0; index < node.length; index++) {
     const element = node[index];
-    if (isHole(element)) delete node[index];
+    if (isHole(element) && fillsHoles) node[index] = undefined;
+    else if (isHole(element)) delete node[index];
     else node[index] = revive(element, depth + 1);
   }
   return node;

@@ -3,7 +3,7 @@
  * predicate. Each predicate gets a realm of its own, because the output it looks at comes from a stranger.
  */
 import { installGlobals } from '../../runners/realm/globals.ts';
-import { decode, encode } from '../../runners/realm/value.ts';
+import { decode, decodeForAsking, encode } from '../../runners/realm/value.ts';
 import type { Grade } from './expectations.ts';
 import { drawInputs, type InputMaker, memberOf, shrinkInput, valueCharsMax, wordsOf } from './inputs.ts';
 
@@ -228,7 +228,8 @@ export function askPredicate(index: number, step: number | null, output: string,
 function gradePredicate(index: number, step: number | null, output: string, input: string): Grade {
   const testCase = findSuite().cases[index];
   const holder = step === null ? testCase : stepsOf(testCase)[step];
-  return judge('predicate', holder, memberOf(holder, 'expect'), [output, input]);
+  const values = () => [decodeForAsking(output), decode(input)];
+  return judge('predicate', holder, memberOf(holder, 'expect'), values);
 }
 
 /** Asks the relation of a case about the outputs for its input and for the one that was made from it; else as `askPredicate`. */
@@ -238,14 +239,18 @@ export function askRelation(index: number, output: string, other: string): strin
 
 function gradeRelation(index: number, output: string, other: string): Grade {
   const relate = memberOf(findSuite().cases[index], 'relate');
-  return judge('relation', relate, memberOf(relate, 'hold'), [output, other]);
+  return judge('relation', relate, memberOf(relate, 'hold'), () => [output, other].map(decodeForAsking));
 }
 
-function judge(what: 'predicate' | 'relation', holder: unknown, asked: unknown, given: string[]): Grade {
+function judge(
+  what: 'predicate' | 'relation',
+  holder: unknown,
+  asked: unknown,
+  values: () => unknown[],
+): Grade {
   if (typeof asked !== 'function') return { passed: false, message: `the case has no ${what}` };
   try {
-    const values = given.map((text) => decode(text));
-    const answer: unknown = apply(asked, holder, values);
+    const answer: unknown = apply(asked, holder, values());
     if (answer === true) return { passed: true, message: '' };
     if (answer === false) return { passed: false, message: `its ${what} answered false` };
     const kind = answer === null ? 'null' : typeof answer;
