@@ -203,7 +203,7 @@ async function scoreOnce(
     const build = await scoreBuild(scoring, candidate.script, contents, asked, seeds, progress);
     if (build.unfit > 0)
       return { ...blocked('indeterminate'), alarms: [{ ...name, kind: 'preflight', cases: build.unfit }] };
-    const sprung = springTripwires(contents, candidate.text, build);
+    const sprung = await springTripwires(contents, candidate.text, build);
     if (sprung > 0) alarms.push({ ...name, kind: 'tripwire', cases: sprung });
     for (const { suite, found } of (await looking).looked)
       if (suite === name.suite && found > 0) alarms.push({ ...name, kind: 'fingerprints', cases: found });

@@ -4,6 +4,7 @@
  */
 import { createHmac } from 'node:crypto';
 import { expectationsOf, mapExpectations, type SealedCase } from './case.ts';
+import { endInTurns } from './leaks/in-steps.ts';
 import type { SuiteContents } from './suite.ts';
 
 /** 128 bits: nobody guesses it, and no text has it by chance. */
@@ -34,12 +35,41 @@ function tripwireAnswer(key: Buffer, input: string): string {
   return createHmac('sha256', key).update(input).digest('hex').slice(0, answerLength);
 }
 
-/** The positions of the tripwires whose answers occur in any of the texts. */
-export function findSprung({ cases }: SuiteContents, texts: string[]): number[] {
-  return cases.flatMap((testCase, position) => {
+/** So many characters are looked through in one step: some milliseconds. */
+const stepChars = 1 << 20;
+
+/** The positions of the tripwires whose answers occur in any of the texts, which are long where a candidate likes: looked for in turns. */
+export function findSprung(contents: SuiteContents, texts: string[]): Promise<number[]> {
+  return endInTurns(findInSteps(contents, texts));
+}
+
+function* findInSteps({ cases }: SuiteContents, texts: string[]): Generator<void, number[]> {
+  const sprung: number[] = [];
+  let chars = 0;
+  for (const [position, testCase] of cases.entries()) {
     const answers = expectationsOf(testCase).flatMap((expect) =>
       'tripwire' in expect && typeof expect.tripwire === 'string' ? [expect.tripwire] : [],
     );
-    return answers.some((answer) => texts.some((text) => text.includes(answer))) ? [position] : [];
-  });
+    let isSprung = false;
+    for (const answer of answers) {
+      for (const piece of piecesOf(texts, answer.length)) {
+        if (isSprung) break;
+        isSprung = piece.includes(answer);
+        chars += piece.length;
+        if (chars < stepChars) continue;
+        chars = 0;
+        yield;
+      }
+    }
+    if (isSprung) sprung.push(position);
+  }
+  return sprung;
+}
+
+/** The texts, the long ones in pieces that overlap by as much as is looked for. */
+function* piecesOf(texts: string[], overlap: number): Generator<string> {
+  for (const text of texts) {
+    for (let from = 0; from === 0 || from + overlap <= text.length; from += stepChars)
+      yield text.slice(from, from + stepChars + overlap);
+  }
 }

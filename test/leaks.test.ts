@@ -132,6 +132,17 @@ describe('a case that turns up in a text', () => {
     );
   });
 
+  test('is found in escapes with as many zeros as somebody may write, and nobody waits for the end of millions', () => {
+    const secret = { customer: 'Thornbury Wainscot GmbH', coupon: 'LANTERN-4471-QUOKKA', cents: 918_273 };
+    const fingerprints = fingerprintSuite(contentsOf([{ input: secret, expect: { equals: 1 } }]));
+    const escaped = (zeros: number) =>
+      Array.from(JSON.stringify(secret), (character) => {
+        return `\\u{${'0'.repeat(zeros)}${character.charCodeAt(0).toString(16)}}`;
+      }).join('');
+    for (const zeros of [0, 1, 15]) expect(scanText(fingerprints, escaped(zeros)).found).toBe(1);
+    expect(scanText(fingerprints, escaped(10_000)).found).toBe(0);
+  });
+
   test('is found without a break before it and after it', () => {
     fc.assert(
       fc.property(fc.array(aCase, { minLength: 1, maxLength: 5 }), around, around, (cases, before, after) => {

@@ -1,5 +1,8 @@
 /** Tripwires: who gives an answer that only the sealed suite holds has seen it, and is blocked; nobody else notices them. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { suiteContentsSchema } from '../suites/suite.ts';
+import { findSprung } from '../suites/tripwire.ts';
 import { type Client, startWorld, type World } from './world.ts';
 
 const cases = [
@@ -75,6 +78,27 @@ describe('a tripwire', () => {
       expect(alarms[0]).toMatchObject({ score: id, gate: 'g', suite: 's', kind: 'tripwire' });
     }
     expect((await ci('GET', '/alarms')).status).toBe(403);
+  });
+
+  test('is found anywhere in what a candidate says, however much that is, and everybody else has a turn meanwhile', async () => {
+    const word = '0123456789abcdef'.repeat(2);
+    const contents = suiteContentsSchema.parse({
+      suite: 'any',
+      cases: [word, 'f'.repeat(32)].map((tripwire) => {
+        return { name: tripwire, input: '1', expect: { tripwire }, tags: [] };
+      }),
+      limits: {},
+    });
+    const million = 1 << 20;
+    for (const at of [0, 1, million - 31, million, million + 1, 2 * million + 7]) {
+      const text = `${'a'.repeat(at)}${word}`;
+      expect(await findSprung(contents, ['', text, '']), `at ${at}`).toEqual([0]);
+      expect(await findSprung(contents, [text.slice(0, -1), '']), `at ${at}`).toEqual([]);
+    }
+    let turns = 0;
+    const looking = findSprung(contents, ['a0'.repeat(4 * million)]).then(() => turns);
+    for (; turns < 5; turns++) await nextTurn();
+    expect(await looking).toBeGreaterThan(1);
   });
 
   test('is still one when its suite is read and pushed again', async () => {

@@ -89,7 +89,7 @@ async function replaySuite(
   const seeds = { realms: seedOf(name), inputs: inputs ?? '' };
   const build = await inTurn(() => scoreBuild(scoring, script, contents, asked, seeds));
   const { results, trials } = build;
-  springTripwires(contents, text, build);
+  await springTripwires(contents, text, build);
   const failures: ReplayedFailure[] = [];
   for (const result of results) {
     const [failure] = failuresOf([{ ...name, ...asked, results: [result] }]);

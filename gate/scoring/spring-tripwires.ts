@@ -11,12 +11,12 @@ const sprungResult = {
 };
 
 /** Fails the tripwires whose answers occur in the candidate's text or in what it said, and answers how many there are. */
-export function springTripwires(
+export async function springTripwires(
   contents: SuiteContents,
   text: string,
   { results, observed }: BuildScore,
-): number {
-  const sprung = findSprung(contents, [text, ...observed.map(textOf)]);
+): Promise<number> {
+  const sprung = await findSprung(contents, [text, ...observed.map(textOf)]);
   for (const result of results) if (sprung.includes(result.position)) Object.assign(result, sprungResult);
   return sprung.length;
 }

@@ -23,7 +23,8 @@ const [letterU, letterX, openingBrace] = [0x75, 0x78, 0x7b];
 const lineNumber = /[ \t]{0,20}\d{1,7} ?[\t|:→]/y;
 const hexadecimal = /[0-9a-f]{2}/iy;
 const hexadecimal4 = /[0-9a-f]{4}/iy;
-const codePoint = /\{0*([0-9a-f]{1,6})\}/iy;
+/** With as many zeros as somebody may write: to look for the end of millions would hold up everybody else. */
+const codePoint = /\{0{0,20}([0-9a-f]{1,6})\}/iy;
 
 /** Reads a text from its beginning to its end, piece by piece, as what is left of it without its spelling. */
 export class SpellingReader {
