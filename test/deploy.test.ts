@@ -43,6 +43,8 @@ const containerSchema = z.object({
 const podSchema = z.object({
   terminationGracePeriodSeconds: z.number(),
   automountServiceAccountToken: z.literal(false),
+  // Else Kubernetes sets HOLDBACK_PORT to the address of the Service `holdback`, and no pod starts.
+  enableServiceLinks: z.literal(false),
   securityContext: z.unknown(),
   containers: z.array(containerSchema).length(1),
 });
