@@ -20,6 +20,9 @@ export type PoolOptions = {
 /** Hosts that ended are followed by grading, the verdict and often the next score: so long nothing is started, in milliseconds. */
 const refillMs = 60;
 
+/** Where no host starts it is tried again so much later, in milliseconds: what is not ready is asked for nothing that would try it. */
+const retryMs = 2_000;
+
 /** To end a process takes a core for some milliseconds, which grading its answers needs: so long that waits, in milliseconds. */
 const lingerMs = 50;
 
@@ -29,6 +32,7 @@ export class HostPool {
   readonly #starting = new Set<Promise<void>>();
   readonly #leased = new Set<Host>();
   #refill: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
   #waiting = 0;
   #canStart = true;
   #startedCount = 0;
@@ -109,6 +113,7 @@ export class HostPool {
   async close(): Promise<void> {
     this.#closing.abort();
     clearTimeout(this.#refill);
+    clearTimeout(this.#retry);
     await Promise.allSettled(this.#starting);
     const hosts = [...this.#ready, ...this.#leased];
     for (const host of hosts) host.kill();
@@ -149,8 +154,18 @@ export class HostPool {
     // Whoever waits hears of a failure; when nobody does, the next lease tries again and reports it.
     starting.catch(() => {
       this.#canStart = false;
-      if (!this.closed) this.#failedCount++;
+      if (this.closed) return;
+      this.#failedCount++;
+      this.#retrySoon();
     });
+  }
+
+  #retrySoon(): void {
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => {
+      if (!this.#canStart && this.#starting.size === 0 && !this.closed) this.#startOne();
+    }, retryMs);
+    this.#retry.unref();
   }
 
   /** A host that was called off because the pool closes is nobody's failure. */

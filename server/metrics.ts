@@ -4,9 +4,11 @@
  */
 import type { FastifyInstance } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { blockReasons } from '../gate/decide.ts';
 import { happened } from '../gate/happened.ts';
 import { takesWrites } from '../gate/history.ts';
 import type { Database } from '../migrations/open-database.ts';
+import { inTime } from './in-time.ts';
 
 /** Where hosts come from, and how it goes there. */
 type Pool = {
@@ -22,6 +24,9 @@ export type Measured = {
   /** How many scores wait and run, of all nodes, and how long the first of them has waited, in seconds. */
   queue?: () => Promise<{ waiting: number; running: number; oldestSeconds: number }>;
 };
+
+/** What goes wrong first where hosts do not start; other codes appear when they happen. */
+const hostFailures = ['host_unavailable', 'host_lost', 'machine_overloaded'];
 
 const secondsOfScores = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900];
 const secondsOfRequests = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60];
@@ -80,6 +85,9 @@ export class Metrics {
       labelNames: ['verdict', 'reason'],
       registers,
     });
+    // Prometheus takes what appears with 1 for no growth: all that can be counted is there from the start.
+    verdicts.inc({ verdict: 'merge', reason: 'green' }, 0);
+    for (const reason of blockReasons) verdicts.inc({ verdict: 'block', reason }, 0);
     const durations = new Histogram({
       name: 'holdback_score_duration_seconds',
       help: 'How long scores were worked on until they were decided.',
@@ -98,6 +106,7 @@ export class Metrics {
       labelNames: ['code'],
       registers,
     });
+    for (const code of hostFailures) failures.inc({ code }, 0);
     const gradings = new Histogram({
       name: 'holdback_grader_duration_seconds',
       help: 'How long the grader took to answer.',
@@ -159,26 +168,36 @@ export class Metrics {
       registers,
       async collect() {
         const startedMs = performance.now();
-        const answered = await takesWrites(database).catch(() => undefined);
+        const answered = await inTime(takesWrites(database));
         this.set(answered === undefined ? Number.NaN : (performance.now() - startedMs) / 1_000);
       },
     });
     if (queue === undefined) return;
-    const jobs = new Gauge({
+    // Both are read at one scrape, from one answer.
+    let asking: Promise<Awaited<ReturnType<typeof queue>> | undefined> | undefined;
+    const ask = () => {
+      asking ??= inTime(queue()).finally(() => {
+        asking = undefined;
+      });
+      return asking;
+    };
+    new Gauge({
       name: 'holdback_queue_scores',
       help: 'Scores that wait and run, on all nodes.',
       labelNames: ['state'],
       registers,
+      async collect() {
+        const depth = await ask();
+        this.set({ state: 'waiting' }, depth?.waiting ?? Number.NaN);
+        this.set({ state: 'running' }, depth?.running ?? Number.NaN);
+      },
     });
     new Gauge({
       name: 'holdback_queue_oldest_seconds',
       help: 'How long the first of those that wait has waited.',
       registers,
       async collect() {
-        const depth = await queue().catch(() => undefined);
-        jobs.set({ state: 'waiting' }, depth?.waiting ?? Number.NaN);
-        jobs.set({ state: 'running' }, depth?.running ?? Number.NaN);
-        this.set(depth?.oldestSeconds ?? Number.NaN);
+        this.set((await ask())?.oldestSeconds ?? Number.NaN);
       },
     });
   }

@@ -1,12 +1,13 @@
 /** Whether this process can score: what `/readyz` tells, to anybody, so that it names what is amiss and nothing about it. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { takesWrites } from '../gate/history.ts';
 import type { Database, OpenDatabase } from '../migrations/open-database.ts';
 import { type WallMeans, wallsSchema } from '../runners/walls/wall.ts';
+import { inTime } from './in-time.ts';
 
 export const readinessSchema = z.strictObject({
   status: z.enum(['ready', 'not_ready']),
+  stopping: z.boolean().describe('It was told to stop: it ends what is under way, and then itself.'),
   database: z.boolean().describe('It answers, and takes writes.'),
   journal: z.boolean().describe('What was committed can be brought to the disk.'),
   runners: z.boolean().describe('Hosts of candidates start.'),
@@ -33,13 +34,13 @@ type ReadinessParts = {
   walls: WallMeans;
 };
 
-/** A database that does not answer within so long is none, in milliseconds. */
-const databaseMsMax = 2_000;
-
 export class ReadinessCheck {
   readonly #parts: ReadinessParts;
   /** What the probe found; before it has ended nothing is known to hold. */
   containment: Readiness['containment'] = 'broken';
+  /** Whether the process was told to stop. */
+  stopping = false;
+  #asking: Promise<boolean | undefined> | undefined;
 
   constructor(parts: ReadinessParts) {
     this.#parts = parts;
@@ -48,22 +49,26 @@ export class ReadinessCheck {
   async now(): Promise<Readiness> {
     const { database, durability, runners, graders, walls } = this.#parts;
     const held = {
-      database: await answersInTime(takesWrites(database)),
+      database: await this.#databaseAnswers(database),
       journal: durability.failure === undefined,
       runners: !runners.closed && runners.canStart,
       graders: !graders.closed && graders.canStart,
     };
-    const isReady = Object.values(held).every((holds) => holds);
-    return { status: isReady ? 'ready' : 'not_ready', ...held, containment: this.containment, walls };
+    const isReady = Object.values(held).every((holds) => holds) && !this.stopping;
+    return {
+      status: isReady ? 'ready' : 'not_ready',
+      stopping: this.stopping,
+      ...held,
+      containment: this.containment,
+      walls,
+    };
   }
-}
 
-async function answersInTime(asking: Promise<boolean>): Promise<boolean> {
-  const timeout = new AbortController();
-  const answer = await Promise.race([
-    asking.catch(() => false),
-    sleep(databaseMsMax, false, { signal: timeout.signal }),
-  ]);
-  timeout.abort();
-  return answer;
+  /** Asked once for all who ask meanwhile: anybody may ask, as often as they like. */
+  async #databaseAnswers(database: Database): Promise<boolean> {
+    this.#asking ??= inTime(takesWrites(database)).finally(() => {
+      this.#asking = undefined;
+    });
+    return (await this.#asking) === true;
+  }
 }

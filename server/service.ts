@@ -256,6 +256,7 @@ export async function startService(config: Config): Promise<Service> {
     });
     app.log.info({ walls: walls.means, missing }, 'runner processes are started behind these walls');
     ending.push(async () => {
+      readiness.stopping = true;
       await worker?.drain(config.drainMs);
       // What has not ended fails now, and goes back to the queue; those who wait are told before the server closes.
       await Promise.all([runners.close(), graders.close(), measurements.close()]);

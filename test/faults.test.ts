@@ -1,4 +1,5 @@
 /** Failures of ours: while one lasts there is no green, it is never called red, and a later score is right again. */
+import { rename } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startPostgres } from './postgres-server.ts';
 import { processesWith } from './processes.ts';
@@ -8,10 +9,11 @@ import { openWorld, scoreRequest, sealSuite, startWorld, type World } from './wo
 const right = 'export const run = (x) => x + 1';
 const cases = [{ name: 'one', input: 1, expect: { equals: 2 } }];
 
-test('a service whose runner hosts no longer start answers indeterminate, which is neither red nor green', async () => {
+test('a service whose runner hosts no longer start answers indeterminate, which is neither red nor green, until they start again', async () => {
   const world = await openWorld({ HOLDBACK_POOL: '1' });
   await sealSuite(world, 'plain', { cases });
-  await world.service.hostCode.remove();
+  const { folder } = world.service.hostCode;
+  await rename(folder, `${folder}.away`);
   // What was ready is used up, and what is started now finds no code.
   for (const pid of world.service.runners.pids) process.kill(pid, 'SIGKILL');
   await expect.poll(() => world.service.runners.readyCount).toBe(0);
@@ -19,6 +21,11 @@ test('a service whose runner hosts no longer start answers indeterminate, which 
   expect(scored.json).toMatchObject({ verdict: 'block', canMerge: false, reason: 'indeterminate' });
   expect((await world.admin('GET', '/readyz')).json).toMatchObject({ status: 'not_ready', runners: false });
   expect((await world.admin('GET', '/healthz')).status).toBe(200);
+  // What is not ready is sent nothing that would have it try.
+  await rename(`${folder}.away`, folder);
+  await expect
+    .poll(async () => (await world.admin('GET', '/readyz')).json, { timeout: 20_000 })
+    .toMatchObject({ status: 'ready', runners: true });
 });
 
 test('a service whose graders no longer start answers indeterminate', async () => {
@@ -41,12 +48,15 @@ test('graders that stand still, because somebody has stopped them, make nothing 
 
 test('a score that is under way when the service closes goes back to the queue, and whoever waits is told that it runs', async () => {
   const dataDir = await temporaryFolder();
-  const world = await openWorld({ HOLDBACK_DATA_DIR: dataDir, HOLDBACK_DRAIN_MS: '50' });
+  const world = await openWorld({ HOLDBACK_DATA_DIR: dataDir, HOLDBACK_DRAIN_MS: '2000' });
   await sealSuite(world, 'slow', { cases, limits: { caseMs: 60_000 } });
   const scoring = world.admin('POST', '/score', scoreRequest('slow', 'export function run() { for (;;); }'));
   const { runners } = world.service;
   await expect.poll(() => runners.leasedCount).toBeGreaterThan(0);
-  const [scored] = await Promise.all([scoring, world.service.close()]);
+  const closing = world.service.close();
+  // Whoever sends it requests hears that another should have them.
+  expect((await world.admin('GET', '/readyz')).json).toMatchObject({ status: 'not_ready', stopping: true });
+  const [scored] = await Promise.all([scoring, closing]);
   expect(scored).toMatchObject({ status: 202, json: { state: 'running' } });
   const again = await openWorld({ HOLDBACK_DATA_DIR: dataDir });
   await expect.poll(() => again.service.runners.leasedCount).toBeGreaterThan(0);

@@ -1,6 +1,7 @@
 /** What Prometheus reads: figures of everything that an operator asks about, for nobody whom they would tell of cases. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Role } from '../gate/disclosure/disclosed.ts';
+import { Metrics } from '../server/metrics.ts';
 import { scoreRequest, sealSuite, startWorld, type World } from './world.ts';
 
 const metricsToken = 'a-token-for-prometheus-alone';
@@ -48,8 +49,39 @@ test('hosts, the database, the event loop and the process are told of', async ()
   expect(value('holdback_hosts{pool="graders",state="ready"}')).toBe(world.service.graders.readyCount);
   expect(value('holdback_hosts{pool="runners",state="leased"}')).toBeGreaterThanOrEqual(0);
   expect(value('holdback_database_answer_seconds')).toBeGreaterThan(0);
+  expect(value('holdback_queue_oldest_seconds')).toBe(0);
   expect(value('nodejs_eventloop_lag_p99_seconds')).toBeGreaterThanOrEqual(0);
   expect(value('process_resident_memory_bytes')).toBeGreaterThan(0);
+});
+
+test('how many scores wait is told at every scrape, the first too, and of that moment', async () => {
+  const { runners, graders, database } = world.service;
+  let waiting = 3;
+  const queue = async () => ({ waiting: waiting++, running: 1, oldestSeconds: 7 });
+  const metrics = new Metrics({ database: database.database, pools: { runners, graders }, queue });
+  for (const expected of [3, 4]) {
+    const { text } = await metrics.read();
+    expect(text).toContain(`holdback_queue_scores{state="waiting"} ${expected}\n`);
+    expect(text).toContain('holdback_queue_scores{state="running"} 1\n');
+    expect(text).toContain('holdback_queue_oldest_seconds 7\n');
+  }
+  metrics.close();
+});
+
+test('while the database does not answer all else is told, and in time for who reads it', async () => {
+  const { runners, graders, database } = world.service;
+  const queue = () => new Promise<never>(() => {});
+  const metrics = new Metrics({ database: database.database, pools: { runners, graders }, queue });
+  const { text } = await metrics.read();
+  expect(text).toMatch(/^holdback_queue_scores\{state="waiting"\} NaN$/im);
+  expect(text).toContain('holdback_hosts_started_total{pool="runners"} ');
+  metrics.close();
+});
+
+test('what can be counted is there before it happens, because what appears with 1 is no growth to Prometheus', async () => {
+  const value = await read();
+  expect(value('holdback_scores_total{verdict="block",reason="budget_exhausted"}')).toBe(0);
+  expect(value('holdback_infrastructure_failures_total{code="machine_overloaded"}')).toBe(0);
 });
 
 test('requests are counted by the pattern of their route, and nothing is named that a caller chose', async () => {

@@ -23,6 +23,7 @@ describe('a service that is ready', () => {
     expect(ready.status).toBe(200);
     expect(ready.json).toEqual({
       status: 'ready',
+      stopping: false,
       database: true,
       journal: true,
       runners: true,
