@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { DatabaseError } from './errors.ts';
 import type { Query } from './journal/rows.ts';
 
 export const migrationsFolder = fileURLToPath(new URL('sql', import.meta.url));
@@ -31,6 +32,14 @@ export async function migrationsApplied(query: Query): Promise<number> {
   if (name === null) return 0;
   return countsSchema.parse(await query('SELECT count(*) AS count FROM drizzle.__drizzle_migrations'))[0]
     .count;
+}
+
+/** Of what has more migrations behind it than this version knows: who knows less of the tables may write what does not belong there. */
+export function tooNew(what: string): DatabaseError {
+  return new DatabaseError(
+    'database_unavailable',
+    `${what} was written by a newer version of Holdback: start that one`,
+  );
 }
 
 /** Has `migrate` apply the first migrations alone, as many as are given, from the folder that it is told. */

@@ -18,7 +18,7 @@ import { openJournaled } from './journal/open-journaled.ts';
 import { type Query, readRows } from './journal/rows.ts';
 import { Listener } from './listener.ts';
 import { lockDirectory } from './lock-directory.ts';
-import { migrationsApplied, migrationsFolder, migrationsKnown } from './migrations.ts';
+import { migrationsApplied, migrationsFolder, migrationsKnown, tooNew } from './migrations.ts';
 import { Moments, momentStatement } from './moments.ts';
 import { SteadyPool } from './steady-pool.ts';
 import { connectMs, watchedSocket } from './watched-socket.ts';
@@ -129,6 +129,10 @@ async function openPostgres(databaseUrl: string, mayLose: boolean): Promise<Open
     await connection.connect();
     try {
       await connection.query('SELECT pg_advisory_lock($1)', [migrationLock]);
+      const query: Query = async (statement, parameters) =>
+        (await connection.query(statement, parameters)).rows;
+      if ((await migrationsApplied(query)) > migrationsKnown())
+        throw tooNew('the database that DATABASE_URL names');
       await migratePostgres(drizzlePostgres({ client: connection }), { migrationsFolder });
       if (!mayLose) requireDurable((await connection.query('SELECT name, setting FROM pg_settings')).rows);
     } finally {

@@ -101,6 +101,16 @@ describe('one PostgreSQL', () => {
     await start({ ...settings, HOLDBACK_UNSAFE_DATABASE: '1' }).listening;
   });
 
+  test('that a newer version has migrated is refused, and says which to start', async () => {
+    const database = postgres(server.url, { max: 1 });
+    onTestFinished(() => database.end());
+    const add = database`INSERT INTO drizzle.__drizzle_migrations (hash, created_at) VALUES ('newer', 9e15) RETURNING id`;
+    const [added] = await add;
+    const opening = openDatabase({ dataDir: home, databaseUrl: server.url });
+    await expect(opening).rejects.toThrow(/was written by a newer version of Holdback: start that one/);
+    await database`DELETE FROM drizzle.__drizzle_migrations WHERE id = ${added?.id}`;
+  });
+
   test('a wrong password is one clear line, and is not printed', async () => {
     for (const url of [
       server.url.replace('holdback:holdback', 'holdback:geheim'),

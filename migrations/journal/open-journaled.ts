@@ -10,8 +10,7 @@ import { drizzle } from 'drizzle-orm/pglite';
 import { migrate } from 'drizzle-orm/pglite/migrator';
 import { z } from 'zod';
 import { openClient, queryOf } from '../embedded-client.ts';
-import { DatabaseError } from '../errors.ts';
-import { migrateTo, migrationsApplied, migrationsFolder, migrationsKnown } from '../migrations.ts';
+import { migrateTo, migrationsApplied, migrationsFolder, migrationsKnown, tooNew } from '../migrations.ts';
 import type { PreparedPglite } from '../prepared-pglite.ts';
 import { syncFolder } from '../sync-folder.ts';
 import { type Exec, emptyOutbox, journalChannel, positionsOf, startCapture, stopCapture } from './capture.ts';
@@ -36,7 +35,7 @@ export async function openJournaled(dataDir: string): Promise<Journaled> {
   const boot = bootOfMachine();
   let state = readJournal(folder, say);
   const known = migrationsKnown();
-  if ((state?.migrations ?? 0) > known) throw tooNew(dataDir);
+  if ((state?.migrations ?? 0) > known) throw tooNew(`what is in ${dataDir}`);
   await rm(`${path}.recovering`, { recursive: true, force: true });
   let client: PreparedPglite;
   if (state === undefined) client = await openClient(path);
@@ -67,7 +66,7 @@ export async function openJournaled(dataDir: string): Promise<Journaled> {
       await journal.settled();
     }
     const applied = await migrationsApplied(queryOf(client));
-    if (applied > known) throw tooNew(dataDir);
+    if (applied > known) throw tooNew(`what is in ${dataDir}`);
     if (applied < known) {
       await stopCapture(exec);
       await migrate(drizzle({ client }), { migrationsFolder });
@@ -189,13 +188,6 @@ export function* textsOf(paths: string[]): Generator<string> {
       if (reading.kind === 'record' && reading.record.kind === 'entries') yield reading.record.text;
     }
   }
-}
-
-function tooNew(dataDir: string): DatabaseError {
-  return new DatabaseError(
-    'database_unavailable',
-    `what is in ${dataDir} was written by a newer version of Holdback: start that one`,
-  );
 }
 
 function execOf(client: PGlite): Exec {
