@@ -13,9 +13,19 @@ import type { Collector } from './tracing.ts';
 
 const cores = availableParallelism();
 
-const count = (fallback: number, most: number) => z.coerce.number().int().min(1).max(most).default(fallback);
+/** A whole number, in digits alone: `1e3` and `0x10` are hardly what was meant. */
+function whole(least: number, most: number) {
+  const error = `is a whole number from ${least} to ${most}, in digits alone`;
+  const digits = z.string().trim().regex(/^\d+$/, error).transform(Number);
+  return digits.pipe(z.number().min(least, error).max(most, error));
+}
 
-const rate = (fallback: number) => z.coerce.number().int().min(0).max(1_000_000).default(fallback);
+const count = (fallback: number, most: number) => whole(1, most).default(fallback);
+
+const rate = (fallback: number) => whole(0, 1_000_000).default(fallback);
+
+/** Kubernetes sets it so, for containers beside a Service that is called `holdback`. */
+const serviceLink = /^(?:tcp|udp|sctp):\/\//;
 
 /** Whether a text is an IP address, a network such as 10.0.0.0/8, or the name of one. */
 function isNetwork(text: string): boolean {
@@ -26,15 +36,17 @@ function isNetwork(text: string): boolean {
 }
 
 /** Headers as OpenTelemetry's settings write them: `key=value,key=value`, values percent-encoded. */
-function readHeaders(list: string): Record<string, string> {
-  const pairs = list.split(',').filter((pair) => pair.includes('='));
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const at = pair.indexOf('=');
-      const value = pair.slice(at + 1).trim();
-      return [pair.slice(0, at).trim(), decodeSafely(value)];
-    }),
-  );
+function readHeaders(list: string): [name: string, value: string][] {
+  const pairs = list.split(',').filter((pair) => pair.trim() !== '');
+  return pairs.map((pair) => {
+    const [name = '', ...values] = pair.split('=');
+    return [name.trim(), decodeSafely(values.join('=').trim())];
+  });
+}
+
+/** Whether HTTP can carry it (RFC 9110, 5.1 and 5.5). */
+function isHeader([name, value]: [name: string, value: string]): boolean {
+  return /^[\w!#$%&'*+.^`|~-]+$/.test(name) && value !== '' && /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
 }
 
 function decodeSafely(text: string): string {
@@ -47,11 +59,14 @@ function decodeSafely(text: string): string {
 
 const environmentSchema = z.object({
   HOLDBACK_HOST: z.string().min(1).default('127.0.0.1').describe('The address to listen on.'),
-  HOLDBACK_PORT: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(65_535)
+  HOLDBACK_PORT: z
+    .string()
+    .refine((text) => !serviceLink.test(text), {
+      error:
+        'was set by Kubernetes for the Service holdback: say `enableServiceLinks: false` in the pod, or set it there',
+      abort: true,
+    })
+    .pipe(whole(0, 65_535))
     .default(8787)
     .describe('The port; 0 takes any free one.'),
   HOLDBACK_DATA_DIR: z
@@ -91,11 +106,7 @@ const environmentSchema = z.object({
     .enum(['0', '1'])
     .default('0')
     .describe('1 takes a PostgreSQL that may lose what it has acknowledged.'),
-  HOLDBACK_DRAIN_MS: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(3_600_000)
+  HOLDBACK_DRAIN_MS: whole(0, 3_600_000)
     .default(5_000)
     .describe(
       'How long scores under way may take to end when the service stops; then they go back to the queue.',
@@ -109,18 +120,10 @@ const environmentSchema = z.object({
   HOLDBACK_QUEUE: count(1_000, 100_000).describe(
     'How many scores may wait, to run or to be published; more are answered with 429.',
   ),
-  HOLDBACK_SLOT_MS: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(3_600_000)
+  HOLDBACK_SLOT_MS: whole(0, 3_600_000)
     .default(1_000)
     .describe('Verdicts are published to ci and harness at the end of time slots of this length; 0 at once.'),
-  HOLDBACK_KEEP_RESULTS_MONTHS: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(1_200)
+  HOLDBACK_KEEP_RESULTS_MONTHS: whole(1, 1_200)
     .optional()
     .describe('How many months it is kept how each case of a score ended; without it, for ever.'),
   HOLDBACK_OIDC: z.string().optional().describe("Whose jobs' tokens are accepted without a stored secret."),
@@ -136,13 +139,18 @@ const environmentSchema = z.object({
     .optional()
     .describe('The proxies that are believed when they name the address of a caller.'),
   OTEL_EXPORTER_OTLP_ENDPOINT: z
-    .url({ protocol: /^https?$/ })
+    .url({ protocol: /^https?$/, error: 'is an address that starts with http:// or https://' })
     .optional()
     .describe('The OpenTelemetry collector that traces of scores are sent to, by OTLP over HTTP.'),
   OTEL_EXPORTER_OTLP_HEADERS: z
     .string()
     .default('')
-    .transform((list) => readHeaders(list))
+    .transform(readHeaders)
+    .refine((headers) => headers.every(isHeader), {
+      // Of what is there nothing is said: it is a secret.
+      error: 'is key=value, with commas between: keys are names of headers, and values are percent-encoded',
+    })
+    .transform((headers) => Object.fromEntries(headers))
     .describe('Headers for the collector, as key=value with commas between them.'),
   OTEL_SERVICE_NAME: z.string().min(1).default('holdback'),
   HOLDBACK_METRICS_TOKEN: z
@@ -156,13 +164,16 @@ const environmentSchema = z.object({
     .default('0')
     .describe('1 starts although the probe finds that candidates are not contained here.'),
   HOLDBACK_WALLS: z
-    .union([
-      z.enum(['auto', 'none']),
-      z
-        .string()
-        .transform((list) => list.split(/[\s,]+/))
-        .pipe(z.array(wallSchema).min(1)),
-    ])
+    .union(
+      [
+        z.enum(['auto', 'none']),
+        z
+          .string()
+          .transform((list) => list.split(/[\s,]+/))
+          .pipe(z.array(wallSchema).min(1)),
+      ],
+      { error: `is auto, none, or some of ${wallSchema.options.join(', ')}` },
+    )
     .default('auto')
     .describe(
       'What runner processes are started behind, see docs/containment.md: `auto`, whatever holds here; `none`; or which walls there must be at least, with commas between.',
@@ -217,6 +228,11 @@ export function readConfig(environment: Record<string, string | undefined>): Con
       `wrong settings in the environment: HOLDBACK_ROLE=${settings.HOLDBACK_ROLE} needs DATABASE_URL, because the embedded database belongs to one process`,
     );
   }
+  if (settings.HOLDBACK_IDENTITY !== undefined && settings.HOLDBACK_IDENTITY_FILE !== undefined) {
+    throw new Error(
+      'wrong settings in the environment: HOLDBACK_IDENTITY and HOLDBACK_IDENTITY_FILE are both set: set one of them',
+    );
+  }
   return Object.freeze({
     host: settings.HOLDBACK_HOST,
     port: settings.HOLDBACK_PORT,
@@ -255,4 +271,18 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     walls: settings.HOLDBACK_WALLS,
     logLevel: settings.HOLDBACK_LOG_LEVEL,
   });
+}
+
+/** Set for the command, for its callers, or by Kubernetes for a Service, and not meant for the service. */
+const meantForOthers = /^HOLDBACK_(?:TOKEN|URL|TEST_\w+|SERVICE_\w+|PORT_\w+)$/;
+
+/** Which variables look like settings and are none, each in words: a wall or a limit that is misspelt is one that nobody gets. */
+export function findUnknown(environment: Record<string, string | undefined>): string[] {
+  const known = Object.keys(environmentSchema.shape);
+  const unknown = Object.keys(environment).filter(
+    (name) => /^HOLDBACK_\w+$/.test(name) && !known.includes(name) && !meantForOthers.test(name),
+  );
+  return unknown.map(
+    (name) => `${name} is no setting, so nothing comes of it: the README lists those that there are`,
+  );
 }

@@ -36,6 +36,12 @@ function errorAsTold(failure: unknown): Told {
   return { type: error.name, ...code, message, stack };
 }
 
+/** What ended the process: its name, its message and where it came from, as the log tells it. */
+export function failureText(failure: unknown): string {
+  const { type, message, stack } = errorAsTold(failure);
+  return redact(`${type}: ${message}\n${stack}`);
+}
+
 /** How Fastify logs. Of a request its method, path and address are told; of an answer its status. Never headers, queries or bodies. */
 export function loggerOptions(level: string) {
   return {

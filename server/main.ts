@@ -7,6 +7,12 @@ forbidCoreDumps();
 
 /** What warns of something is a line of the log, once there is one. */
 let warn = (warning: Error): void => console.error(`${warning.name}: ${warning.message}`);
+/** What nobody caught ends the process, and is told as the log would tell it: a statement's parameters may be whole builds. */
+let tell = (failure: unknown): string => `${failure}`;
+process.on('uncaughtException', (failure) => {
+  console.error(`holdback ended, because of an error that nobody caught: ${tell(failure)}`);
+  process.exit(1);
+});
 process.removeAllListeners('warning');
 process.on('warning', (warning) => warn(warning));
 
@@ -18,11 +24,14 @@ const stopping = new Promise<void>((resolve) => {
 
 keepCompiledCode();
 // Loaded only now, because the program may just have begun once more.
-const { readConfig } = await import('./config.ts');
+const { findUnknown, readConfig } = await import('./config.ts');
 const { withoutStatement } = await import('../migrations/errors.ts');
+const { failureText, redact } = await import('./log.ts');
+tell = failureText;
 
 try {
   const config = readConfig(process.env);
+  for (const unknown of findUnknown(process.env)) process.emitWarning(unknown);
   // They are tried by other processes, while this one reads its code; who starts the service hears what was found.
   const { findWalls } = await import('../runners/walls/find-walls.ts');
   findWalls(config.walls).catch(() => {});
@@ -38,6 +47,6 @@ try {
   await service.close();
 } catch (failure) {
   const error = withoutStatement(failure);
-  console.error(`holdback could not start: ${error instanceof Error ? error.message : error}`);
+  console.error(redact(`holdback could not start: ${error instanceof Error ? error.message : error}`));
   process.exitCode = 1;
 }

@@ -1,5 +1,7 @@
 /** What the service prints: JSON lines, and in none of them a secret, a case or a candidate, however much it is told to print. */
+import { DrizzleQueryError } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { failureText } from '../server/log.ts';
 import { type ServiceProcess, startProcess } from './service-process.ts';
 import { copyTemplate } from './template-database.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -58,6 +60,22 @@ function lines(): Record<string, unknown>[] {
   const printed = service.printed().trim().split('\n');
   return printed.filter((line) => !line.startsWith('Holdback listens on ')).map((line) => JSON.parse(line));
 }
+
+test('what ends the process is told like the rest: no password of a URL, and nothing of the statement that failed', async () => {
+  const fault = `Error('postgres://holdback:${canary}@database/holdback')`;
+  const broken = startProcess({
+    HOLDBACK_DATA_DIR: await temporaryFolder(),
+    NODE_OPTIONS: `--import=data:text/javascript,setTimeout(()=>Promise.reject(${fault}),1000)`,
+  });
+  expect(await broken.ended).toBe(1);
+  expect(broken.printed()).toMatch(
+    /^holdback ended, because of an error that nobody caught: Error: postgres/m,
+  );
+  expect(broken.printed()).not.toContain(canary);
+  const refused = new DrizzleQueryError(`insert ${canary}`, [canary], new Error('it is refused'));
+  expect(failureText(refused)).toMatch(/^Error: it is refused\n/);
+  expect(failureText(refused)).not.toContain(canary);
+});
 
 test('every line is JSON, with its level, its time and, where there is one, its request', () => {
   expect(lines().length).toBeGreaterThan(10);

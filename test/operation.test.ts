@@ -6,6 +6,7 @@ import { probeContainment } from '../gate/probe-containment.ts';
 import { Grader } from '../gate/scoring/grader.ts';
 import { bundleHost } from '../runners/bundle.ts';
 import { Transformer } from '../runners/transformer.ts';
+import { findUnknown, readConfig } from '../server/config.ts';
 import { startProcess } from './service-process.ts';
 import { copyTemplate } from './template-database.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -38,6 +39,35 @@ describe('a service that is ready', () => {
     const { runners, graders } = world.service;
     const grader = new Grader(graders, new Transformer(), async () => '');
     expect(await probeContainment(runners, grader)).toEqual({ faults: [] });
+  });
+});
+
+describe('settings', () => {
+  test.each([
+    ['HOLDBACK_PORT', 'many', 'is a whole number from 0 to 65535'],
+    ['HOLDBACK_PORT', '0x10', 'is a whole number from 0 to 65535'],
+    ['HOLDBACK_PORT', 'tcp://10.96.0.7:80', 'was set by Kubernetes for the Service holdback'],
+    ['HOLDBACK_DRAIN_MS', '5s', 'is a whole number from 0 to 3600000'],
+    ['HOLDBACK_WALLS', 'network,fils', 'is auto, none, or some of network, files'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4317', 'starts with http:// or https://'],
+    ['OTEL_EXPORTER_OTLP_HEADERS', 'authorization', 'is key=value'],
+    ['OTEL_EXPORTER_OTLP_HEADERS', 'authorization=a%0d%0ab', 'is key=value'],
+  ])('%s=%s is refused, and what it should be is said', (name, text, told) => {
+    const read = () => readConfig({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318', [name]: text });
+    expect(read).toThrow(`${name}: `);
+    expect(read).toThrow(told);
+  });
+
+  test('of two identities none is taken', () => {
+    const both = { HOLDBACK_IDENTITY: 'AGE-SECRET-KEY-1', HOLDBACK_IDENTITY_FILE: '/run/identity' };
+    expect(() => readConfig(both)).toThrow('HOLDBACK_IDENTITY and HOLDBACK_IDENTITY_FILE are both set');
+  });
+
+  test('one that is misspelt is named, because nothing comes of it', () => {
+    const others = { HOLDBACK_TOKEN: 'x', HOLDBACK_URL: 'x', HOLDBACK_PORT_80_TCP: 'x', PATH: 'x' };
+    expect(findUnknown({ ...others, HOLDBACK_POOL: '1', HOLDBACK_WALL: 'network' })).toEqual([
+      expect.stringMatching(/^HOLDBACK_WALL is no setting/),
+    ]);
   });
 });
 
