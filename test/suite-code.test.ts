@@ -126,6 +126,16 @@ describe('defineSuite', () => {
 });
 
 describe('suite.schema.json', () => {
+  test('is in the package where docs/writing-cases.md says that it is', async () => {
+    const root = new URL('../', import.meta.url);
+    const docs = await readFile(new URL('docs/writing-cases.md', root), 'utf8');
+    const paths = [...docs.matchAll(/node_modules\/holdback\/(\S+\.schema\.json)/g)].map(
+      ([, path = '']) => path,
+    );
+    expect(paths).toHaveLength(2);
+    for (const path of paths) expect(await readFile(new URL(path, root), 'utf8')).toContain('"$schema"');
+  });
+
   const written = readFile(new URL('../suites/authoring/suite.schema.json', import.meta.url), 'utf8');
   const accepts = async (value: unknown) =>
     new Ajv({ strict: false, formats: { 'date-time': true } }).compile(JSON.parse(await written))(value);
@@ -260,12 +270,13 @@ describe('a check', () => {
   });
 });
 
-describe('a predicate is refused only if it accepts everything', () => {
+describe('a predicate is refused only if it accepts everything, or answers with promises alone', () => {
   const refused = [
     '() => true',
     '(output, input) => Object.is(output, output) || input === output',
     'function () { return !0 }',
   ];
+  const promising = ['async () => true', '(output) => Promise.resolve(output === 5)'];
   const taken = [
     '(output) => output !== undefined',
     '(output) => output === undefined',
@@ -274,24 +285,27 @@ describe('a predicate is refused only if it accepts everything', () => {
     '() => { throw new Error("always") }',
     '() => false',
     '() => 1',
-    'async () => true',
+    '(output) => output === 5 && Promise.resolve(true)',
     '(output) => { if (output === null) for (;;); return true }',
     '(output) => typeof output !== "boolean"',
     '(output) => output.length === 0 || Array.isArray(output)',
   ];
 
   test('which the check tells, and the push', async () => {
-    const cases = [...refused, ...taken].map(
+    const cases = [...refused, ...promising, ...taken].map(
       (text, at) => `{ name: ${JSON.stringify(`${at}`)}, input: 1, expect: ${text} }`,
     );
     const module = `export default [${cases.join(',')}]`;
     const { findings } = await check(fresh(), { module });
-    expect(findings.map(({ case: name, detail }) => [name, detail])).toEqual(
-      refused.map((_, at) => [`${at}`, 'its predicate accepts whatever is returned']),
-    );
+    const acceptsNothing = 'its predicate answers with a promise, and so accepts nothing';
+    expect(findings.map(({ detail, suggestion }) => [detail, suggestion])).toEqual([
+      ...refused.map(() => ['its predicate accepts whatever is returned', expect.stringContaining('false')]),
+      ...promising.map(() => [acceptsNothing, 'write it without async and await']),
+    ]);
+    expect(findings.map(({ case: name }) => name)).toEqual(['0', '1', '2', '3', '4']);
     const suite = fresh();
     const fine = await author('POST', `/suites/${suite}/revisions`, {
-      module: `export default [${cases.slice(refused.length).join(',')}]`,
+      module: `export default [${cases.slice(refused.length + promising.length).join(',')}]`,
     });
     expect(fine.status, fine.text).toBe(201);
   });

@@ -41,6 +41,7 @@ const casesPerDrawMax = 64;
 const drawnBytesMax = drawnCharsMax * 4;
 
 const acceptsAll = 'its predicate accepts whatever is returned';
+const acceptsNone = 'its predicate answers with a promise, and so accepts nothing';
 const relatesAll = 'its relation holds whatever is returned';
 
 export class Grader implements SuiteReader {
@@ -120,7 +121,9 @@ export class Grader implements SuiteReader {
     for (const [at, { index }] of probed.entries()) {
       // One that hangs or crashes does not accept everything; a score tells its author what it does.
       const answer = probes[at];
-      if (answer !== undefined && 'text' in answer && answer.text === 'all') problems[index] = acceptsAll;
+      if (answer === undefined || !('text' in answer)) continue;
+      if (answer.text === 'all') problems[index] = acceptsAll;
+      if (answer.text === 'none') problems[index] = acceptsNone;
     }
     return problems;
   }

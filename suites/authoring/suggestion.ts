@@ -69,6 +69,7 @@ export function suggestionFor(path: PropertyKey[], detail: string): string | und
     return 'let it answer false to outputs that do not go together';
   if (detail.startsWith('its predicate accepts whatever'))
     return 'let it answer false to what is wrong, such as undefined';
+  if (detail.startsWith('its predicate answers with a promise')) return 'write it without async and await';
   return undefined;
 }
 

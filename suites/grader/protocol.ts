@@ -56,7 +56,7 @@ export type GraderJob =
   | { task: 'grade'; script: string | null; items: GradeItem[] }
   /** Checks calls; one answer for each, `""` when nothing is wrong with its expectation, if it has one, and its input. */
   | { task: 'check'; items: { expect: string; input: string }[] }
-  /** Asks predicates about outputs that cannot all be right; `all` for one that accepts each of them, and `some` otherwise. */
+  /** Asks predicates about outputs that cannot all be right; answers as `probePredicate` in `suite-realm.ts`. */
   | { task: 'probe'; script: string; items: ProbeItem[] }
   /** Lists the cases of a module, in one answer. */
   | { task: 'list'; script: string }

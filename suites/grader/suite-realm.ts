@@ -253,14 +253,16 @@ function judge(
     const answer: unknown = apply(asked, holder, values());
     if (answer === true) return { passed: true, message: '' };
     if (answer === false) return { passed: false, message: `its ${what} answered false` };
+    if (answer instanceof Promise) return { passed: false, message: promised(what) };
     const kind = answer === null ? 'null' : typeof answer;
-    return {
-      passed: false,
-      message: `its ${what} answered with ${kind}, not with true or false${kind === 'object' ? ' (a promise is no answer)' : ''}`,
-    };
+    return { passed: false, message: `its ${what} answered with ${kind}, not with true or false` };
   } catch (error) {
     return { passed: false, message: `its ${what} threw ${wordsOf(error)}` };
   }
+}
+
+function promised(what: 'predicate' | 'relation'): string {
+  return `its ${what} answered with a promise, not with true or false`;
 }
 
 /** The texts of the cases' functions as JSON, null where a case has none. All those of a case are one text. */
@@ -303,10 +305,14 @@ const probes = [
   '{"an output that no case expects":[5]}',
 ];
 
-/** `all` if the predicate of a case answers `true` to every probe, and so to whatever is returned; `some` otherwise. */
-export function probePredicate(index: number, step: number | null, input: string): 'all' | 'some' {
-  const accepts = (output: string) => gradePredicate(index, step, output, input).passed;
-  return [...probes, input].every(accepts) ? 'all' : 'some';
+/**
+ * `all` if the predicate of a case answers `true` to every probe, and so to whatever is returned; `none` if it answers each of them with a
+ * promise, as an async one does, which is never `true`; `some` otherwise.
+ */
+export function probePredicate(index: number, step: number | null, input: string): 'all' | 'none' | 'some' {
+  const grades = [...probes, input].map((output) => gradePredicate(index, step, output, input));
+  if (grades.every(({ passed }) => passed)) return 'all';
+  return grades.every(({ message }) => message === promised('predicate')) ? 'none' : 'some';
 }
 
 /** As `probePredicate`, of a relation: `all` if it holds between any two of the probes. */
