@@ -1,6 +1,7 @@
 /** Tripwires: who gives an answer that only the sealed suite holds has seen it, and is blocked; nobody else notices them. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openSession } from '../server/sessions.ts';
 import { suiteContentsSchema } from '../suites/suite.ts';
 import { findSprung } from '../suites/tripwire.ts';
 import { type Client, startWorld, type World } from './world.ts';
@@ -150,5 +151,15 @@ describe('a candidate that holds cases of the sealed suite', () => {
     });
     const innocent = await ci('POST', '/score', request('exports.run = (input) => input.cents;'));
     expect((await lead('GET', `/scores/${Object(innocent.json).id}`)).json).toMatchObject({ alarms: [] });
+    const { id: reader } = Object(
+      (await world.admin('POST', '/tokens', { role: 'lead', name: 'lead' })).json,
+    );
+    const cookie = `holdback_session=${await openSession(world.service.database.database, reader)}`;
+    const page = await fetch(`${world.service.address}/ui/changes/p?gate=known`, { headers: { cookie } });
+    const row = /<th scope="row">Alarm.*?<\/tr>/s.exec(await page.text())?.[0];
+    expect(row?.match(/holds sealed text|<td><span class="muted">–/g)).toEqual([
+      '<td><span class="muted">–',
+      'holds sealed text',
+    ]);
   });
 });

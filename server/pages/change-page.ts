@@ -61,6 +61,7 @@ function attemptsTable({ attempts, mayOverride }: ChangePageData): Html {
     ['Commit', ({ change }) => html`<code>${nameOf(change.commit, 12)}</code>`],
     ['Candidate', ({ candidate: { digest } }) => html`<code title="${digest}">${digest.slice(7, 19)}</code>`],
     ['Revisions', (score) => revisionsOf(finished(score))],
+    ['Alarm', (score) => alarmsOf(finished(score))],
     ['Cases passed', (score) => countsOf(finished(score))],
     [
       'Visible tests, says CI',
@@ -93,6 +94,18 @@ function finished(score: DisclosedScore): FinishedScore | undefined {
 function revisionsOf(score: FinishedScore | undefined): Html | undefined {
   if (score === undefined || score.revisions.length === 0) return undefined;
   return html`${score.revisions.map(({ suite, revision }) => html`<span class="chip">${suite}<small>@${revision}</small></span> `)}`;
+}
+
+/** In few words: the page of the score says more. */
+function alarmsOf(score: FinishedScore | undefined): Html | undefined {
+  const kinds = new Set(score?.alarms?.map(({ kind }) => kind));
+  if (kinds.size === 0) return undefined;
+  const texts = {
+    tripwire: 'knows sealed answers',
+    fingerprints: 'holds sealed text',
+    preflight: 'references do not behave',
+  };
+  return html`${[...kinds].map((kind) => html`<span class="badge bad">${texts[kind]}</span> `)}`;
 }
 
 function countsOf(score: FinishedScore | undefined): string | undefined {
