@@ -332,6 +332,9 @@ describe('a house in use', () => {
     expect(await page.locator('#badges + .card').textContent()).toContain(
       `![Holdback](${world.service.address}/gates/checkout/badge.svg)`,
     );
+    expect(await page.locator('#badges + .card').innerText()).toContain(
+      'badge.svg?change=17&repository=acme/shop)',
+    );
     await look(page, 'gate');
     await page.goto('/ui/changes/17?gate=checkout&repository=acme%2Fshop');
     await look(page, 'change');
@@ -348,6 +351,23 @@ describe('a house in use', () => {
     await page.goto('/ui/audit?action=gate.set');
     expect(await page.locator('tbody tr').count()).toBe(2);
     expect(faults).toEqual([]);
+    await context.close();
+  });
+
+  test('a phone shows without scrolling sideways where one can go, how changes came out, and what the audit records', async () => {
+    const { context, page } = await visit(browser, world.service.address);
+    await signIn(page, (await tokenFor('lead')).token);
+    await page.setViewportSize({ width: 375, height: 740 });
+    const edgeOf = async (selector: string) => {
+      const boxes = await Promise.all((await page.locator(selector).all()).map((each) => each.boundingBox()));
+      return Math.max(...boxes.map((box) => (box === null ? Number.POSITIVE_INFINITY : box.x + box.width)));
+    };
+    expect(await edgeOf('.bar nav a')).toBeLessThanOrEqual(375);
+    expect(await edgeOf('tbody .badge')).toBeLessThanOrEqual(375);
+    await page.goto('/ui/changes');
+    expect(await edgeOf('tbody .badge')).toBeLessThanOrEqual(375);
+    await page.goto('/ui/audit');
+    expect(await edgeOf('tbody td')).toBeLessThanOrEqual(375);
     await context.close();
   });
 

@@ -44,14 +44,14 @@ ${
             ? 'Nothing was recorded yet.'
             : `None of the records ${from} to ${to} is what you look for.`,
       })
-    : table({
+    : html`<div class="records">${table({
         caption: `Records ${from} to ${to}`,
         columns: [
           { name: 'No.', isNumber: true },
           ...['When', 'By', 'Action', 'About'].map((name) => ({ name })),
         ],
         rows: records.map((record) => rowOf(record, names)),
-      })
+      })}</div>`
 }
 <nav class="pager" aria-label="Pages of the audit">${
     asked.action === undefined && asked.by === undefined && asked.text === undefined

@@ -96,7 +96,7 @@ function attemptsList(scores: DisclosedScore[]): Html {
     caption: 'Attempts, newest first',
     isCaptionHidden: true,
     columns: [
-      ...['Change', 'Gate', 'By', 'Verdict'].map((name) => ({ name })),
+      ...['Change', 'Verdict', 'Gate', 'By'].map((name) => ({ name })),
       { name: 'Attempt', isNumber: true },
       { name: 'Cases', isNumber: true },
       { name: 'Took', isNumber: true },
@@ -107,9 +107,9 @@ function attemptsList(scores: DisclosedScore[]): Html {
       const { passed, total, durationMs } = score.state === 'finished' ? score : {};
       return [
         html`<a href="${changePath({ gate, change: change.id, repository: change.repository })}">${nameOf(change.id, 60)}</a>${change.repository === undefined ? '' : html` <small class="muted">${nameOf(change.repository, 60)}</small>`}`,
+        html`<a class="plain-link" href="/ui/scores/${id}">${verdictBadge(score)}</a>`,
         html`<a href="/ui/gates/${gate}">${gate}</a>`,
         html`${whoOf(change.author, change.agent)}${change.model === undefined ? '' : html` <small class="muted">${nameOf(change.model, 40)}</small>`}`,
-        html`<a class="plain-link" href="/ui/scores/${id}">${verdictBadge(score)}</a>`,
         attempt ?? '–',
         passed === undefined || total === undefined || total === 0 ? '–' : `${passed}/${total}`,
         durationMs === undefined ? '–' : durationText(durationMs),

@@ -51,7 +51,7 @@ function chooser({ comparison: { suite }, revisions, from, to }: CompareView): H
       ({ revision, state }) =>
         html`<option value="${revision}"${revision === chosen.revision ? html` selected` : ''}>${revision}, ${state}</option>`,
     );
-  return html`<form class="filters" method="get" action="/ui/suites/${suite}/compare">
+  return html`<form class="filters wide" method="get" action="/ui/suites/${suite}/compare">
 <div><label for="from">From</label><select id="from" name="from">${options(from)}</select></div>
 <div><label for="to">To</label><select id="to" name="to">${options(to)}</select></div>
 <div><button>Compare</button></div></form>`;

@@ -60,7 +60,7 @@ function badges(gate: string, address: string): Html {
   return html`<section class="section" aria-labelledby="badges"><h2 id="badges">Badges</h2>
 <div class="card"><p><img src="${badge}" alt="The badge of ${gate}" height="20"></p>
 <pre tabindex="0" aria-label="What to write for them in Markdown"><code>![Holdback](${address}${badge})
-![Holdback, a change](${address}${badge}?change=17)
+![Holdback, a change](${address}${badge}?change=17&amp;repository=acme/shop)
 ![Holdback, the trend](${address}/gates/${gate}/trends.svg)</code></pre></div></section>`;
 }
 

@@ -12,12 +12,12 @@ export function recentVerdicts(verdicts: RecentVerdict[]): Html {
   return table({
     caption: 'Newest verdicts',
     isCaptionHidden: true,
-    columns: ['Change', 'Gate', 'By', 'Verdict', 'When'].map((name) => ({ name })),
+    columns: ['Change', 'Verdict', 'Gate', 'By', 'When'].map((name) => ({ name })),
     rows: verdicts.map(({ gate, score, change, repository, author, agent, reason, requestedAt }) => [
       html`<a href="${changePath({ gate, change, repository })}">${nameOf(change, 60)}</a>${repository === null ? '' : html` <small class="muted">${nameOf(repository, 60)}</small>`}`,
+      html`<a class="plain-link" href="/ui/scores/${score}">${reasonBadge(reason)}</a>`,
       html`<a href="/ui/gates/${gate}">${gate}</a>`,
       whoOf(author, agent),
-      html`<a class="plain-link" href="/ui/scores/${score}">${reasonBadge(reason)}</a>`,
       agoTag(requestedAt),
     ]),
   });

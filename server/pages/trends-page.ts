@@ -115,17 +115,17 @@ function headline({ series }: Trend): Html | '' {
       quantity('points', gap.gap),
       gap.gap === null
         ? 'no visible tests were sent'
-        : `${bounds('points', gap.low, gap.high)} · ${quantity('count', gap.visible.of)} attempts`,
+        : `${bounds('points', gap.low, gap.high)} · ${counted(gap.visible.of, 'attempt')}`,
     ],
     [
       'Attempts to green',
       quantity('count', attemptsToGreen.mean),
-      `mean of ${quantity('count', attemptsToGreen.count)} changes · median ${quantity('count', attemptsToGreen.p50)}`,
+      `mean of ${counted(attemptsToGreen.count, 'change')} · median ${quantity('count', attemptsToGreen.p50)}`,
     ],
     [
       'Time to green',
       quantity('ms', timeToGreenMs.p50),
-      `median of ${quantity('count', timeToGreenMs.count)} changes`,
+      `median of ${counted(timeToGreenMs.count, 'change')}`,
     ],
     [
       'Verdict latency',
@@ -142,6 +142,11 @@ function headline({ series }: Trend): Html | '' {
   return html`<dl class="figures wide">${figures.map(
     ([name, value, small]) => html`<div><dt>${name}</dt><dd>${value} <small>${small}</small></dd></div>`,
   )}</dl>`;
+}
+
+/** So many things, by the word for one of them. */
+function counted(count: number, thing: string): string {
+  return `${quantity('count', count)} ${thing}${count === 1 ? '' : 's'}`;
 }
 
 /** Who differs from whom, over the whole period. */
