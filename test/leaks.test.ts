@@ -443,7 +443,10 @@ describe.concurrent('holdback leaks', () => {
     await write('vendored/node_modules/x/index.js', noted(10));
     await write('vendored/.git/COMMIT_EDITMSG', noted(11));
     const [usual, all] = await Promise.all([leaks(['vendored']), leaks(['vendored', '--all'])]);
-    expect(usual).toMatchObject({ code: 0, out: expect.stringContaining('2 folders were left out (--all') });
+    expect(usual).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('2 folders left out (--all looks into them)'),
+    });
     expect(all).toMatchObject({ code: 1, out: expect.stringContaining('found in 2 of them') });
   });
 

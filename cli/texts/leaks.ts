@@ -1,20 +1,24 @@
 /** What a search for leaks found, as people read it. */
 import type { LeakReport } from '../commands/leaks.ts';
 import { printable } from '../printable.ts';
-import { counted } from './wording.ts';
+import { counted, numbered } from './wording.ts';
 
 export function textOfLeaks({ findings, looked, files, skipped, unread }: LeakReport): string {
   const places = new Set(findings.map(({ path }) => path)).size;
   const left =
-    skipped.length === 0 ? '' : `; ${skipped.length} folders were left out (--all looks into them)`;
+    skipped.length === 0
+      ? ''
+      : `; ${numbered(skipped.length, 'folder')} left out (--all looks into ${skipped.length === 1 ? 'it' : 'them'})`;
   const found =
-    findings.length === 0 ? 'nothing found' : `found in ${places} of them, on ${findings.length} lines`;
+    findings.length === 0
+      ? 'nothing found'
+      : `found in ${places} of them, on ${numbered(findings.length, 'line')}`;
   return [
     ...findings.map(({ path, line, suite, cases }) => {
       return `${printable(path)}:${line}  suite ${suite}: ${counted(cases)}`;
     }),
     ...unread.map(({ path, why }) => `${printable(path)}  not read: ${why}`),
-    `looked through ${files} ${files === 1 ? 'file' : 'files'}: ${found}${left}`,
+    `looked through ${numbered(files, 'file')}: ${found}${left}`,
     ...looked.map(({ suite, revision, cases, tooShort }) => {
       const short = tooShort === 0 ? '' : `, ${tooShort} of them too short to be looked for`;
       return `  for suite ${suite}, revision ${revision}: ${counted(cases)}${short}`;

@@ -23,7 +23,7 @@ const reasons: Record<Verdict['reason'], string> = {
   not_scored: 'this build of this commit has no score that counts',
   stale: 'the gate has come to require something else since: score again',
   superseded: 'a later commit of the change was there before its turn came',
-  budget_exhausted: 'the change has used up its attempts at this gate',
+  budget_exhausted: 'a budget is used up: the attempts of the change, or what verdicts may tell of the cases',
   indeterminate: 'the gate could not finish the score, and it is not the build: score again',
 };
 
