@@ -3,12 +3,14 @@
  * which is all that a host may read.
  */
 import { createHash } from 'node:crypto';
-import { chmod, copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, version } from 'esbuild';
+import { RunnerError } from './errors.ts';
+import { isNoexec } from './is-noexec.ts';
 import { keptBundle } from './kept-bundles.ts';
 import { realmBundle } from './realm/globals/bundle.ts';
 
@@ -42,9 +44,11 @@ const bundled = new Map<string, Promise<Bundles>>();
 
 /**
  * The code of hosts with the given task, for example `runners/host/candidate-task.ts`. `realms` are the modules whose
- * bundled text the task puts into realms, by the name under which it declares them.
+ * bundled text the task puts into realms, by the name under which it declares them. Throws `unsupported_system` where hosts could not
+ * load it.
  */
 export async function bundleHost(task: URL, realms: Record<string, URL>): Promise<HostCode> {
+  await requireExec(tmpdir());
   const isolatedVm = dirname(require.resolve('isolated-vm/package.json'));
   const addon: string = createRequire(join(isolatedVm, 'package.json'))('node-gyp-build').path(isolatedVm);
   const key = JSON.stringify([task, realms]);
@@ -72,6 +76,18 @@ export async function bundleHost(task: URL, realms: Record<string, URL>): Promis
     version: hash.digest('hex'),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
+}
+
+async function requireExec(folder: string): Promise<void> {
+  const [path, mounts] = await Promise.all([
+    realpath(folder),
+    readFile('/proc/self/mountinfo', 'utf8').catch(() => ''),
+  ]);
+  if (isNoexec(path, mounts))
+    throw new RunnerError(
+      'unsupported_system',
+      `runner hosts load their code from ${path}, which is mounted noexec: mount it without that, or set TMPDIR to another folder`,
+    );
 }
 
 async function bundle(task: URL, realms: Record<string, URL>): Promise<Bundles> {

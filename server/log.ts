@@ -42,6 +42,13 @@ export function failureText(failure: unknown): string {
   return redact(`${type}: ${message}\n${stack}`);
 }
 
+/** A path in which no character is percent-encoded that could be one of a token, which would not look like one else. */
+function plain(path: string): string {
+  return path.replace(/%([2-7][0-9a-f])/gi, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+}
+
 /** How Fastify logs. Of a request its method, path and address are told; of an answer its status. Never headers, queries or bodies. */
 export function loggerOptions(level: string) {
   return {
@@ -50,7 +57,7 @@ export function loggerOptions(level: string) {
       req: ({ id, method, url, ip }: FastifyRequest) => ({
         id,
         method,
-        path: url.split('?', 1)[0] ?? '',
+        path: plain(url.split('?', 1)[0] ?? ''),
         ip,
       }),
       res: ({ statusCode }: { statusCode?: number }) => ({ statusCode: statusCode ?? 0 }),

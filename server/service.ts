@@ -87,6 +87,8 @@ export async function startService(config: Config): Promise<Service> {
       return ready;
     });
     starting.push(started);
+    // Whoever needs it hears of it; what fails while something else is still waited for must not end the process.
+    started.catch(() => {});
     return started;
   };
   try {

@@ -47,6 +47,8 @@ beforeAll(async () => {
   await ci('POST', '/score', { gate: 'prices', change, candidate: { source: `${canary}` }, [canary]: 1 });
   await ci('POST', '/score', `{"gate": "${canary}`);
   await ci('GET', `/verdict?token=${token}&${canary}=1`);
+  await ci('GET', `/${token.replace('_', '%5F')}`);
+  await ci('GET', `/%ff/${token.replace('_', '%5f')}`);
   await ci('GET', '/gates', undefined, { cookie: `session=${canary}; token=${token}` });
   await clientOf(address, `hb_${canary.repeat(3)}`)('GET', '/gates');
   await clientOf(address, undefined)('GET', '/gates', undefined, { authorization: `Basic ${canary}` });
@@ -99,5 +101,9 @@ test('a score has a line when it is accepted, and one when it is decided', () =>
 
 test('no line tells of a token, a cookie, a case or a candidate, at level trace', () => {
   expect(service.printed()).not.toContain(canary);
-  for (const token of tokens) expect(service.printed()).not.toContain(token);
+  for (const token of tokens) {
+    expect(service.printed()).not.toContain(token);
+    // However it was encoded.
+    expect(service.printed()).not.toContain(token.replace(/^hb_/, ''));
+  }
 });

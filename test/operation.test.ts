@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { probeContainment } from '../gate/probe-containment.ts';
 import { Grader } from '../gate/scoring/grader.ts';
 import { bundleHost } from '../runners/bundle.ts';
+import { isNoexec } from '../runners/is-noexec.ts';
 import { Transformer } from '../runners/transformer.ts';
 import { findUnknown, readConfig } from '../server/config.ts';
 import { startProcess } from './service-process.ts';
@@ -40,6 +41,25 @@ describe('a service that is ready', () => {
     const grader = new Grader(graders, new Transformer(), async () => '');
     expect(await probeContainment(runners, grader)).toEqual({ faults: [] });
   });
+});
+
+test('a folder for temporary files from which hosts could load nothing is known by its mount', () => {
+  const mounts = ['/ rw', '/tmp rw,noexec', '/tmp/a rw', '/x\\040y rw,noexec', '/srv rw,noexec', '/srv rw']
+    .map((mount) => `36 35 98:0 / ${mount} - ext4 /dev/x rw`)
+    .join('\n');
+  expect(isNoexec('/tmp', mounts)).toBe(true);
+  expect(isNoexec('/tmp/b', mounts)).toBe(true);
+  expect(isNoexec('/x y/z', mounts)).toBe(true);
+  for (const path of ['/tmp/a', '/tmp/a/b', '/tmpfs', '/srv/x', '/'])
+    expect(isNoexec(path, mounts), path).toBe(false);
+  expect(isNoexec('/tmp', '')).toBe(false);
+});
+
+test('a folder for temporary files that is not there is one clear line', async () => {
+  const missing = join(await temporaryFolder(), 'missing');
+  const refused = startProcess({ HOLDBACK_DATA_DIR: await temporaryFolder(), TMPDIR: missing });
+  expect(await refused.ended).toBe(1);
+  expect(refused.printed()).toMatch(/^holdback could not start: ENOENT.*missing/);
 });
 
 describe('settings', () => {
