@@ -124,12 +124,17 @@ ${repeats ? fact('Repeats', html`<a href="/ui/scores/${repeats}">an earlier scor
 ${assurance.map(({ suite, cases, bits, confidence, failureRateAtMost }) =>
   fact(
     `Assurance, ${suite}`,
-    html`fails on at most <strong>${percent(failureRateAtMost)}</strong> of such inputs, with ${percent(confidence)} confidence <span class="muted">(${cases} cases, ${bits.toFixed(1)} bits disclosed)</span>`,
+    html`fails on at most <strong>${boundText(failureRateAtMost)}</strong> of such inputs, with ${percent(confidence)} confidence <span class="muted">(${cases} cases, ${bits.toFixed(1)} bits disclosed)</span>`,
   ),
 )}
 ${seed ? fact('Seed', html`<code>${seed}</code>`) : ''}
 ${fact('Score', html`<code>${score.id}</code>`)}
 </dl></div></section>`;
+}
+
+/** A bound in percent, rounded up to a tenth: what is claimed is never less than what is proved. */
+export function boundText(share: number): string {
+  return `${Math.ceil(share * 1000) / 10} %`;
 }
 
 export function changeFacts({ gate, change, candidate, requestedAt }: DisclosedScore): Html {
