@@ -283,7 +283,8 @@ export class Submissions {
     const bytes = Buffer.from(candidate.source, 'utf8');
     const digest = digestOf(bytes);
     const { scoring, worker } = this.#parts;
-    if (worker?.isFree !== true) return { digest, bytes };
+    // It may yet be refused, and what is never accepted may keep nobody waiting.
+    if (worker?.isFree !== true || !scoring.transformer.isFree) return { digest, bytes };
     scoring.candidates.begin(digest, bytes);
     // The embedded database works in this thread and leaves it no turn; only in one is the text handed to its reader.
     await nextTurn();

@@ -11,11 +11,13 @@ import { candidateBytesMax } from './protocol.ts';
 import { Watcher } from './watcher.ts';
 
 /** A script, or why the text is no module: words for the suite's author. */
-export type Transformed = { ok: true; script: string } | { ok: false; detail: string };
+export type Transformed = { ok: true; script: string } | { ok: false; detail: string; isTooMuch?: boolean };
 
 /** Each may take a core and a gigabyte. */
 const atOnceMax = 2;
 const transformMsMax = 20_000;
+/** The system ends one that nobody watches any more, by the processor time of all its threads: far more than it may take. */
+const cpuSecondsMax = 300;
 const prepareMs = 30;
 /** Exit codes of a shell whose `exec` failed. */
 const notExecutable = 126;
@@ -48,6 +50,7 @@ export class Transformer {
   /** An esbuild that waits for its text, started ahead so that its start is off the critical path. Used once. */
   #spare: Child | undefined;
   #preparing: NodeJS.Timeout | undefined;
+  readonly #reading = new Set<Child>();
   readonly #turns = pLimit(atOnceMax);
   #closed = false;
 
@@ -61,9 +64,14 @@ export class Transformer {
     });
   }
 
+  /** Whether a module would be read at once. */
+  get isFree(): boolean {
+    return this.#turns.activeCount + this.#turns.pendingCount < atOnceMax;
+  }
+
   /**
    * Text that is valid JavaScript is read as JavaScript; only if it is not, it is read as TypeScript. Throws RunnerErrors.
-   * Few are read at once; the others wait.
+   * What takes too much to be read is not read again. Few are read at once; the others wait.
    */
   transform(source: string): Promise<Transformed> {
     return this.#turns(() => this.#transform(source));
@@ -72,10 +80,21 @@ export class Transformer {
   async #transform(source: string): Promise<Transformed> {
     const child = this.#spare ?? start('js');
     this.#spare = undefined;
-    const javascript = await finish(child, source);
-    if (javascript.ok) return javascript;
-    const typescript = await finish(start('ts'), source);
+    const javascript = await this.#read(child, source);
+    if (javascript.ok || javascript.isTooMuch) return javascript;
+    const typescript = await this.#read(start('ts'), source);
     return typescript.ok ? typescript : javascript;
+  }
+
+  async #read(child: Child, source: string): Promise<Transformed> {
+    // One that is busy does not notice that nobody wants its answer any more.
+    if (this.#closed) child.kill('SIGKILL');
+    this.#reading.add(child);
+    try {
+      return await finish(child, source);
+    } finally {
+      this.#reading.delete(child);
+    }
   }
 
   /** Prepares in a moment: starting a process takes attention that whoever waits for an answer should have. */
@@ -85,19 +104,27 @@ export class Transformer {
     this.#preparing.unref();
   }
 
-  /** Ends the esbuild that waits, if there is one. */
+  /** Ends the esbuild that waits, if there is one, and those that read: their callers hear `host_lost`. */
   close(): void {
     this.#closed = true;
     clearTimeout(this.#preparing);
     this.#spare?.kill('SIGKILL');
+    for (const child of this.#reading) child.kill('SIGKILL');
   }
 }
 
 function start(loader: 'js' | 'ts'): Child {
   const child = spawn(
     '/bin/sh',
-    ['-c', 'ulimit -c 0; exec "$@"', 'sh', esbuildPath, `--loader=${loader}`, ...options],
-    // It ends by itself when its standard input does, and so when we do.
+    [
+      '-c',
+      `ulimit -c 0; ulimit -t ${cpuSecondsMax}; exec "$@"`,
+      'sh',
+      esbuildPath,
+      `--loader=${loader}`,
+      ...options,
+    ],
+    // It ends by itself when its standard input does, and so when we do, unless it is busy.
     { stdio: ['pipe', 'pipe', 'pipe'], detached: true, cwd: '/', env: {} },
   );
   child.on('error', () => {});
@@ -118,7 +145,7 @@ function finish(child: Child, source: string): Promise<Transformed> {
     child.once('close', (code) => {
       const why = whyStopped();
       const ours = code === null || code === notExecutable || code === notFound;
-      if (why !== undefined) resolve({ ok: false, detail: why });
+      if (why !== undefined) resolve({ ok: false, detail: why, isTooMuch: true });
       // Nobody here killed it, or it never ran: that says nothing about the module.
       else if (ours) reject(new RunnerError('host_lost', 'esbuild ended before it had read the module'));
       else if (code === 0) resolve({ ok: true, script: output().replace(/^#!/, '//') });

@@ -261,6 +261,7 @@ export async function startService(config: Config): Promise<Service> {
       readiness.stopping = true;
       await worker?.drain(config.drainMs);
       // What has not ended fails now, and goes back to the queue; those who wait are told before the server closes.
+      transformer.close();
       await Promise.all([runners.close(), graders.close(), measurements.close()]);
       await worker?.stop();
       submissions.close();

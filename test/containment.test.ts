@@ -10,7 +10,7 @@ import { type CandidateJob, limitsSchema } from '../runners/protocol.ts';
 import { runCandidate } from '../runners/run-candidate.ts';
 import { type JobEnd, supervise } from '../runners/supervise.ts';
 import { Transformer } from '../runners/transformer.ts';
-import { hostsOf, processesWith } from './processes.ts';
+import { hostsOf, isBusy, processesWith } from './processes.ts';
 import { startProcess } from './service-process.ts';
 import { copyTemplate } from './template-database.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -256,12 +256,6 @@ describe('the service', () => {
       .toEqual([]);
   });
 });
-
-function isBusy(pid: number): boolean {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  const [, , , , , , , , , , , userTicks] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return Number(userTicks) > 60;
-}
 
 /** All readable memory of a process, as Latin-1 text. */
 function readMemory(pid: number): string {

@@ -2,12 +2,15 @@
 import { rename } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startPostgres } from './postgres-server.ts';
-import { processesWith } from './processes.ts';
+import { isBusy, processesWith } from './processes.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { openWorld, scoreRequest, sealSuite, startWorld, type World } from './world.ts';
 
 const right = 'export const run = (x) => x + 1';
 const cases = [{ name: 'one', input: 1, expect: { equals: 2 } }];
+
+/** The beginning of what esbuild takes longer to read than anybody waits. */
+const endless = 'a=>'.repeat(3_000);
 
 test('a service whose runner hosts no longer start answers indeterminate, which is neither red nor green, until they start again', async () => {
   const world = await openWorld({ HOLDBACK_POOL: '1' });
@@ -53,11 +56,14 @@ test('a score that is under way when the service closes goes back to the queue, 
   const scoring = world.admin('POST', '/score', scoreRequest('slow', 'export function run() { for (;;); }'));
   const { runners } = world.service;
   await expect.poll(() => runners.leasedCount).toBeGreaterThan(0);
+  const reading = world.admin('POST', '/suites/slow/check', { module: `x=${endless}1` }).catch(() => {});
+  await expect.poll(() => esbuilds().some(({ pid }) => isBusy(pid))).toBe(true);
   const closing = world.service.close();
   // Whoever sends it requests hears that another should have them.
   expect((await world.admin('GET', '/readyz')).json).toMatchObject({ status: 'not_ready', stopping: true });
-  const [scored] = await Promise.all([scoring, closing]);
+  const [scored] = await Promise.all([scoring, closing, reading]);
   expect(scored).toMatchObject({ status: 202, json: { state: 'running' } });
+  await expect.poll(esbuilds).toEqual([]);
   const again = await openWorld({ HOLDBACK_DATA_DIR: dataDir });
   await expect.poll(() => again.service.runners.leasedCount).toBeGreaterThan(0);
   await again.service.close();
@@ -117,11 +123,22 @@ describe('in a service that goes on', () => {
     await sealSuite(world, 'read', { cases });
     const large = `${right}; ${'/* */ 1;'.repeat(200_000)}`;
     const scoring = world.admin('POST', '/score', scoreRequest('read', large));
-    const esbuilds = () =>
-      processesWith('--minify-whitespace').filter(({ parent }) => parent === process.pid);
     await expect.poll(() => esbuilds().length, { interval: 2 }).toBeGreaterThan(0);
     for (const { pid } of esbuilds()) process.kill(pid, 'SIGKILL');
     expect((await scoring).json).toMatchObject({ verdict: 'merge' });
+  });
+
+  test('modules that take long to read keep nobody waiting whose requests are refused', async () => {
+    await sealSuite(world, 'unhindered', { cases });
+    await Promise.all(
+      Array.from({ length: 8 }, async (_, index) => {
+        const refused = await world.admin('POST', '/score', scoreRequest('nobodys', `x=${endless}${index}`));
+        expect(refused.status).toBe(404);
+      }),
+    );
+    for (const { pid } of esbuilds()) process.kill(pid, 'SIGKILL');
+    const scored = await world.admin('POST', '/score', scoreRequest('unhindered', right));
+    expect(scored.json).toMatchObject({ verdict: 'merge' });
   });
 
   test('a candidate that is too much to be read for its host is red, and not our failure', async () => {
@@ -138,3 +155,8 @@ describe('in a service that goes on', () => {
     expect(scored.json).toMatchObject({ verdict: 'block', reason: 'red' });
   });
 });
+
+/** The esbuilds of services in this process. */
+function esbuilds() {
+  return processesWith('--minify-whitespace').filter(({ parent }) => parent === process.pid);
+}

@@ -31,3 +31,10 @@ export function hostsOf(parent: number): RunningProcess[] {
   };
   return all.filter((host) => !isOuter(host) && startedBy(host));
 }
+
+/** Whether a process has computed for more than half a second. */
+export function isBusy(pid: number): boolean {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const [, , , , , , , , , , , userTicks] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return Number(userTicks) > 60;
+}
