@@ -80,6 +80,11 @@ test('a score is one trace under its own id: queue, host, cases, grader and comm
   for (const span of spans) expect(span.endTimeUnixNano).toBeGreaterThanOrEqual(span.startTimeUnixNano);
 });
 
+test('nothing is sent but the steps of scores', () => {
+  const steps = ['accept', 'score', 'queue', 'cases', 'host', 'grader', 'commit'];
+  expect(spans.map(({ name }) => name).filter((name) => !steps.includes(name))).toEqual([]);
+});
+
 test("a caller's own trace is linked and never joined, and it does not decide whether a score is traced", () => {
   const [accepted] = named('accept');
   expect(accepted?.links).toEqual([expect.objectContaining(caller)]);

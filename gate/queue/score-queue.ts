@@ -107,6 +107,8 @@ export class ScoreQueue {
       backend: isAlone ? 'pglite' : backend,
       schedule: false,
       registerInstance: false,
+      // It would send a trace each time that it looks for a job, and the statement of one that fails.
+      openTelemetry: { enabled: false },
       monitorVacuum: false,
       reindex: !isAlone,
       // Nobody else's lease can lapse where there is nobody else.
