@@ -64,6 +64,14 @@ async function run(
   const known = (isGroup.length > 0 ? isGroup : commands).map(({ words }) => words).join(', ');
   const asked = words.slice(0, isGroup.length > 0 ? 2 : 1).join(' ');
   if (asked === '') throw usageError(`a command is missing: ${known} (holdback --help tells what they do)`);
+  // Loaded here, because every command that there is would wait for it.
+  const { nearest } = await import('../suites/authoring/suggestion.ts');
+  const meant = nearest(
+    asked,
+    commands.map(({ words }) => words),
+  );
+  if (meant !== undefined)
+    throw usageError(`there is no command ${asked}: did you mean ${meant}? (holdback --help tells of all)`);
   throw usageError(`there is no command ${asked}: ${known} (holdback --help tells what they do)`);
 }
 

@@ -370,6 +370,9 @@ describe.concurrent('wrong use', () => {
   it.each([
     ['no command', [], /a command is missing/],
     ['half a command', ['suite'], /suite check, suite push/],
+    ['a command that is misspelt', ['scroe', '--gate', 'x'], /no command scroe: did you mean score\?/],
+    ['half of it', ['suite', 'pusch', 'x'], /no command suite pusch: did you mean suite push\?/],
+    ['a command that is like none', ['frobnicate'], /no command frobnicate: /],
     ['an unknown option', ['score', '--gat', 'x'], /Unknown option '--gat'.*holdback score --help/],
     ['an option without its value', ['score', '--gate'], /--gate/],
     ['an option given twice', score('x', '--gate', 'other', 'right.js'), /--gate is given 2 times/],
