@@ -10,7 +10,7 @@ export default defineConfig({
     // A worker's process goes on with the next file: reading the code again for each takes a tenth of the time.
     isolate: false,
     // Much of the time is spent waiting: for deadlines, for processes to start and to end.
-    maxWorkers: 4,
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     execArgv: [
       // isolated-vm, in the test of the realm alone, requires it.

@@ -111,13 +111,14 @@ export class Submissions {
     for (let score = found; ; ) {
       const leftMs = until - performance.now();
       const knownAt = knownFrom(score, reader, slotMs);
-      if (knownAt !== undefined) {
-        // Published on the boundary, however early before it the verdict was decided.
-        const earlyMs = Math.min(knownAt.getTime() - Date.now(), leftMs);
-        if (earlyMs > 0) await sleep(earlyMs);
-        return score;
+      // Published on the boundary, however early before it the verdict was decided.
+      const earlyMs = knownAt && knownAt.getTime() - Date.now();
+      if (leftMs <= 0 || (earlyMs === undefined ? this.#closed : earlyMs <= 0)) return score;
+      if (earlyMs !== undefined) {
+        // A timer that is started after long work ends early by as much: then it is waited once more.
+        await sleep(Math.min(earlyMs, leftMs));
+        continue;
       }
-      if (leftMs <= 0 || this.#closed) return score;
       // What was just decided here need not be read back.
       const decided = await waiting.next(Math.min(pollMs, leftMs));
       score = decided ?? (await findScore(database, score.id));

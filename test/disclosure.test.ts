@@ -3,7 +3,7 @@
  * slot; and who may see more sees it.
  */
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { appendScore } from '../gate/append-history.ts';
 import { storeCandidate } from '../gate/candidates.ts';
 import { isKnown, knownFrom } from '../gate/disclosure/disclosure.ts';
@@ -11,6 +11,7 @@ import { decidedWith, publishedAt, slotOf } from '../gate/disclosure/publication
 import { findScore, type ScoreRecord } from '../gate/history.ts';
 import { askVerdict } from '../gate/verdict.ts';
 import { verdicts } from '../migrations/tables.ts';
+import { putClockForward } from './put-clock-forward.ts';
 import { type Client, openWorld, type Reply, startWorld, type World } from './world.ts';
 
 /** What differs from request to request by nature, and says nothing: ids and times. */
@@ -250,6 +251,23 @@ describe('time slots', () => {
     }
     expect(new Set(decided.map(({ ms }) => ms)).size).toBeGreaterThan(1);
     expect(decoded(published)).toBe(0.5);
+  });
+
+  test('answer whoever waits with the verdict at the end, also where a timer ends before the clock says so', async () => {
+    const world = await openWorld({ HOLDBACK_SLOT_MS: '3000' });
+    await world.admin('POST', '/suites/s/revisions?activate=true', {
+      cases: [{ name: 'c', input: 1, expect: { equals: 1 } }],
+    });
+    await world.admin('PUT', '/gates/s', { suites: ['s'] });
+    const ci = await world.as('ci');
+    const request = { gate: 's', change: { id: 'p', commit: 'c' }, candidate: { source: obedient } };
+    const waiting = ci('POST', '/score', request);
+    await expect
+      .poll(async () => (await world.admin('GET', '/changes/p?gate=s')).json, { interval: 20 })
+      .toMatchObject({ scores: [{ state: 'finished' }] });
+    putClockForward(-300);
+    const reply = await waiting.finally(() => vi.unstubAllGlobals());
+    expect(reply).toMatchObject({ status: 200, json: { state: 'finished' } });
   });
 
   test('keep a verdict from agents on every way until it is published, and from nobody else', async () => {
