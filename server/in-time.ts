@@ -1,16 +1,10 @@
 /** What the database says, as long as somebody waits for it: a probe and a scrape give up after some seconds, and then know nothing. */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { within } from '../migrations/within.ts';
 
 /** A database that does not answer within so long is none, in milliseconds. */
 const databaseMsMax = 2_000;
 
 /** The answer, or undefined if there is none in time, or an error. */
 export async function inTime<Answer>(asking: Promise<Answer>): Promise<Answer | undefined> {
-  const timeout = new AbortController();
-  const answer = await Promise.race([
-    asking.catch(() => undefined),
-    sleep(databaseMsMax, undefined, { signal: timeout.signal }),
-  ]);
-  timeout.abort();
-  return answer;
+  return within(databaseMsMax, asking).catch(() => undefined);
 }

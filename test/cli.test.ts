@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { openedRevisionSchema } from '../suites/suite.ts';
-import { type Ended, runCommand } from './command.ts';
+import { type Ended, runCommand, runCommandProcess } from './command.ts';
 import { copyTemplate } from './template-database.ts';
 
 const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
@@ -68,8 +68,7 @@ async function holdback(
   role: keyof typeof tokens = 'ci',
   environment: NodeJS.ProcessEnv = {},
 ): Promise<Ended> {
-  const asRole = { HOLDBACK_URL: url, HOLDBACK_TOKEN: tokens[role], ...environment };
-  return runCommand(flags, asRole, { cwd: folder });
+  return runCommand(flags, { ...asRole(role), ...environment }, { cwd: folder });
 }
 
 /** The same as a process, as a pipeline runs it. */
@@ -78,7 +77,11 @@ async function holdbackProcess(
   role: keyof typeof tokens = 'ci',
   environment: NodeJS.ProcessEnv = {},
 ): Promise<Ended> {
-  return end(start(flags, { HOLDBACK_URL: url, HOLDBACK_TOKEN: tokens[role], ...environment }, folder));
+  return runCommandProcess(flags, { ...asRole(role), ...environment }, { cwd: folder });
+}
+
+function asRole(role: keyof typeof tokens): NodeJS.ProcessEnv {
+  return { HOLDBACK_URL: url, HOLDBACK_TOKEN: tokens[role] };
 }
 
 async function end(child: ChildProcess): Promise<Ended> {
