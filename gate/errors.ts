@@ -1,4 +1,8 @@
 /** What can go wrong around a decision, on our side or in what was asked. A candidate's failure is never here. */
+import { DrizzleQueryError } from 'drizzle-orm';
+import { DatabaseError } from '../migrations/errors.ts';
+import { RunnerError } from '../runners/errors.ts';
+import { SuiteError } from '../suites/errors.ts';
 
 export type GateErrorCode =
   | 'gate_not_found'
@@ -56,3 +60,33 @@ export function isGateError(error: unknown, code: GateErrorCode): boolean {
 export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? `${error.code}` : 'unexpected failure';
 }
+
+/**
+ * Why something of ours failed while a score was made, in a line for whoever operates the service: what our own errors say, the
+ * system's and the database's. What others say may quote a case or a build, so of these their kind is told, and where they arose.
+ */
+export function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'what was thrown is no error';
+  // Its own words are the statement and its parameters.
+  if (error instanceof DrizzleQueryError && error.cause !== undefined) return causeOf(error.cause);
+  if (error instanceof AggregateError && error.errors.length > 0) return causeOf(error.errors[0]);
+  const because = error.cause === undefined ? '' : `, because of ${causeOf(error.cause)}`;
+  return `${saidBy(error)}${because}`;
+}
+
+function saidBy(error: Error): string {
+  const isOurs = [DatabaseError, GateError, RunnerError, SuiteError].some((kind) => error instanceof kind);
+  if (isOurs) return `${codeOf(error)}: ${error.message}`;
+  if ('syscall' in error) return error.message;
+  // PostgreSQL's codes have five characters. Those of class 22 are of wrong data, which it quotes.
+  if ('severity' in error && /^(?!22)\w{5}$/.test(codeOf(error)))
+    return `${codeOf(error)}: ${error.message.split('\n', 1)[0]}`;
+  const { name, message, stack = '' } = error;
+  const code = 'code' in error ? ` (${error.code})` : '';
+  const afterMessage = stack.slice(stack.lastIndexOf(message) + message.length);
+  const places = afterMessage.match(/^\s+at .+$/gm)?.slice(0, placesMax) ?? [];
+  return [`${name}${code}`, ...places.map((place) => place.trim())].join(' ');
+}
+
+/** So many places of a stack are told: those next to the failure. */
+const placesMax = 3;

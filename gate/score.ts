@@ -19,7 +19,7 @@ import { chargeOf } from './disclosure/charge.ts';
 import type { Alarm, Failure } from './disclosure/disclosed.ts';
 import { countEarlierCandidates, countUndecided, findExposures } from './disclosure/exposure.ts';
 import { decidedWith, publishedAt, slotOf } from './disclosure/publication.ts';
-import { codeOf } from './errors.ts';
+import { causeOf, codeOf } from './errors.ts';
 import { failuresOf, openFailures } from './failures.ts';
 import type { Disclosure, Gate } from './gate.ts';
 import { happened } from './happened.ts';
@@ -164,10 +164,11 @@ async function scoreOrBlock(
     } catch (error) {
       if (scoring.runners.closed) throw error;
       happened.emit('failed', { score: score.id, code: codeOf(error) });
-      if (failures === retriesMax) {
-        process.emitWarning(`score ${score.id} is indeterminate: ${codeOf(error)}`);
-        return blocked('indeterminate');
-      }
+      const isLast = failures === retriesMax;
+      process.emitWarning(
+        `score ${score.id} ${isLast ? 'is indeterminate' : 'is tried again'}: ${causeOf(error)}`,
+      );
+      if (isLast) return blocked('indeterminate');
     }
   }
 }
@@ -201,8 +202,12 @@ async function scoreOnce(
     if (asked.proving === 0) return blocked('not_scored');
     const seeds = { realms: seedOf(name), inputs: seed };
     const build = await scoreBuild(scoring, candidate.script, contents, asked, seeds, progress);
-    if (build.unfit > 0)
+    if (build.unfit > 0) {
+      process.emitWarning(
+        `score ${score.id} is indeterminate: references of ${name.suite}, revision ${name.revision}, gave nothing to compare with`,
+      );
       return { ...blocked('indeterminate'), alarms: [{ ...name, kind: 'preflight', cases: build.unfit }] };
+    }
     const sprung = await springTripwires(contents, candidate.text, build);
     if (sprung > 0) alarms.push({ ...name, kind: 'tripwire', cases: sprung });
     for (const { suite, found } of (await looking).looked)
@@ -223,7 +228,9 @@ async function findUnfit({ suites, preflights }: Scoring, active: RevisionName[]
   for (const name of active) {
     const contents = await suites.open(name);
     if (await preflights.mayScore(name, contents)) continue;
-    process.emitWarning(`suite ${name.suite}, revision ${name.revision}: its references do not behave`);
+    process.emitWarning(
+      `suite ${name.suite}, revision ${name.revision}: its references do not behave, so scores are indeterminate`,
+    );
     unfit.push({ ...name, kind: 'preflight', cases: contents.cases.length });
   }
   return unfit;

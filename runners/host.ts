@@ -3,6 +3,7 @@
  * it is ended. SIGKILL to its process group is the only containment that counts.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, realpathSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
@@ -79,11 +80,14 @@ export class Host {
       cwd: '/',
       env: { TZ: 'UTC', LC_ALL: 'en_US.UTF-8', LIBC: 'glibc' },
     });
-    const [input, , , channel] = child.stdio;
-    if (child.pid === undefined || !isWritable(input) || !isReadable(channel)) {
-      child.once('error', () => {});
-      throw new RunnerError('host_unavailable', 'a runner host could not be started');
+    if (child.pid === undefined) {
+      // There may be no channels either.
+      const [cause] = await once(child, 'error');
+      throw new RunnerError('host_unavailable', 'a runner host could not be started', { cause });
     }
+    const [input, , , channel] = child.stdio;
+    if (!isWritable(input) || !isReadable(channel))
+      throw new RunnerError('host_unavailable', 'a runner host has no channels');
     const host = new Host(child, child.pid, walls, input, channel);
     try {
       await host.#ready(calledOff);

@@ -58,6 +58,7 @@ export class Transformer {
   prepare(): void {
     if (this.#spare !== undefined || this.#closed) return;
     const child = start('js');
+    if (child.pid === undefined) return;
     this.#spare = child;
     child.once('exit', () => {
       if (this.#spare === child) this.#spare = undefined;
@@ -128,14 +129,17 @@ function start(loader: 'js' | 'ts'): Child {
     { stdio: ['pipe', 'pipe', 'pipe'], detached: true, cwd: '/', env: {} },
   );
   child.on('error', () => {});
-  child.stdin.on('error', () => {});
+  // Where no process can be made, there may be no channels either.
+  if (child.pid !== undefined) child.stdin.on('error', () => {});
   return child;
 }
 
 function finish(child: Child, source: string): Promise<Transformed> {
   return new Promise((resolve, reject) => {
     if (child.pid === undefined) {
-      reject(new RunnerError('host_unavailable', 'esbuild could not be started'));
+      child.once('error', (cause) =>
+        reject(new RunnerError('host_unavailable', 'esbuild could not be started', { cause })),
+      );
       return;
     }
     const { stop, whyStopped } = watch(child, child.pid);

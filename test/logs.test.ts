@@ -1,6 +1,10 @@
 /** What the service prints: JSON lines, and in none of them a secret, a case or a candidate, however much it is told to print. */
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { DrizzleQueryError } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { causeOf } from '../gate/errors.ts';
+import { DatabaseError } from '../migrations/errors.ts';
 import { failureText } from '../server/log.ts';
 import { type ServiceProcess, startProcess } from './service-process.ts';
 import { copyTemplate } from './template-database.ts';
@@ -13,12 +17,14 @@ let service: ServiceProcess;
 let address: string;
 let admin: Client;
 let accepted: string;
+let indeterminate: string;
 const tokens: string[] = [adminToken];
 
 beforeAll(async () => {
-  const dataDir = await temporaryFolder();
+  const [dataDir, TMPDIR] = [await temporaryFolder(), await temporaryFolder()];
   await copyTemplate(dataDir);
   service = startProcess({
+    TMPDIR,
     HOLDBACK_DATA_DIR: dataDir,
     HOLDBACK_ADMIN_TOKEN: adminToken,
     HOLDBACK_METRICS_TOKEN: `${canary}-metrics-token`,
@@ -53,6 +59,18 @@ beforeAll(async () => {
   await clientOf(address, `hb_${canary.repeat(3)}`)('GET', '/gates');
   await clientOf(address, undefined)('GET', '/gates', undefined, { authorization: `Basic ${canary}` });
   await clientOf(address, `${canary}-metrics-token`)('GET', '/metrics');
+  // No host starts any more; the one that was ready is used up by the first of these.
+  const folders = (await readdir(TMPDIR)).filter((name) => name.startsWith('holdback-host-'));
+  for (const name of folders) await rm(join(TMPDIR, name), { recursive: true });
+  for (const commit of ['c1', 'c2']) {
+    const source = `export const run = () => '${canary}${commit}'`;
+    const failed = await ci('POST', '/score', {
+      gate: 'prices',
+      change: { id: '18', commit },
+      candidate: { source },
+    });
+    indeterminate = `${Reflect.get(Object(failed.json), 'id')}`;
+  }
   await service.end();
 });
 afterAll(() => service.end());
@@ -90,13 +108,51 @@ test('every line is JSON, with its level, its time and, where there is one, its 
 
 test('a score has a line when it is accepted, and one when it is decided', () => {
   const candidate = expect.stringMatching(/^sha256:[0-9a-f]{64}$/);
-  const of = (msg: string) => lines().filter((line) => line.msg === msg);
+  const of = (msg: string) => lines().filter((line) => line.msg === msg && line.score === accepted);
   expect(of('score accepted')).toEqual([
     expect.objectContaining({ score: accepted, gate: 'prices', change: '17', candidate }),
   ]);
   expect(of('score decided')).toEqual([
     expect.objectContaining({ score: accepted, gate: 'prices', verdict: 'block', reason: 'red' }),
   ]);
+});
+
+test('a score that is indeterminate through a failure of ours has a line that says what failed', () => {
+  const told = lines().filter(({ msg }) => `${msg}`.startsWith(`score ${indeterminate} is `));
+  const cause = 'host_unavailable: a runner host did not become ready: it ended';
+  expect(told.map(({ msg }) => msg)).toEqual([
+    `score ${indeterminate} is tried again: ${cause}`,
+    `score ${indeterminate} is indeterminate: ${cause}`,
+  ]);
+});
+
+test('a cause tells what the database, the system and we say, and of what others say, which may quote a case, only what and where it was', () => {
+  const parse = () => JSON.parse(canary);
+  expect(parse).toThrow(canary.slice(0, 5));
+  const caught = (() => {
+    try {
+      return parse();
+    } catch (error) {
+      return error;
+    }
+  })();
+  const refused = Object.assign(new Error(`invalid input syntax: "${canary}"`), {
+    severity: 'ERROR',
+    code: '22P02',
+  });
+  const full = Object.assign(new Error('could not extend file'), { severity: 'ERROR', code: '53100' });
+  const query = (cause: Error) => new DrizzleQueryError(`insert ${canary}`, [canary], cause);
+  expect(causeOf(caught)).toMatch(/^SyntaxError at JSON\.parse .*logs\.test\.ts/);
+  expect(causeOf(query(refused))).toMatch(/^Error \(22P02\) at .*logs\.test\.ts/);
+  expect(causeOf(query(full))).toBe('53100: could not extend file');
+  const away = new DatabaseError('database_unavailable', 'none was to be had', {
+    cause: new AggregateError([refused]),
+  });
+  expect(causeOf(query(away))).toMatch(
+    /^database_unavailable: none was to be had, because of Error \(22P02\) at /,
+  );
+  for (const error of [caught, query(refused), query(away)])
+    expect(causeOf(error)).not.toContain(canary.slice(0, 5));
 });
 
 test('no line tells of a token, a cookie, a case or a candidate, at level trace', () => {

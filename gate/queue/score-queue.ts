@@ -83,6 +83,14 @@ const placesSchema = z.array(
   }),
 );
 
+/** Why a job was given up: what its node said, or pg-boss, where the node said nothing any more. */
+const whySchema = z
+  .union([
+    z.object({ message: z.string() }).transform(({ message }) => message),
+    z.object({ value: z.object({ message: z.string() }) }).transform(({ value }) => value.message),
+  ])
+  .catch('for an unknown reason');
+
 /** When a job was queued and claimed, by the database's clock. */
 const timesSchema = z.object({ createdOn: z.coerce.date(), startedOn: z.coerce.date() });
 
@@ -230,12 +238,16 @@ export class ScoreQueue {
     return claimed;
   }
 
-  /** Claims a job that was lost for good, and tells which score it was of. */
-  async fetchLost(): Promise<{ lease: Lease; score: string } | undefined> {
-    const [job] = await this.#boss.fetch(lost);
-    return (
-      job && { lease: { id: job.id, retryCount: job.retryCount }, score: jobSchema.parse(job.data).score }
-    );
+  /** Claims a job that was lost for good, and tells which score it was of, and what was the last that failed. */
+  async fetchLost(): Promise<{ lease: Lease; score: string; why: string } | undefined> {
+    const [job] = await this.#boss.fetch(lost, { includeMetadata: true });
+    if (job === undefined) return undefined;
+    const { id, retryCount, sourceOutput } = job;
+    return {
+      lease: { id, retryCount },
+      score: jobSchema.parse(job.data).score,
+      why: whySchema.parse(sourceOutput),
+    };
   }
 
   /** Whether leases lapse without heartbeats. Nobody else's can where there is nobody else. */

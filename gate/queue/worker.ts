@@ -7,7 +7,7 @@ import type { LimitFunction } from 'p-limit';
 import { reasonOf } from '../../migrations/open-database.ts';
 import { appendVerdict, indeterminate, type Settle } from '../append-history.ts';
 import { nowSince } from '../disclosure/publication.ts';
-import { codeOf, isGateError } from '../errors.ts';
+import { causeOf, codeOf, isGateError } from '../errors.ts';
 import type { Gate } from '../gate.ts';
 import { findScore, type ScoreRecord } from '../history.ts';
 import { type Scoring, scoreCandidate } from '../score.ts';
@@ -178,14 +178,16 @@ export class Worker {
       await queue.complete(scoring.database, lease, score, score.verdict.decidedAt);
       return;
     }
-    const verdict =
-      score.deadlineAt <= new Date()
-        ? await appendVerdict(scoring, indeterminate(score), settle)
-        : await scoreCandidate(scoring, score, progress, settle, {
-            // What was accepted here was requested by this very clock.
-            now: () => nowSince(score.requestedAt, isFresh ? 0 : lease.elapsedMs()),
-            gate: isFresh ? fresh.gate : undefined,
-          });
+    const isLate = score.deadlineAt <= new Date();
+    if (isLate)
+      process.emitWarning(`score ${score.id} is indeterminate: it waited for its turn until its deadline`);
+    const verdict = isLate
+      ? await appendVerdict(scoring, indeterminate(score), settle)
+      : await scoreCandidate(scoring, score, progress, settle, {
+          // What was accepted here was requested by this very clock.
+          now: () => nowSince(score.requestedAt, isFresh ? 0 : lease.elapsedMs()),
+          gate: isFresh ? fresh.gate : undefined,
+        });
     news.tell({ ...score, verdict });
   }
 
@@ -194,6 +196,10 @@ export class Worker {
     if (isGateError(error, 'lease_lost')) return;
     const { queue, scoring } = this.#parts;
     const { signal } = this.#stopping;
+    if (!scoring.runners.closed)
+      process.emitWarning(
+        `score ${lease.id} is given up here, and may be tried once more: ${causeOf(error)}`,
+      );
     for (;;) {
       try {
         if (signal.aborted && scoring.runners.closed) await queue.giveBack(lease);
@@ -219,7 +225,7 @@ export class Worker {
         await queue.completeLost(scoring.database, job.lease, score);
         continue;
       }
-      process.emitWarning(`score ${score.id} is indeterminate: its nodes failed`);
+      process.emitWarning(`score ${score.id} is indeterminate: its nodes failed, the last by: ${job.why}`);
       const verdict = await appendVerdict(scoring, indeterminate(score), (transaction) =>
         queue.completeLost(transaction, job.lease, score),
       );
