@@ -184,7 +184,8 @@ export class Submissions {
     happened.emit('accepted', { score: id, gate: gate.gate, change: request.change.id, candidate });
     for (const superseded of place.superseded) void this.#supersede(superseded);
     // Only what has to run waits for a turn, so that nobody who need not run can tell by waiting how long others do.
-    if (worker === undefined || !worker.isFree || place.waiting > 0) void this.#answerWithoutRunning(record);
+    const isBegunAtOnce = worker?.isFree === true && place.waiting === 0 && gate.concurrency === undefined;
+    if (!isBegunAtOnce) void this.#answerWithoutRunning(record);
     return record;
   }
 

@@ -271,11 +271,13 @@ describe('time slots', () => {
   });
 
   test('keep a verdict from agents on every way until it is published, and from nobody else', async () => {
-    const world = await openWorld({ HOLDBACK_SLOT_MS: '3600000' });
-    await world.admin('POST', '/suites/s/revisions?activate=true', {
-      cases: [{ name: 'c', input: 1, expect: { equals: 1 } }],
+    const world = await openWorld({
+      ...{ HOLDBACK_SLOT_MS: '3600000', HOLDBACK_CONCURRENCY: '2', HOLDBACK_DRAIN_MS: '0' },
     });
-    await world.admin('PUT', '/gates/s', { suites: ['s'] });
+    await world.admin('POST', '/suites/s/revisions?activate=true', {
+      ...{ cases: [{ name: 'c', input: 1, expect: { equals: 1 } }], limits: { caseMs: 60_000 } },
+    });
+    await world.admin('PUT', '/gates/s', { suites: ['s'], concurrency: 1 });
     const [ci, harness, lead] = [await world.as('ci'), await world.as('harness'), await world.as('lead')];
     const request = {
       gate: 's',
@@ -318,6 +320,13 @@ describe('time slots', () => {
     const first = await findScore(database, id);
     const decidedAt = (await findScore(database, repetition)).verdict?.decidedAt;
     expect(decidedAt?.getTime()).toBe(first.requestedAt.getTime() + 3_600_000);
+    // Nor does it wait for its gate's turn, and so for what runs: it costs nothing, and would tell how long that took.
+    const endless = { ...request, candidate: { source: 'exports.run = () => { for (;;); };' } };
+    await ci('POST', '/score', endless, { prefer: 'respond-async' });
+    const third = await ci('POST', '/score', request, { prefer: 'respond-async' });
+    await expect
+      .poll(async () => (await lead('GET', `/scores/${Reflect.get(Object(third.json), 'id')}`)).json)
+      .toMatchObject({ verdict: 'merge' });
   });
 
   test('tell the newest verdict that is published, however many are not', async () => {
