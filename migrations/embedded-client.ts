@@ -1,10 +1,14 @@
 /** The embedded database itself: PGlite, as we use it. */
+import { chmodSync, mkdirSync } from 'node:fs';
 import { PGlite, types } from '@electric-sql/pglite';
 import type { Query } from './journal/rows.ts';
 import { PreparedPglite } from './prepared-pglite.ts';
 
-/** Opens what is at a path, or makes it. */
+/** Opens what is at a path, or makes it; no other user of the machine gets in there. */
 export async function openClient(path: string): Promise<PreparedPglite> {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  // PGlite leaves it to the folder to keep others out: most of its files anybody may write.
+  chmodSync(path, 0o700);
   const client = new PreparedPglite(path, {
     // Of PostgreSQL's 128 MB all is touched when it opens. A process that is smaller by 200 MB also starts others in half the time.
     startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=32MB'],

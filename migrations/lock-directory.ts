@@ -1,4 +1,5 @@
 /** A data directory belongs to one process at a time. */
+import { chmodSync, closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { DatabaseError } from './errors.ts';
@@ -8,7 +9,11 @@ import { DatabaseError } from './errors.ts';
  * never stale. Throws `data_directory_in_use`.
  */
 export function lockDirectory(dataDir: string): () => void {
-  const lock = new DatabaseSync(join(dataDir, 'lock'));
+  const path = join(dataDir, 'lock');
+  closeSync(openSync(path, 'a', 0o600));
+  // Whoever may read a file may lock it, and so could keep the service from starting.
+  chmodSync(path, 0o600);
+  const lock = new DatabaseSync(path);
   try {
     lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (cause) {

@@ -1,7 +1,7 @@
 /** The database keeps what happened, for several processes at once, through kills and against whoever would change it. */
 import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateX25519Identity } from 'age-encryption';
 import { sql } from 'drizzle-orm';
@@ -174,9 +174,12 @@ describe('one data directory', () => {
     environment = { HOLDBACK_DATA_DIR: dataDir, HOLDBACK_ADMIN_TOKEN: adminToken };
   });
 
-  test('is for one process: a second is told so, and the first is unharmed', async () => {
+  test('is for one user and one process: a second is told so, and the first is unharmed', async () => {
     const first = start(environment);
     const admin = clientOf(await first.listening, adminToken);
+    // Whoever made the folder may have let others look into it.
+    for (const name of ['database', 'journal', 'identity', 'lock'])
+      expect((await stat(join(home, 'directory', name))).mode & 0o077, name).toBe(0);
     await setGate(admin, 'contended');
     const second = start(environment);
     expect(await second.ended).toBe(1);
