@@ -27,6 +27,7 @@ import { nameComponents } from './components.ts';
 import { documentPolicy, headers } from './headers.ts';
 import type { Issuer } from './issuers.ts';
 import { loggerOptions } from './log.ts';
+import { collectMethods } from './methods.ts';
 import type { Metrics } from './metrics.ts';
 import { Oidc } from './oidc.ts';
 import { answerBrokenRequest, answerProblem, RequestError } from './problems.ts';
@@ -105,7 +106,16 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(answerProblem);
-  app.setNotFoundHandler((request) => {
+  const methodsOf = collectMethods(app);
+  app.setNotFoundHandler((request, reply) => {
+    const methods = methodsOf(pathOf(request.url)).join(', ');
+    if (methods !== '') {
+      reply.header('allow', methods);
+      throw new RequestError(
+        'method_not_allowed',
+        `${pathOf(request.url)} takes ${methods}, not ${request.method}`,
+      );
+    }
     throw new RequestError('route_not_found', `there is nothing at ${request.method} ${pathOf(request.url)}`);
   });
   readJson(app);

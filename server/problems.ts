@@ -39,6 +39,7 @@ const problems = {
   strength_not_found: [404, 'There is no such measurement'],
   candidate_not_found: [404, 'There is no such candidate'],
   token_not_found: [404, 'There is no such token'],
+  method_not_allowed: [405, 'The address does not take this method'],
   override_not_needed: [409, 'There is nothing to override'],
   override_given: [409, 'You have approved this already'],
   lease_lost: [409, 'The score is decided elsewhere'],

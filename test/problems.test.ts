@@ -411,15 +411,23 @@ describe('addresses', () => {
     ['GET', `/scores/${randomUUID()}`, 'score_not_found'],
     ['GET', `/tokens/${randomUUID()}`, 'token_not_found'],
     ['DELETE', `/tokens/${randomUUID()}`, 'token_not_found'],
-    ['GET', '/score', 'route_not_found'],
     ['GET', '/constructor', 'route_not_found'],
     ['GET', '/gates/', 'invalid_request'],
-    ['PATCH', '/gates/sealed', 'route_not_found'],
-    ['DELETE', '/suites/sealed', 'route_not_found'],
-    ['OPTIONS', '/score', 'route_not_found'],
     ['PUT', '/__proto__', 'route_not_found'],
   ])('%s %s is answered with %s', async (method, path, code) => {
     problemIn(await ask('admin', method, path), code === 'invalid_request' ? 400 : 404, code);
+  });
+
+  test.each([
+    ['GET', '/score', 'POST'],
+    ['OPTIONS', '/score?a=b', 'POST'],
+    ['PATCH', '/gates/sealed', 'GET, HEAD, PUT'],
+    ['POST', '/tokens/none', 'DELETE, GET, HEAD'],
+    ['DELETE', '/ui/gates', 'GET, HEAD, POST'],
+  ])('%s %s is answered with the methods that there are', async (method, path, allowed) => {
+    const answer = await ask('admin', method, path);
+    expect(problemIn(answer, 405, 'method_not_allowed').detail).toContain(`takes ${allowed}, not ${method}`);
+    expect(answer.headers.get('allow')).toBe(allowed);
   });
 
   test('what a request names must exist', async () => {
