@@ -1,5 +1,6 @@
 /** What a user gave to a command, read strictly: an unknown, repeated, empty or missing argument is told, never guessed. */
 import { parseArgs } from 'node:util';
+import { nearest } from '../suites/authoring/nearest.ts';
 import { type Command, flagsOf } from './command.ts';
 import { usageError } from './errors.ts';
 
@@ -97,6 +98,14 @@ export class Arguments {
     try {
       return parseArgs({ args, options, allowPositionals: true, strict: true });
     } catch (error) {
+      const [, unknown] =
+        /^Unknown option '--([^']+)'/.exec(error instanceof Error ? error.message : '') ?? [];
+      if (unknown !== undefined) {
+        const meant = nearest(unknown, Object.keys(options ?? {}));
+        throw this.wrong(
+          `there is no option --${unknown}${meant === undefined ? '' : `: did you mean --${meant}?`}`,
+        );
+      }
       // Node's first sentence says what is wrong; the rest is about parseArgs.
       const [what] = (error instanceof Error ? error.message : String(error)).split(/(?:\. |\.?\n)/);
       throw this.wrong(what ?? 'the arguments could not be read');

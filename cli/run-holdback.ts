@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { findPackageJSON } from 'node:module';
 import { z } from 'zod';
+import { nearest } from '../suites/authoring/nearest.ts';
 import { Arguments } from './arguments.ts';
 import { helpOf, helpOfAll } from './command.ts';
 import { type CommandEntry, commands } from './commands.ts';
@@ -64,8 +65,6 @@ async function run(
   const known = (isGroup.length > 0 ? isGroup : commands).map(({ words }) => words).join(', ');
   const asked = words.slice(0, isGroup.length > 0 ? 2 : 1).join(' ');
   if (asked === '') throw usageError(`a command is missing: ${known} (holdback --help tells what they do)`);
-  // Loaded here, because every command that there is would wait for it.
-  const { nearest } = await import('../suites/authoring/suggestion.ts');
   const meant = nearest(
     asked,
     commands.map(({ words }) => words),

@@ -45,7 +45,7 @@ const mayImport: Record<string, RegExp[]> = {
   cli: [
     // A suite is sealed where its author is, in the form that is opened here.
     /^suites\/suite\.ts$/,
-    /^suites\/authoring\/(?:case-text|faults|finding|suggestion|suite-check|suite-text)\.ts$/,
+    /^suites\/authoring\/(?:case-text|faults|finding|nearest|suite-check|suite-text)\.ts$/,
     /^suites\/sealing\/(?:identity-state|sealed-file)\.ts$/,
     /^suites\/leaks\/leaks\.ts$/,
     /^suites\/life\/life\.ts$/,

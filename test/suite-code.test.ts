@@ -18,7 +18,7 @@ import {
   type Limits,
   type Part,
 } from '../suites/authoring/define-suite.ts';
-import { nearest } from '../suites/authoring/suggestion.ts';
+import { nearest } from '../suites/authoring/nearest.ts';
 import { suiteCheckSchema } from '../suites/authoring/suite-check.ts';
 import { readSuiteText } from '../suites/authoring/suite-text.ts';
 import { caseDigest } from '../suites/case-digest.ts';

@@ -4,9 +4,12 @@ import { z } from 'zod';
 import {
   type Escapes,
   escapesSchema,
+  incidentCaseRequestSchema,
   incidentRequestSchema,
   incidentSchema,
 } from '../../gate/incidents/incident.ts';
+import { readBy } from '../../suites/authoring/faults.ts';
+import { faultFindings, tellFinding } from '../../suites/authoring/finding.ts';
 import type { Arguments } from '../arguments.ts';
 import { readBuild } from '../build.ts';
 import { readGate } from '../change.ts';
@@ -15,6 +18,7 @@ import type { Command, Flag } from '../command.ts';
 import { usageError } from '../errors.ts';
 import { withProgress } from '../progress.ts';
 import { upload } from '../scoring.ts';
+import { readSuiteName } from './suite.ts';
 
 const answerSchema = incidentSchema.loose();
 const buckets: readonly string[] = ['day', 'week', 'month'] satisfies Escapes['bucket'][];
@@ -56,9 +60,9 @@ export const incidentCreateCommand: Command = {
       details: given.text('details'),
       draft: await readDraft(given, title),
     };
-    const request = incidentRequestSchema.safeParse(asked);
-    if (!request.success) throw given.wrong(wordsOf(request.error));
-    return incidentOf(given, ['incidents'], request.data);
+    const request = readBy(incidentRequestSchema, asked);
+    if (request.ok) return incidentOf(given, ['incidents'], request.value);
+    throw given.wrong(request.faults.map(({ path, detail }) => [...path, detail].join(': ')).join('; '));
   },
 };
 
@@ -176,9 +180,15 @@ async function uploadFix(client: Client, entry: string) {
   return build;
 }
 
+/** The change that it merged with, unless its score was given. Throws a usage error where it is neither, or both. */
 function changeOf(given: Arguments): object | undefined {
   const [id, commit, repository] = [given.text('change'), given.text('commit'), given.text('repository')];
-  if (id === undefined && commit === undefined) return undefined;
+  if (
+    (id === undefined) === (given.text('score') === undefined) ||
+    (id === undefined) !== (commit === undefined)
+  )
+    throw given.wrong('say which merge it was: give either --score, or --change and --commit');
+  if (id === undefined) return undefined;
   return { id, commit, ...(repository === undefined ? {} : { repository }) };
 }
 
@@ -194,10 +204,20 @@ async function readDraft(given: Arguments, called: string) {
     expect: await readJson('--expect', expect),
     ...(call === undefined ? {} : { call }),
   };
-  const draft = { suite: given.text('suite'), case: testCase };
-  const read = incidentRequestSchema.shape.draft.unwrap().safeParse(draft);
-  if (!read.success) throw given.wrong(wordsOf(read.error));
-  return read.data;
+  const suite = given.text('suite');
+  return {
+    ...(suite === undefined ? {} : { suite: readSuiteName(given, '--suite', suite) }),
+    case: readCase(given, testCase),
+  };
+}
+
+/** A case, as it is read from a suite. Throws a usage error that tells all that is wrong with it as it is told of a suite's cases. */
+function readCase(given: Arguments, testCase: { name: string }) {
+  const read = readBy(incidentCaseRequestSchema.shape.case, testCase);
+  if (read.ok) return read.value;
+  const faults = read.faults.map(({ path, detail }) => ({ path: ['cases', 0, ...path], detail }));
+  const findings = faultFindings(faults, () => testCase.name);
+  throw given.wrong(findings.map(tellFinding).join('; '));
 }
 
 /** JSON as it was given, or a file's. Throws a usage error. */
@@ -216,8 +236,4 @@ async function readJson(flag: string, text: string): Promise<unknown> {
   } catch (cause) {
     throw usageError(`${flag}: ${text} does not hold JSON`, { cause });
   }
-}
-
-function wordsOf({ issues }: z.ZodError): string {
-  return issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
 }

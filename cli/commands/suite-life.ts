@@ -104,9 +104,9 @@ export const suiteRetireCommand: Command = {
 export const suiteShowCommand: Command = {
   words: 'suite show',
   about: "Show a suite's cases: whose they are, until when, and how much their verdicts have told.",
-  positionals: [suite],
+  positionals: [suite, { name: 'REVISION', about: 'Another one than the active.', optional: true }],
   flags: {
-    revision: { value: 'REVISION', about: 'Another one than the active.' },
+    revision: { value: 'REVISION', about: 'The same.' },
     tag: { value: 'TAG', about: 'Those alone that have this tag.', repeatable: true },
     owner: { value: 'NAME', about: 'Those alone of this owner.' },
     expiring: { value: 'DAYS', about: 'Those alone that expire within so many days, as 30d, or have.' },
@@ -114,8 +114,12 @@ export const suiteShowCommand: Command = {
   notes: ['What it prints names cases: keep it out of logs that agents read.'],
   async run(given) {
     const path = ['suites', readSuite(given), 'cases'];
-    const number = given.text('revision');
-    const query: Record<string, string> = number === undefined ? {} : { revision: number };
+    const [number, another] = [given.positional(1), given.text('revision')];
+    if (number !== undefined && another !== undefined)
+      throw given.wrong('give REVISION or --revision, not both');
+    const asked = number ?? another;
+    const query: Record<string, string> =
+      asked === undefined ? {} : { revision: readRevisionNumber(given, asked) };
     const shown = await connect(given.environment).ask(
       { method: 'GET', path, query },
       suiteCasesSchema.loose(),

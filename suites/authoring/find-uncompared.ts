@@ -3,7 +3,7 @@ import type { SealedCase } from '../case.ts';
 import type { Reference } from '../reference.ts';
 import { quoted } from './faults.ts';
 import { caseFinding, type Finding } from './finding.ts';
-import { nearest } from './suggestion.ts';
+import { nearest } from './nearest.ts';
 
 /** One finding for each case that is compared with what is not there, or is not known to be right. */
 export function findUncompared(

@@ -5,9 +5,7 @@ import { expectationKinds, oneKind } from '../expectation.ts';
 import { exchangeSchema, unknownZone, wrongTime } from '../fixtures.ts';
 import { referenceSchema } from '../reference.ts';
 import { noPointer, stepSchema } from '../scenario.ts';
-
-/** So many letters may be wrong, missing, too many or swapped. */
-const mistakesMax = 2;
+import { nearest } from './nearest.ts';
 
 const suiteKeys = ['name', 'cases', 'limits', 'references'];
 const referenceKeys = Object.keys(referenceSchema.shape);
@@ -16,37 +14,6 @@ const stepKeys = Object.keys(stepSchema.shape);
 /** Fields that only a module can give, because they are functions or go with one. */
 const functionKeys = ['generate', 'runs', 'relate'];
 const limitKeys = Object.keys(limitsSchema.shape);
-
-/** Words of other tools, and of everyday, for what is called otherwise here. */
-const synonyms: Record<string, string | undefined> = {
-  toEqual: 'equals',
-  deepEqual: 'equals',
-  is: 'equals',
-  toBe: 'strictEquals',
-  toStrictEqual: 'strictEquals',
-  toMatchObject: 'matches',
-  contains: 'matches',
-  toBeCloseTo: 'closeTo',
-  toThrow: 'throws',
-  error: 'throws',
-  jsonSchema: 'schema',
-  args: 'input',
-  given: 'input',
-  output: 'expect',
-  title: 'name',
-  description: 'name',
-  labels: 'tags',
-  timezone: 'zone',
-  timeZone: 'zone',
-  now: 'at',
-  time: 'at',
-  fetch: 'http',
-  requests: 'http',
-  calls: 'steps',
-  function: 'call',
-  fn: 'call',
-  tests: 'cases',
-};
 
 /** What to do about a fault at a path of a suite, if that can be told. */
 export function suggestionFor(path: PropertyKey[], detail: string): string | undefined {
@@ -103,41 +70,4 @@ function meantBy(key: string, known: readonly string[]): string | undefined {
   const meant = nearest(key, known);
   if (meant !== undefined) return `did you mean ${meant}?`;
   return known.length === 0 ? undefined : `known are ${known.join(', ')}`;
-}
-
-/** The known word that was probably meant, if one is near enough. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
-  const synonym = Object.hasOwn(synonyms, word) ? synonyms[word] : undefined;
-  if (synonym !== undefined && known.includes(synonym)) return synonym;
-  // Of a word of three letters, two wrong ones leave nothing.
-  const most = Math.min(mistakesMax, Math.floor(word.length / 2));
-  const distances = known.map((each) => ({ each, distance: distanceOf(word, each) }));
-  const [best] = distances
-    .filter(({ distance }) => distance <= most)
-    .toSorted((a, b) => a.distance - b.distance);
-  return best?.each;
-}
-
-/** The optimal string alignment distance: letters put in, taken out, replaced, or swapped with their neighbour. */
-function distanceOf(one: string, other: string): number {
-  // What is much longer is no misspelling, and need not be measured.
-  if (Math.abs(one.length - other.length) > mistakesMax) return Number.POSITIVE_INFINITY;
-  const rows: number[][] = [Array.from({ length: other.length + 1 }, (_, column) => column)];
-  const at = (row: number, column: number) => rows[row]?.[column] ?? Number.POSITIVE_INFINITY;
-  for (let row = 1; row <= one.length; row++) {
-    rows.push([row]);
-    for (let column = 1; column <= other.length; column++) {
-      const same = one[row - 1] === other[column - 1] ? 0 : 1;
-      const swapped = one[row - 1] === other[column - 2] && one[row - 2] === other[column - 1];
-      rows[row]?.push(
-        Math.min(
-          at(row - 1, column) + 1,
-          at(row, column - 1) + 1,
-          at(row - 1, column - 1) + same,
-          swapped ? at(row - 2, column - 2) + 1 : Number.POSITIVE_INFINITY,
-        ),
-      );
-    }
-  }
-  return at(one.length, other.length);
 }
