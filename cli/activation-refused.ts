@@ -2,7 +2,7 @@
 import { CommandError } from './errors.ts';
 import { clip, printable } from './printable.ts';
 
-export type Refusal = { code: string; message: string; advice: string };
+export type Refusal = { code: string; message: string; details?: string[] | undefined; advice: string };
 
 const lineCharsMax = 1_500;
 
@@ -17,11 +17,15 @@ export class ActivationRefused extends CommandError {
     this.refusals = refusals;
   }
 
-  /** For people: a line for each reason, and one for what to do. */
+  /** For people: a line for each reason, for each thing that was found, and for what to do. */
   get lines(): string[] {
     return [
       `revision ${this.revision} was not activated, and stays as it is:`,
-      ...this.refusals.flatMap(({ message, advice }) => [`  ${message}`, `    ${advice}`]),
+      ...this.refusals.flatMap(({ message, details = [], advice }) => [
+        `  ${message}${details.length > 0 ? ':' : ''}`,
+        ...details.map((detail) => `    - ${detail}`),
+        `    ${advice}`,
+      ]),
     ].map((line) => clip(printable(line), lineCharsMax));
   }
 }

@@ -20,7 +20,16 @@ const problemSchema = z.object({
   detail: z.string().optional(),
   errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
   revision: z.int().positive().optional(),
-  refusals: z.array(z.object({ code: z.string(), message: z.string(), advice: z.string() })).optional(),
+  refusals: z
+    .array(
+      z.object({
+        code: z.string(),
+        message: z.string(),
+        details: z.array(z.string()).optional(),
+        advice: z.string(),
+      }),
+    )
+    .optional(),
 });
 
 export type Ask = {

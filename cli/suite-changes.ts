@@ -8,13 +8,14 @@ import type { Checked } from './suite-checking.ts';
 const namesShown = 20;
 const nameCharsMax = 100;
 
-export function changeLines({ suite, check: { cases, activeRevision, changes } }: Checked): string[] {
+export function changeLines({ suite, check: { cases, notes, activeRevision, changes } }: Checked): string[] {
   const count = `${cases} ${cases === 1 ? 'case' : 'cases'}`;
   if (activeRevision === null || changes === null)
-    return [`suite ${suite}: ${count}; no revision is active yet`];
+    return [`suite ${suite}: ${count}; no revision is active yet`, ...notes.map(printable)];
   return [
     `suite ${suite}: ${count}, against revision ${activeRevision}, which is active`,
     ...linesOfChanges(changes),
+    ...notes.map(printable),
   ];
 }
 

@@ -32,6 +32,12 @@ export function inForce({ cases }: { cases: SealedCase[] }, at: Date): InForce {
   return { positions, proving: proving.length };
 }
 
+/** The positions of the cases that are not asked any more at a moment. */
+export function expiredPositions({ cases }: { cases: SealedCase[] }, at: Date): number[] {
+  const asked = new Set(inForce({ cases }, at).positions);
+  return [...cases.keys()].filter((position) => !asked.has(position));
+}
+
 /** The moment from which no case is in force that can prove something; undefined where there will always be one. */
 export function spentAt({ cases }: { cases: SealedCase[] }): Date | undefined {
   const ends = cases.filter(proves).map(expiresAt);

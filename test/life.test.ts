@@ -270,9 +270,17 @@ describe('revisions', () => {
     ]);
   });
 
-  test('whose cases have expired are not activated', async () => {
+  test('whose cases have expired are not activated, and a check says so before they are pushed', async () => {
     const cases = [same(1), same(2, { expires: '2020-01-01' })];
     const suite = `life-${names++}`;
+    const checked = await author('POST', `/suites/${suite}/check`, { cases });
+    expect(checked.json).toMatchObject({
+      findings: [],
+      notes: [expect.stringMatching(/^cases in it have expired.*: "gives back 2" \(/)],
+    });
+    expect((await author('POST', `/suites/${suite}/check`, { cases: [same(1)] })).json).toMatchObject({
+      notes: [],
+    });
     const pushed = await author('POST', `/suites/${suite}/revisions?activate=true`, { cases });
     expect([pushed.status, pushed.json]).toMatchObject([409, { refusals: [{ code: 'cases_expired' }] }]);
     expect(pushed.text).toContain('gives back 2');

@@ -16,6 +16,8 @@ export type CheckedFile = {
   /** Null where nobody could count them. */
   caseCount: number | null;
   findings: Findings;
+  /** What its author should know all the same. */
+  notes: string[];
   /** Whether the service looked at it too. */
   complete: boolean;
 };
@@ -57,17 +59,17 @@ async function checkFile(
     const source = await readSuiteSource(file);
     const { form } = source;
     const caseCount = form === 'cases' ? source.caseCount : null;
-    const known = { file, form, caseCount, findings: none, complete: false };
+    const known = { file, form, caseCount, findings: none, notes: [], complete: false };
     // Of a sealed one not even the name is known here.
     if (client === undefined || (form === 'sealed' && suite === undefined)) return known;
     const { check, findings } =
       suite === undefined
         ? await checkAsItself(client, source)
         : await checkAs(client, suite, source, { changes: false });
-    return { ...known, caseCount: check.cases, findings, complete: true };
+    return { ...known, caseCount: check.cases, findings, notes: check.notes, complete: true };
   } catch (error) {
     if (!(error instanceof SuiteRefused)) throw error;
-    return { file, form: null, caseCount: null, findings: error.findings, complete: true };
+    return { file, form: null, caseCount: null, findings: error.findings, notes: [], complete: true };
   }
 }
 

@@ -9,12 +9,14 @@ import { counted, numbered, percent } from './wording.ts';
 
 const findingCharsMax = 500;
 
-export function textOfCheck({ file, form, caseCount, findings }: CheckedFile): string {
+export function textOfCheck({ file, form, caseCount, findings, notes }: CheckedFile): string {
   if (findings.told.length > 0) return linesOf(findings).join('\n');
   if (form === 'sealed' && caseCount === null)
     return printable(`${file}: sealed. Only the service can read it.`);
   if (caseCount === null) return printable(`${file}: a module that bundles`);
-  return printable(`${file}: ${counted(caseCount)} of the right form`);
+  return [`${counted(caseCount)} of the right form`, ...notes]
+    .map((line) => printable(`${file}: ${line}`))
+    .join('\n');
 }
 
 /** What of the files nobody looked at. */
@@ -22,7 +24,7 @@ export function noteOfChecks(files: CheckedFile[]): string {
   const unasked = files.filter(({ complete }) => !complete);
   if (unasked.length === 0) return '';
   const what = unasked.some(({ form }) => form === 'module') ? 'the cases of modules, ' : '';
-  return `the service was not asked: ${what}patterns, JSON Schemas and tagged values are not checked (set HOLDBACK_URL and HOLDBACK_TOKEN for that)`;
+  return `the service was not asked: ${what}patterns, JSON Schemas, tagged values and ends of cases are not checked (set HOLDBACK_URL and HOLDBACK_TOKEN for that)`;
 }
 
 export function textOfPlan({ rate, attempts, bitsPerAttempt, confidence, cases, proves }: SuitePlan): string {

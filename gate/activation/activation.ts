@@ -38,7 +38,10 @@ export class ActivationRefused extends GateError {
   readonly refusals: Refusal[];
 
   constructor(revision: RevisionName, refusals: Refusal[]) {
-    const reasons = refusals.map(({ message, advice }) => `${message} (${advice})`);
+    const reasons = refusals.map(
+      ({ message, details = [], advice }) =>
+        `${[message, ...(details.length > 0 ? [details.join('; ')] : [])].join(': ')} (${advice})`,
+    );
     super(
       'activation_refused',
       `revision ${revision.revision} of ${revision.suite} stays a draft: ${reasons.join('; ')}`,

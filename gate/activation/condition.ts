@@ -11,6 +11,10 @@ export type ActivationParts = { database: Database; suites: OpenedSuites; prefli
 export const refusalSchema = z.strictObject({
   code: z.string().describe('A word for programs.'),
   message: z.string().describe('What speaks against it.'),
+  details: z
+    .array(z.string())
+    .optional()
+    .describe('Each thing that was found, where it is more than the message says.'),
   advice: z.string().describe('What to do.'),
 });
 /** What speaks against an activation, in words for the suite's author. */

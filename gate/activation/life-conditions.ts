@@ -1,6 +1,6 @@
 /** What the life of its cases may have against a revision's activation: that nobody reviewed it, or that a case is past, public or unproven. */
 import { caseNamesAt } from '../../suites/case-names.ts';
-import { inForce } from '../../suites/expiry.ts';
+import { expiredPositions } from '../../suites/expiry.ts';
 import { findPublishedPositions, listReviews } from '../../suites/life/events.ts';
 import { findMakers, standingOf } from '../../suites/life/reviews.ts';
 import { findUnprovenPositions } from '../incidents/incident-cases.ts';
@@ -34,9 +34,7 @@ export const refuseUnreviewed: Condition = async ({ database }, name) => {
 /** A case that has expired would never be asked. */
 export const refuseExpired: Condition = async ({ suites }, name) => {
   const contents = await suites.open(name);
-  const { positions } = inForce(contents, new Date());
-  const asked = new Set(positions);
-  const expired = [...contents.cases.keys()].filter((position) => !asked.has(position));
+  const expired = expiredPositions(contents, new Date());
   if (expired.length === 0) return undefined;
   return {
     code: 'cases_expired',

@@ -130,7 +130,8 @@ export const referencesBehave: Condition = async ({ suites, preflights }, name, 
   const untold = findings.length - told.length + more;
   return {
     code: 'preflight_failed',
-    message: [...told, ...(untold > 0 ? [`and ${untold} more`] : [])].join('; '),
+    message: 'its references do not behave',
+    details: [...told, ...(untold > 0 ? [`and ${untold} more`] : [])],
     advice: `mend the case or the reference; \`holdback suite preflight ${name.suite} ${name.revision}\` runs ${rounds === 1 ? 'them' : `the ${rounds} rounds`} again and tells all`,
   };
 };

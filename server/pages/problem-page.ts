@@ -9,7 +9,7 @@ export function problemPage({ status, title, detail = '', code, refusals = [] }:
 <p class="status-code" aria-hidden="true">${status}</p>
 <h1>${title}</h1>
 <p>${visible(detail)}</p>
-${refusals.length === 0 ? '' : html`<ul>${refusals.map((refusal) => html`<li>${visible(refusal.message)}. ${visible(refusal.advice)}</li>`)}</ul>`}
+${refusals.length === 0 ? '' : html`<ul>${refusals.map((refusal) => html`<li>${visible([refusal.message, ...(refusal.details ?? [])].join('; '))}. ${visible(refusal.advice)}</li>`)}</ul>`}
 ${hintOf(code)}
 <p><a class="button" href="/ui/">To the overview</a></p>
 </section>`;

@@ -78,8 +78,12 @@ function refusalsOf({ refusals, refused }: RevisionView): Html | '' {
   return html`<div class="notice bad" role="alert"><p><strong>It was not activated.</strong> ${
     refusals.length === 1 ? 'This speaks against it:' : 'All of this speaks against it:'
   }</p><ul>${refusals.map(
-    ({ message, advice }) =>
-      html`<li>${visible(message)}.<br><span class="muted">${sentence(advice)}</span></li>`,
+    ({ message, details = [], advice }) =>
+      html`<li>${visible(message)}${
+        details.length === 0
+          ? '.'
+          : html`:<ul>${details.map((detail) => html`<li>${visible(detail)}</li>`)}</ul>`
+      }<br><span class="muted">${sentence(advice)}</span></li>`,
   )}</ul></div>`;
 }
 

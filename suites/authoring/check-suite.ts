@@ -2,6 +2,8 @@
 import { appendAudit } from '../../migrations/append-audit.ts';
 import type { Database } from '../../migrations/open-database.ts';
 import { caseDigest } from '../case-digest.ts';
+import { caseNamesAt } from '../case-names.ts';
+import { expiredPositions } from '../expiry.ts';
 import { findPublished } from '../life/events.ts';
 import { findActive } from '../revisions.ts';
 import { openSealedFile } from '../sealing/sealed-file.ts';
@@ -35,6 +37,7 @@ export async function checkSuite(
     cases,
     findings: findings.slice(0, findingsMax),
     more: Math.max(0, findings.length - findingsMax),
+    notes: contents === undefined ? [] : notesOf(contents),
     activeRevision: active?.revision ?? null,
     changes: null,
   };
@@ -44,6 +47,15 @@ export async function checkSuite(
   const changes = compareContents(keys.caseDigest, earlier, later);
   await appendAudit(database, { by, action: 'revision.read', about: { ...active } });
   return { ...answer, changes };
+}
+
+/** That cases have expired: it can be pushed, and not be activated. */
+function notesOf(contents: SuiteContents): string[] {
+  const expired = expiredPositions(contents, new Date());
+  if (expired.length === 0) return [];
+  return [
+    `cases in it have expired, so it can be pushed but not activated: ${caseNamesAt(contents, expired)} (give them another end, or leave them out)`,
+  ];
 }
 
 /** That cases were published: everybody may read them, so that they test nobody any more. */

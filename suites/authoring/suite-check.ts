@@ -32,6 +32,7 @@ export const suiteCheckSchema = z.strictObject({
     .max(findingsMax)
     .describe('What is wrong with it. Empty, if it can be pushed.'),
   more: z.int().nonnegative().describe('How many more findings there are.'),
+  notes: z.array(z.string()).describe('What its author should know all the same.'),
   activeRevision: z.int().positive().nullable(),
   changes: changesSchema
     .nullable()
