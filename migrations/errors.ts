@@ -8,6 +8,8 @@ export type DatabaseErrorCode =
   | 'database_unavailable'
   /** PostgreSQL is set to lose what it has acknowledged. */
   | 'database_not_durable'
+  /** Another process on the same database is set otherwise. */
+  | 'settings_differ'
   /** The journal of the embedded database is not whole. */
   | 'journal_damaged'
   /** What was committed cannot be brought to the disk. */

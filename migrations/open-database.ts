@@ -38,6 +38,8 @@ export type OpenDatabase = {
    * whoever listens looks for itself.
    */
   listen(channel: string, heard: (told: string) => void): Promise<void>;
+  /** Sees that all processes on it have the same time slots, for as long as this one runs. Throws `settings_differ`. */
+  requireSlots(slotMs: number): Promise<void>;
   /**
    * The bytes of a backup of all rows as they are at a moment after the first piece was asked for; nobody waits for it. To be read to its
    * end, or returned. Throws what the database throws, `journal_unwritable` and `journal_damaged`.
@@ -87,6 +89,7 @@ async function openPglite(dataDir: string): Promise<OpenDatabase> {
       listen: async (channel, heard) => {
         await client.listen(channel, heard);
       },
+      requireSlots: async () => {},
       backUp: (about) => encodeBackup(migrationsKnown(), journal.contents(), { ...about, from: 'pglite' }),
       close: async () => {
         await close();
@@ -162,6 +165,14 @@ async function openPostgres(databaseUrl: string, mayLose: boolean): Promise<Open
       rows: [await single.query(statements)].flat().flatMap(({ rows }) => rows),
     }),
     listen: (channel, heard) => listener.listen(channel, heard),
+    requireSlots: async (slotMs) => {
+      const [other] = await listener.show(slotMs);
+      if (other === undefined) return;
+      throw new DatabaseError(
+        'settings_differ',
+        `HOLDBACK_SLOT_MS is ${slotMs} here and ${other} in another process on the same database: verdicts would be told at other times than they are charged for. Give all the same; to change it, stop all of them first`,
+      );
+    },
     backUp: (about) => backUpPostgres(databaseUrl, { ...about, from: 'postgresql' }),
     close: async () => {
       await Promise.all([listener.close(), single.close(), pool.close()]);

@@ -182,6 +182,7 @@ export async function startService(config: Config): Promise<Service> {
     const queue = await openingQueue;
     const news = new VerdictNews();
     await news.listen(database);
+    await database.requireSlots(slotMs);
     const turns = pLimit(config.concurrency);
     const worker = scores ? new Worker({ scoring, queue, news, turns }) : undefined;
     const placesMax = config.queue + config.concurrency;

@@ -233,6 +233,15 @@ describe('on one PostgreSQL', () => {
   const isActive = (id: string) =>
     count(api, sql`SELECT count(*) FROM pgboss.job WHERE id = ${id} AND state = 'active'`);
 
+  test('a node with other time slots does not start, and says so', async () => {
+    const other = startProcess({ ...shared, HOLDBACK_ROLE: 'runner', HOLDBACK_SLOT_MS: '5000' });
+    onTestFinished(() => other.end('SIGKILL'));
+    expect(await other.ended).toBe(1);
+    expect(other.printed()).toMatch(
+      /could not start: HOLDBACK_SLOT_MS is 5000 here and 0 in another process/,
+    );
+  });
+
   test('of a gate whose scores run one at a time no two are claimed, however many nodes claim at once', async () => {
     for (const number of [1, 2, 3, 4, 5, 6])
       await ask(`${right} // at once ${number}`, `at-once-${number}`, { gate: 'bounded' });
