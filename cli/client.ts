@@ -78,12 +78,13 @@ export class Client {
   }
 
   /** Asks for what is not JSON, and answers it piece by piece. Throws CommandError, also where it breaks off. */
-  async *download(ask: Ask): AsyncGenerator<Uint8Array> {
+  async *download(ask: Ask, calledOff: AbortSignal): AsyncGenerator<Uint8Array> {
     const silence = new AbortController();
     const { request, url } = this.#requestOf(ask);
     const timer = setTimeout(() => silence.abort(), answerMsMax);
     try {
-      const response = await fetch(url, { ...request, signal: silence.signal });
+      const signal = AbortSignal.any([silence.signal, calledOff]);
+      const response = await fetch(url, { ...request, signal });
       if (!response.ok) throw refusalOf(response.status, await response.text());
       for await (const piece of response.body ?? []) {
         timer.refresh();

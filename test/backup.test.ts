@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +16,7 @@ import { openDatabase } from '../migrations/open-database.ts';
 import { readConfig } from '../server/config.ts';
 import { restoreBackup } from '../server/restore-backup.ts';
 import { digestOf } from '../suites/sealing/sealing.ts';
-import { runCommand } from './command.ts';
+import { runCommand, runCommandProcess } from './command.ts';
 import { contentsOf } from './database-contents.ts';
 import { type PostgresServer, startPostgres } from './postgres-server.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -228,6 +229,26 @@ describe('a backup', () => {
       [],
     );
   });
+});
+
+test('a backup that is interrupted leaves nothing behind, and says so', async () => {
+  // What sends the beginning of a backup and no end is all that is needed of a service here.
+  const stalled = createServer((_, response) => void response.write('{"backup'));
+  await once(stalled.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => void stalled.close());
+  const address = stalled.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  const folder = await temporaryFolder();
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const ended = await runCommandProcess(['backup', join(folder, 'b')], asAdmin(`http://127.0.0.1:${port}`), {
+    started: (child) =>
+      void expect
+        .poll(() => readdir(folder), { timeout: 20_000 })
+        .toEqual([expect.stringContaining('.draft')])
+        .then(() => child.kill('SIGINT')),
+  });
+  expect(ended).toMatchObject({ code: 3, err: expect.stringContaining('interrupted: no backup was taken') });
+  expect(await readdir(folder)).toEqual([]);
 });
 
 describe('restoring', () => {

@@ -2,7 +2,7 @@
  * The `holdback` command, with what it prints and the code it ends with: as its users run it, a process, or in the process of the
  * tests, where nothing depends on its being one. Most of what a process takes is reading the command's code once more.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -21,7 +21,7 @@ export type Ended = {
 export async function runCommandProcess(
   flags: string[],
   environment: NodeJS.ProcessEnv,
-  { cwd, input = '' }: { cwd?: string; input?: string } = {},
+  { cwd, input = '', started }: { cwd?: string; input?: string; started?(child: ChildProcess): void } = {},
 ): Promise<Ended> {
   const { PATH, NODE_COMPILE_CACHE } = process.env;
   const child = spawn(process.execPath, [main, ...flags], {
@@ -29,6 +29,7 @@ export async function runCommandProcess(
     env: { PATH, NODE_COMPILE_CACHE, ...environment },
   });
   child.stdin.end(input);
+  started?.(child);
   const [out, err, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),

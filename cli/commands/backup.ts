@@ -14,6 +14,7 @@ import { type Client, connect } from '../client.ts';
 import type { Command } from '../command.ts';
 import { CommandError, usageError } from '../errors.ts';
 import { whyOf } from '../files.ts';
+import { abortOnInterruption } from '../interruption.ts';
 import { withProgress } from '../progress.ts';
 
 /** A backup that was taken, and what it says of itself. */
@@ -78,8 +79,9 @@ export const restoreCommand: Command = {
 /** Into a file beside, which takes the place when it is whole. Throws CommandError; then FILE is what it was. */
 async function takeBackup(client: Client, file: string): Promise<TakenBackup> {
   const draft = `${file}.${process.pid}.draft`;
+  const interruption = abortOnInterruption();
   try {
-    await download(client, draft);
+    await download(client, draft, interruption);
     const read = readBackup(draft);
     if ('fault' in read)
       throw new CommandError('service', 'backup_broken', `what came is not a whole backup: ${read.fault}`);
@@ -87,6 +89,12 @@ async function takeBackup(client: Client, file: string): Promise<TakenBackup> {
     await syncFolder(dirname(file));
     return { file, bytes: read.bytes, ...read.backup };
   } catch (cause) {
+    if (interruption.aborted)
+      throw new CommandError(
+        'service',
+        'interrupted',
+        'interrupted: no backup was taken, and nothing is left of it',
+      );
     if (cause instanceof CommandError) throw cause;
     throw usageError(`${file} cannot be written (${whyOf(cause)})`, { cause });
   } finally {
@@ -94,10 +102,10 @@ async function takeBackup(client: Client, file: string): Promise<TakenBackup> {
   }
 }
 
-async function download(client: Client, path: string): Promise<void> {
+async function download(client: Client, path: string, calledOff: AbortSignal): Promise<void> {
   const output = await open(path, 'wx', 0o600);
   try {
-    for await (const piece of client.download({ method: 'POST', path: ['backup'] }))
+    for await (const piece of client.download({ method: 'POST', path: ['backup'] }, calledOff))
       await output.writeFile(piece);
     await output.sync();
   } finally {
