@@ -4,6 +4,8 @@ import { DrizzleQueryError } from 'drizzle-orm';
 export type DatabaseErrorCode =
   /** Another process has this data directory. */
   | 'data_directory_in_use'
+  /** There is no data directory, and none can be made. */
+  | 'data_directory_unusable'
   /** The database cannot be opened or reached. */
   | 'database_unavailable'
   /** PostgreSQL is set to lose what it has acknowledged. */

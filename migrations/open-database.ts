@@ -3,7 +3,6 @@
  * Several processes may start at once: on PostgreSQL they take turns at migrating, and a data directory
  * belongs to one process.
  */
-import { mkdirSync } from 'node:fs';
 import type { PGlite } from '@electric-sql/pglite';
 import { drizzle as drizzlePostgres } from 'drizzle-orm/node-postgres';
 import { migrate as migratePostgres } from 'drizzle-orm/node-postgres/migrator';
@@ -18,6 +17,7 @@ import { openJournaled } from './journal/open-journaled.ts';
 import { type Query, readRows } from './journal/rows.ts';
 import { Listener } from './listener.ts';
 import { lockDirectory } from './lock-directory.ts';
+import { makeFolder } from './make-folder.ts';
 import { migrationsApplied, migrationsFolder, migrationsKnown, tooNew } from './migrations.ts';
 import { Moments, momentStatement } from './moments.ts';
 import { SteadyPool } from './steady-pool.ts';
@@ -57,7 +57,7 @@ const aliveMs = 10_000;
 /** How many statements of one process PostgreSQL works at. */
 const connectionsMax = 10;
 
-/** Opens and migrates. Throws `data_directory_in_use`, `database_unavailable`, `journal_damaged` and `journal_unwritable`. */
+/** Opens and migrates. Throws `data_directory_unusable`, `data_directory_in_use`, `database_unavailable`, `journal_damaged` and `journal_unwritable`. */
 export async function openDatabase(options: {
   dataDir: string;
   databaseUrl?: string | undefined;
@@ -69,7 +69,7 @@ export async function openDatabase(options: {
 }
 
 async function openPglite(dataDir: string): Promise<OpenDatabase> {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  makeFolder(dataDir);
   const unlock = lockDirectory(dataDir);
   try {
     const { client, journal, close } = await openJournaled(dataDir);
@@ -226,9 +226,16 @@ function momentOf(rows: unknown): string {
     .join();
 }
 
+/** What the files of the embedded database throw, which is no Error, with the number that WASI gives it. */
+const faultSchema = z.object({ name: z.literal('ErrnoError'), errno: z.number() });
+const noSpace = 51;
+
 /** Why a database does not open or answer, in one line: what the innermost error says. No driver puts the password there. */
 export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
+  const { data: fault } = faultSchema.safeParse(error);
+  if (fault !== undefined)
+    return fault.errno === noSpace ? 'no space is left for it' : `its files: error ${fault.errno}`;
   if (!(error instanceof Error)) return `${error}`;
   if (error.cause instanceof Error) return reasonOf(error.cause);
   return error.message.split('\n', 1)[0] || error.name;

@@ -19,6 +19,7 @@ import { textsOf } from './journal/open-journaled.ts';
 import { replay } from './journal/replay.ts';
 import type { Query } from './journal/rows.ts';
 import { lockDirectory } from './lock-directory.ts';
+import { makeFolder } from './make-folder.ts';
 import { migrateTo, migrationsApplied, migrationsFolder, migrationsKnown } from './migrations.ts';
 import { type Database, migrationLock, reasonOf } from './open-database.ts';
 import { syncFolder } from './sync-folder.ts';
@@ -53,7 +54,7 @@ async function restorePglite<Answer>(
   { dataDir, file, migrations }: RestoreOptions,
   finish: (database: Database) => Promise<Answer>,
 ): Promise<Answer> {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  makeFolder(dataDir);
   const unlock = lockDirectory(dataDir);
   const path = join(dataDir, 'database');
   // A start of the service removes what is left of one that was interrupted.

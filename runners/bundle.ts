@@ -48,26 +48,15 @@ const bundled = new Map<string, Promise<Bundles>>();
  * load it.
  */
 export async function bundleHost(task: URL, realms: Record<string, URL>): Promise<HostCode> {
-  await requireExec(tmpdir());
+  await requireExec();
   const isolatedVm = dirname(require.resolve('isolated-vm/package.json'));
   const addon: string = createRequire(join(isolatedVm, 'package.json'))('node-gyp-build').path(isolatedVm);
   const key = JSON.stringify([task, realms]);
   const bundling = bundled.get(key) ?? bundle(task, realms);
   bundled.set(key, bundling);
-  const [{ main, worker, threadCode }, folder] = await Promise.all([
-    bundling,
-    mkdtemp(join(tmpdir(), 'holdback-host-')),
-  ]);
-  await Promise.all([
-    writeFile(join(folder, 'main.cjs'), main),
-    writeFile(join(folder, 'worker.js'), worker),
-    writeFile(join(folder, 'thread.cjs'), threadCode),
-    writeFile(join(folder, 'package.json'), '{"type":"commonjs"}'),
-    writeFile(join(folder, 'isolated-vm.cjs'), "module.exports = require('./isolated-vm.node').ivm;"),
-    copyFile(addon, join(folder, 'isolated-vm.node')),
-  ]);
-  // Hosts may be another user, and what they run is no secret.
-  await chmod(folder, 0o755);
+  const bundles = await bundling;
+  const { main, worker, threadCode } = bundles;
+  const folder = await writeHost(bundles, addon).catch(refuseFolder);
   const hash = createHash('sha256');
   for (const part of [process.version, process.arch, main, worker, threadCode, await readFile(addon)])
     hash.update(part);
@@ -78,9 +67,37 @@ export async function bundleHost(task: URL, realms: Record<string, URL>): Promis
   };
 }
 
-async function requireExec(folder: string): Promise<void> {
+async function writeHost({ main, worker, threadCode }: Bundles, addon: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdback-host-'));
+  try {
+    await Promise.all([
+      writeFile(join(folder, 'main.cjs'), main),
+      writeFile(join(folder, 'worker.js'), worker),
+      writeFile(join(folder, 'thread.cjs'), threadCode),
+      writeFile(join(folder, 'package.json'), '{"type":"commonjs"}'),
+      writeFile(join(folder, 'isolated-vm.cjs'), "module.exports = require('./isolated-vm.node').ivm;"),
+      copyFile(addon, join(folder, 'isolated-vm.node')),
+    ]);
+    // Hosts may be another user, and what they run is no secret.
+    await chmod(folder, 0o755);
+    return folder;
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function refuseFolder(cause: unknown): never {
+  throw new RunnerError(
+    'unsupported_system',
+    `runner hosts load their code from ${tmpdir()}, where it cannot be put (${cause instanceof Error ? cause.message : cause}): mend that, or set TMPDIR to another folder`,
+    { cause },
+  );
+}
+
+async function requireExec(): Promise<void> {
   const [path, mounts] = await Promise.all([
-    realpath(folder),
+    realpath(tmpdir()).catch(refuseFolder),
     readFile('/proc/self/mountinfo', 'utf8').catch(() => ''),
   ]);
   if (isNoexec(path, mounts))

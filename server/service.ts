@@ -283,7 +283,10 @@ export async function startService(config: Config): Promise<Service> {
     readiness.containment = requireContainment(await probing, config);
     // Hosts of candidates start, as the probe has shown; those that it used up are followed by others, for whoever asks first.
     await graders.warm(1);
-    const address = await app.listen({ host: config.host, port: config.port, backlog });
+    const { host, port } = config;
+    const address = await app.listen({ host, port, backlog }).catch((error: unknown) => {
+      throw cannotListen(config, error);
+    });
     runners.warm(scores ? 1 : 0).catch(() => {});
     resultMonths.start();
     await worker?.start();
@@ -300,6 +303,20 @@ export async function startService(config: Config): Promise<Service> {
     await close();
     throw error;
   }
+}
+
+/** Why it cannot listen, and what to do. */
+function cannotListen({ host, port }: Config, cause: unknown): Error {
+  const code = cause instanceof Error && 'code' in cause ? `${cause.code}` : '';
+  const notOurs = `HOLDBACK_HOST=${host} is no address of this machine: set it to one, such as 127.0.0.1 or localhost, or 0.0.0.0 for all`;
+  const why: Record<string, string | undefined> = {
+    ENOTFOUND: notOurs,
+    EAI_AGAIN: notOurs,
+    EADDRNOTAVAIL: notOurs,
+    EADDRINUSE: `something listens at port ${port} of ${host} already: stop that, or set HOLDBACK_PORT to another`,
+    EACCES: `this user may not listen at port ${port}: set HOLDBACK_PORT to one from 1024 on`,
+  };
+  return new Error(why[code] ?? `it cannot listen at port ${port} of ${host}: ${cause}`, { cause });
 }
 
 type RunnersMade = { code: HostCode; pool: HostPool };

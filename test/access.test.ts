@@ -287,7 +287,9 @@ describe('the last admin', () => {
     await copyTemplate(dataDir);
     const settings = { HOLDBACK_DATA_DIR: dataDir, HOLDBACK_ADMIN_TOKEN: '' };
     const taken = new URL(world.service.address).port;
-    await expect(startWorld({ ...settings, HOLDBACK_PORT: taken })).rejects.toThrow('EADDRINUSE');
+    await expect(startWorld({ ...settings, HOLDBACK_PORT: taken })).rejects.toThrow(
+      `something listens at port ${taken} of 127.0.0.1 already: stop that, or set HOLDBACK_PORT to another`,
+    );
     const second = await openWorld(settings);
     const reply = await second.client(second.service.newAdminToken)('GET', '/tokens');
     expect(reply.status, reply.text).toBe(200);

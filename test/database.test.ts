@@ -174,6 +174,16 @@ describe('one data directory', () => {
     environment = { HOLDBACK_DATA_DIR: dataDir, HOLDBACK_ADMIN_TOKEN: adminToken };
   });
 
+  test.each(['/proc/none/data', '/dev/null/data', '/etc/passwd'])(
+    'that cannot be made, as %s, is refused at once, and it is said what to set',
+    async (dataDir) => {
+      await expect(openDatabase({ dataDir })).rejects.toMatchObject({
+        code: 'data_directory_unusable',
+        message: expect.stringMatching(/^the data directory .* \(E.*\): set HOLDBACK_DATA_DIR to a folder/),
+      });
+    },
+  );
+
   test('is for one user and one process: a second is told so, and the first is unharmed', async () => {
     const first = start(environment);
     const admin = clientOf(await first.listening, adminToken);

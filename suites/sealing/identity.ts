@@ -3,9 +3,10 @@
  * is rotated the file holds two, the new one first: what is sealed to either opens, whenever the process dies.
  */
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
+import { makeFolder } from '../../migrations/make-folder.ts';
 import { syncFolder } from '../../migrations/sync-folder.ts';
 import { SuiteError } from '../errors.ts';
 import { seal } from './sealing.ts';
@@ -127,7 +128,7 @@ async function requireRecipients(recipients: string[]): Promise<void> {
 
 /** Of several processes that start at once, the first to link its file wins, and no file is ever half written. */
 async function makeIdentity(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path));
   const draft = `${path}.${randomUUID()}`;
   await writeFile(draft, `${await generateX25519Identity()}\n`, { mode: 0o600, flag: 'wx', flush: true });
   try {
