@@ -131,6 +131,7 @@ async function openPostgres(databaseUrl: string, mayLose: boolean): Promise<Open
     connection.on('error', () => {});
     await connection.connect();
     try {
+      await requireSession(connection, databaseUrl);
       await connection.query('SELECT pg_advisory_lock($1)', [migrationLock]);
       const query: Query = async (statement, parameters) =>
         (await connection.query(statement, parameters)).rows;
@@ -197,6 +198,31 @@ async function* backUpPostgres(databaseUrl: string, backup: Backup): AsyncGenera
 
 async function* entriesOf(query: Query): AsyncGenerator<string> {
   for await (const { entry } of readRows(query)) yield `[${entry}]`;
+}
+
+const pidsSchema = z.tuple([z.object({ pid: z.int() })]);
+
+/**
+ * Sees that a connection is a session of PostgreSQL's, to which locks, `LISTEN` and prepared statements belong. A pooler that lends
+ * sessions for a transaction has just taken this one's back, and lends it to whoever asks next. Throws `database_unavailable`.
+ */
+async function requireSession(connection: pg.Client, databaseUrl: string): Promise<void> {
+  const pidOf = async (client: pg.Client) =>
+    pidsSchema.parse((await client.query('SELECT pg_backend_pid() AS pid')).rows)[0].pid;
+  const other = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: connectMs });
+  other.on('error', () => {});
+  try {
+    const pid = await pidOf(connection);
+    await other.connect();
+    await other.query('BEGIN');
+    if ((await pidOf(other)) !== pid && (await pidOf(connection)) === pid) return;
+  } finally {
+    await other.end();
+  }
+  throw new DatabaseError(
+    'database_unavailable',
+    'DATABASE_URL leads to a pooler, such as PgBouncer, that lends connections for a transaction: let it pool sessions, or name PostgreSQL itself',
+  );
 }
 
 const settingsSchema = z.array(z.object({ name: z.string(), setting: z.string() }));

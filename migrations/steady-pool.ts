@@ -33,14 +33,16 @@ export class SteadyPool extends pg.Pool {
       max: connectionsMax,
       idleTimeoutMillis: idleMs,
       connectionTimeoutMillis: waitMs,
-      idle_in_transaction_session_timeout: forgottenMs,
       stream: () => {
         const socket = watchedSocket();
         sockets.add(socket);
         return socket.once('close', () => sockets.delete(socket));
       },
-      // What is asked here takes milliseconds: to compile it takes longer.
-      options: '-c jit=off',
+      // Said to the session, because PgBouncer refuses connections that ask for such things when they open. What is asked here takes
+      // milliseconds: to compile it takes longer.
+      onConnect: async (client) => {
+        await client.query(`SET jit = off; SET idle_in_transaction_session_timeout = ${forgottenMs}`);
+      },
     });
     this.#sockets = sockets;
     // Whoever is at a statement hears of it there.

@@ -67,23 +67,28 @@ export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
   };
 }
 
-/**
- * Counts the messages that have PostgreSQL do something, `Query` and `Execute`, in what a driver sends. Each has a letter and a length
- * before it; the very first has no letter. Source: "Message Formats" in PostgreSQL's documentation.
- */
+/** Counts the messages that have PostgreSQL do something, `Query` and `Execute`, in what a driver sends. */
 function statementCounter(): (chunk: Buffer) => number {
+  const split = messageSplitter('driver');
+  return (chunk) => split(chunk).filter(([letter = 0]) => 'QE'.includes(String.fromCharCode(letter))).length;
+}
+
+/**
+ * Splits what a driver or PostgreSQL sends into whole messages. Each has a letter and a length before it; a driver's very first has no
+ * letter, and so begins with a zero. Source: "Message Formats" in PostgreSQL's documentation.
+ */
+export function messageSplitter(from: 'driver' | 'server'): (chunk: Buffer) => Buffer[] {
   let pending: Buffer = Buffer.alloc(0);
-  let isFirst = true;
+  let letters = from === 'driver' ? 0 : 1;
   return (chunk) => {
     pending = Buffer.concat([pending, chunk]);
-    for (let statements = 0; ; ) {
-      const letters = isFirst ? 0 : 1;
-      if (pending.length < letters + 4) return statements;
+    for (const messages: Buffer[] = []; ; ) {
+      if (pending.length < letters + 4) return messages;
       const end = letters + pending.readUInt32BE(letters);
-      if (pending.length < end) return statements;
-      if (!isFirst && 'QE'.includes(String.fromCharCode(pending[0] ?? 0))) statements++;
-      isFirst = false;
+      if (pending.length < end) return messages;
+      messages.push(pending.subarray(0, end));
       pending = pending.subarray(end);
+      letters = 1;
     }
   };
 }

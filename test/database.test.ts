@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { z } from 'zod';
 import { openDatabase } from '../migrations/open-database.ts';
 import { rowsOf } from '../migrations/rows-of.ts';
+import { startPoolingProxy } from './pooling-proxy.ts';
 import { type PostgresServer, startPostgres } from './postgres-server.ts';
 import { hostsOf, processesWith } from './processes.ts';
 import { type ServiceProcess, startProcess } from './service-process.ts';
@@ -55,6 +56,15 @@ describe('one PostgreSQL', () => {
     server = await startPostgres();
   });
   afterAll(() => server.close());
+
+  /** Where it is found through a pooler. */
+  async function pooled(lentFor: 'session' | 'transaction'): Promise<string> {
+    const url = new URL(server.url);
+    const proxy = await startPoolingProxy(Number(url.port), lentFor);
+    onTestFinished(proxy.close);
+    url.port = `${proxy.port}`;
+    return url.href;
+  }
 
   test('for several processes that start at once is set up once, and they share everything', async () => {
     const shared = { DATABASE_URL: server.emptyUrl, HOLDBACK_IDENTITY: await generateX25519Identity() };
@@ -123,8 +133,13 @@ describe('one PostgreSQL', () => {
     }
   });
 
-  test('ends a transaction that its process does not go on with, so that nobody waits for it for ever', async () => {
-    const { database, close } = await openDatabase({ dataDir: home, databaseUrl: server.url });
+  test('behind a pooler that lends its connections for a transaction is refused, because locks and news are of a session', async () => {
+    const opening = openDatabase({ dataDir: home, databaseUrl: await pooled('transaction') });
+    await expect(opening).rejects.toThrow(/a pooler.*: let it pool sessions, or name PostgreSQL itself/);
+  });
+
+  test('behind a pooler of sessions or not, ends a transaction that its process does not go on with, so that nobody waits for it for ever', async () => {
+    const { database, close } = await openDatabase({ dataDir: home, databaseUrl: await pooled('session') });
     onTestFinished(close);
     const goesOn = new EventEmitter();
     let hasBegun = () => {};
