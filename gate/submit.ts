@@ -69,8 +69,8 @@ export class Submissions {
   #accepting = 0;
   /** How many replays and dry runs go on. */
   #aside = 0;
-  /** Until when the queue counts as full, by the steady clock. */
-  #fullUntilMs = 0;
+  /** Until when the queue counts as full for a gate, by the steady clock. */
+  readonly #fullUntilMs = new Map<string, number>();
   #closed = false;
 
   constructor(parts: SubmissionParts) {
@@ -128,7 +128,8 @@ export class Submissions {
   /** More are not accepted at once than there are places at all: the rest would keep the database from them. */
   async #acceptInBounds(id: string, submission: Submission): Promise<ScoreRecord> {
     const { scoring, placesMax } = this.#parts;
-    if (this.#accepting >= placesMax || performance.now() < this.#fullUntilMs)
+    const fullUntilMs = this.#fullUntilMs.get(submission.request.gate) ?? 0;
+    if (this.#accepting >= placesMax || performance.now() < fullUntilMs)
       await requireKnown(scoring.database, submission.by, submission.idempotencyKey);
     this.#accepting++;
     try {
@@ -176,7 +177,7 @@ export class Submissions {
       return { record: appended.record, place: placed };
     });
     const { record, place } = await accepting.catch((error: unknown) => {
-      if (isGateError(error, 'queue_full')) this.#fullUntilMs = performance.now() + fullMs;
+      if (isGateError(error, 'queue_full')) this.#fullUntilMs.set(gate.gate, performance.now() + fullMs);
       throw error;
     });
     if (place === undefined) return record;

@@ -43,7 +43,7 @@ export class Listener {
       checkMs,
       connection.query<{ value: number }>(
         `SELECT DISTINCT objid::int AS value FROM pg_locks JOIN pg_database ON pg_database.oid = database
-        WHERE locktype = 'advisory' AND datname = current_database() AND classid = $1 AND objid <> $2`,
+        WHERE locktype = 'advisory' AND datname = current_database() AND objsubid = 2 AND classid = $1 AND objid <> $2`,
         [settingLock, value],
       ),
     );

@@ -13,6 +13,7 @@ import { createToken, revokeToken } from '../server/tokens.ts';
 import { loadIdentity } from '../suites/sealing/identity.ts';
 import { Seals } from '../suites/sealing/sealing.ts';
 import { type PostgresServer, startPostgres } from './postgres-server.ts';
+import { hostsOf, isBusy } from './processes.ts';
 import { type ServiceProcess, startProcess } from './service-process.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { adminToken, scoreRequest, sealSuite, startWorld, type World } from './world.ts';
@@ -53,7 +54,7 @@ test('news of a verdict that come between two waits are heard', async () => {
 describe('in one process', () => {
   let world: World;
   beforeAll(async () => {
-    world = await startWorld(alone);
+    world = await startWorld({ ...alone, HOLDBACK_QUEUE: '19' });
     for (const gate of ['one', 'other']) await sealSuite(world, gate, { cases, limits: { caseMs: 60_000 } });
   });
   afterAll(() => world.close());
@@ -96,6 +97,19 @@ describe('in one process', () => {
     const order = await inOrder([first, ...many, late]);
     expect(order.indexOf(late)).toBeLessThan(3);
     expect(order.filter((id) => many.includes(id))).toEqual(many);
+  });
+
+  test('a gate that asks for more than there are places leaves some to the others', async () => {
+    const ids = [await queue('one', 'export const run = () => { for (;;); }', 'f0')];
+    for (let number = 1; number < 18; number++)
+      ids.push(await queue('one', `${right} // place ${number}`, `f${number}`));
+    const ask = (gate: string) =>
+      world.admin('POST', '/score', scoreRequest(gate, `${right} // one more`), { prefer: 'respond-async' });
+    expect(await ask('one')).toMatchObject({ status: 429, json: { code: 'queue_full' } });
+    ids.push(idOf(await ask('other')));
+    const endless = () => hostsOf(process.pid).filter(({ pid }) => isBusy(pid));
+    await expect.poll(() => endless().map(({ pid }) => process.kill(pid, 'SIGKILL')).length).not.toBe(0);
+    await inOrder(ids);
   });
 
   test('what waits for an earlier commit of a change is superseded; what has begun goes on, and other changes are left alone', async () => {

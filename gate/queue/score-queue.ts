@@ -53,6 +53,12 @@ const closeMs = 1_000;
 /** Far apart, so that no number of turns makes one priority another. As in `place_in_queue`. */
 const priorityStep = 100_000_000;
 
+/**
+ * A gate gets no more places when it has so many for each that is free: so one alone leaves a tenth of them to others, however often its
+ * own are asked for (dynamic thresholds, Choudhury and Hahne, 1998).
+ */
+const ownPerFree = 9;
+
 /** `change` tells apart what may supersede what: see `keyOf`. */
 const jobSchema = z.object({ score: z.uuid(), change: z.string(), commit: z.string() });
 type Job = z.infer<typeof jobSchema>;
@@ -70,6 +76,8 @@ export type Place = {
   /** How many wait to run, and how many places are taken by these, by those that run, and by those that are not published. */
   waiting: number;
   places: number;
+  /** How many of these places the gate has. */
+  own: number;
   /** Scores that wait for earlier commits of the same change, for which nobody waits any more. */
   superseded: string[];
 };
@@ -79,6 +87,7 @@ const placesSchema = z.array(
     turn: z.number(),
     waiting: z.number(),
     places: z.number(),
+    own: z.number(),
     superseded: z.array(z.uuid()),
   }),
 );
@@ -152,7 +161,7 @@ export class ScoreQueue {
 
   /**
    * Appends the job of an attempt, in the transaction that appends the attempt and under its lock, and tells nodes that wait for
-   * work. Throws `queue_full` where `placesMax` places are taken.
+   * work. Throws `queue_full` where `placesMax` places are taken, or the gate has its part of them.
    */
   async place(
     transaction: Database,
@@ -168,9 +177,8 @@ export class ScoreQueue {
       )`);
     const [place] = placesSchema.parse(rowsOf(found));
     if (place === undefined) throw new Error('the queue does not tell places');
-    if (place.places >= placesMax) {
-      throw queueFull();
-    }
+    const free = placesMax - place.places;
+    if (free <= 0 || place.own >= ownPerFree * free) throw queueFull();
     const job = jobOf(score, rank * priorityStep - place.turn, concurrency);
     await this.#boss.insert(scores, [job], { db: inTransaction(transaction) });
     if (place.superseded.length === 0 || !(await wasAskedBefore(transaction, score))) return place;
