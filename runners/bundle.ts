@@ -36,6 +36,9 @@ const plain: BuildOptions = {
   absWorkingDir: here,
 };
 
+/** How the names of hosts' folders begin, among temporary files. */
+export const hostFolderPrefix = 'holdback-host-';
+
 /** The texts of a host's files. */
 type Bundles = { main: string; worker: string; threadCode: string };
 
@@ -68,7 +71,7 @@ export async function bundleHost(task: URL, realms: Record<string, URL>): Promis
 }
 
 async function writeHost({ main, worker, threadCode }: Bundles, addon: string): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'holdback-host-'));
+  const folder = await mkdtemp(join(tmpdir(), hostFolderPrefix));
   try {
     await Promise.all([
       writeFile(join(folder, 'main.cjs'), main),

@@ -19,7 +19,7 @@ import { Grader } from '../gate/scoring/grader.ts';
 import { Measurements } from '../gate/strength/measurements.ts';
 import { Submissions } from '../gate/submit.ts';
 import { type OpenDatabase, openDatabase } from '../migrations/open-database.ts';
-import { bundleHost, bundleRealm, type HostCode } from '../runners/bundle.ts';
+import { bundleHost, bundleRealm, type HostCode, hostFolderPrefix } from '../runners/bundle.ts';
 import { RunnerError } from '../runners/errors.ts';
 import { HostPool, type PoolOptions } from '../runners/pool.ts';
 import { limitsSchema } from '../runners/protocol.ts';
@@ -35,6 +35,7 @@ import { Rotation } from '../suites/sealing/rotation.ts';
 import { Seals } from '../suites/sealing/sealing.ts';
 import { buildApp } from './app.ts';
 import type { Config } from './config.ts';
+import { holdFolder, removeLeftFolders } from './host-folders.ts';
 import { loadIssuers } from './issuers.ts';
 import { Metrics } from './metrics.ts';
 import { ReadinessCheck } from './readiness.ts';
@@ -109,7 +110,7 @@ export async function startService(config: Config): Promise<Service> {
     const runnersMade = start(
       bundleHost(moduleAt('../runners/host/candidate-task'), {
         REALM_SOURCE: moduleAt('../runners/realm/main'),
-      }),
+      }).then(holdFolder),
       (code) => code.remove(),
     ).then(async (code) => {
       const { walls } = await finding;
@@ -120,7 +121,7 @@ export async function startService(config: Config): Promise<Service> {
       bundleHost(moduleAt('../suites/grader/task'), {
         EXPECTATION_REALM: moduleAt('../suites/grader/expectation-realm'),
         SUITE_REALM: moduleAt('../suites/grader/suite-realm'),
-      }),
+      }).then(holdFolder),
       (code) => code.remove(),
     ).then(async (code) => {
       const { walls } = await finding;
@@ -289,6 +290,7 @@ export async function startService(config: Config): Promise<Service> {
     });
     runners.warm(scores ? 1 : 0).catch(() => {});
     resultMonths.start();
+    removeLeftFolders(hostFolderPrefix).catch(() => {});
     await worker?.start();
     // Last: a token that was made by a service that then does not start would never be shown, and no other would be made.
     // A node that answers nobody makes none either.
@@ -362,7 +364,7 @@ function runnerVersion(hosts: HostCode, graders: HostCode): string {
 async function startMutantHosts(isolateMb: number, walls: Walls) {
   const code = await bundleHost(moduleAt('../runners/host/mutant-task'), {
     REALM_SOURCE: moduleAt('../runners/realm/main'),
-  });
+  }).then(holdFolder);
   const pool = new HostPool({ code, size: 0, isolateMb, walls });
   const close = async () => {
     await pool.close();

@@ -1,13 +1,14 @@
 /** The database keeps what happened, for several processes at once, through kills and against whoever would change it. */
 import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateX25519Identity } from 'age-encryption';
 import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
+import { lockDirectory } from '../migrations/lock-directory.ts';
 import { openDatabase } from '../migrations/open-database.ts';
 import { rowsOf } from '../migrations/rows-of.ts';
 import { startPoolingProxy } from './pooling-proxy.ts';
@@ -186,7 +187,9 @@ describe('one data directory', () => {
     const dataDir = join(home, 'directory');
     await mkdir(dataDir);
     await copyTemplate(dataDir);
-    environment = { HOLDBACK_DATA_DIR: dataDir, HOLDBACK_ADMIN_TOKEN: adminToken };
+    const TMPDIR = join(home, 'temporary');
+    await mkdir(TMPDIR);
+    environment = { HOLDBACK_DATA_DIR: dataDir, HOLDBACK_ADMIN_TOKEN: adminToken, TMPDIR };
   });
 
   test.each(['/proc/none/data', '/dev/null/data', '/etc/passwd'])(
@@ -239,9 +242,13 @@ describe('one data directory', () => {
     await expect.poll(() => hostsOf(second.child.pid ?? 0).length).toBeGreaterThan(0);
     expect((await between('GET', `/scores/${id}`)).json).toMatchObject({ state: 'running' });
     await second.end('SIGKILL');
+    const stays = await leaveFolders(`${environment.TMPDIR}`);
 
     const third = start(environment);
     const again = clientOf(await third.listening, adminToken);
+    // Of its own folders it has two; those of the two that were killed are gone.
+    await expect.poll(() => readdir(`${environment.TMPDIR}`)).toHaveLength(stays.length + 2);
+    expect(await readdir(`${environment.TMPDIR}`)).toEqual(expect.arrayContaining(stays));
     for (const before of [green, red]) {
       expect((await again('GET', `/scores/${Reflect.get(Object(before.json), 'id')}`)).json).toEqual(
         before.json,
@@ -262,6 +269,23 @@ describe('one data directory', () => {
     await expect.poll(left, { timeout: 10_000 }).toEqual([]);
   });
 });
+
+/**
+ * Has all folders of hosts look as if they were made long ago, and adds three that are nobody's to remove: one that this process holds,
+ * one that was never held, and a link. Answers their names.
+ */
+async function leaveFolders(place: string): Promise<string[]> {
+  const names = ['holdback-host-held', 'holdback-host-never-held', 'holdback-host-link'];
+  const [held = '', neverHeld = '', link = ''] = names.map((name) => join(place, name));
+  await Promise.all([mkdir(held), mkdir(neverHeld)]);
+  const linked = await temporaryFolder();
+  onTestFinished(() => rm(linked, { recursive: true, force: true }));
+  await writeFile(join(linked, 'lock'), '');
+  await symlink(linked, link);
+  onTestFinished(lockDirectory(held));
+  for (const name of await readdir(place)) await utimes(join(place, name, 'lock'), 0, 0).catch(() => {});
+  return names;
+}
 
 /** A verdict written by hand. */
 function forgedVerdict(row: {

@@ -37,7 +37,7 @@ const mayImport: Record<string, RegExp[]> = {
   server: [
     /^gate\//,
     /^suites\//,
-    /^migrations\/(?:append-audit|errors|kept-answers|moments|open-database|rows-of|within)\.ts$/,
+    /^migrations\/(?:append-audit|errors|kept-answers|lock-directory|moments|open-database|rows-of|within)\.ts$/,
     /^migrations\/(?:restore-database|tables|journal\/backup-file)\.ts$/,
     /^runners\/protocol\.ts$/,
     /^runners\/walls\/(?:wall|find-walls)\.ts$/,
