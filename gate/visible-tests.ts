@@ -86,9 +86,5 @@ function requireCounts(passed: number, total: number): VisibleTests {
 }
 
 function unreadable(why: string, options?: ErrorOptions): GateError {
-  return new GateError(
-    'visible_tests_unreadable',
-    `the report of the visible tests cannot be read: ${why}`,
-    options,
-  );
+  return new GateError('visible_tests_unreadable', why, options);
 }

@@ -89,7 +89,7 @@ export function readerOf(request: FastifyRequest): Reader {
 /** Throws `gate_forbidden` where the token is limited to other gates. */
 export function requireGate(reader: Reader, gate: string): void {
   if (isWithinLimits(reader.gates, gate)) return;
-  throw new RequestError('gate_forbidden', `the token is limited to other gates than ${gate}`);
+  throw new RequestError('gate_forbidden', `it is limited to other gates than ${gate}`);
 }
 
 /** For what concerns every gate and suite: throws `role_forbidden` where the token is limited to some of them. */
@@ -113,7 +113,7 @@ export function requireEverySuite({ suites }: Reader, what: string): void {
 /** Throws `suite_forbidden` where the token is limited to other suites. */
 export function requireSuite(reader: Reader, suite: string): void {
   if (isWithinLimits(reader.suites, suite)) return;
-  throw new RequestError('suite_forbidden', `the token is limited to other suites than ${suite}`);
+  throw new RequestError('suite_forbidden', `it is limited to other suites than ${suite}`);
 }
 
 /** What a token is limited to, as it is asked for or as it is listed. */
@@ -147,7 +147,7 @@ export function bindRepository({ repository }: Reader, request: ScoreRequest): S
 
 function requireRepository(own: string, asked: string | undefined): void {
   if ((asked ?? own) === own) return;
-  throw new RequestError('repository_forbidden', `the token is for changes of ${own} alone`);
+  throw new RequestError('repository_forbidden', `it is for changes of ${own} alone`);
 }
 
 /** The one token of a request. Of two headers nobody can know which one a proxy looked at. */

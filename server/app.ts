@@ -264,10 +264,10 @@ const jsonValuesMaxDefault = 2_000;
 
 /** The place of a mistake in JSON, and nothing of the text itself. */
 function jsonFault(error: unknown): string {
-  if (error instanceof TypeError) return 'the body is not UTF-8: send JSON text as UTF-8';
+  if (error instanceof TypeError) return 'it is not UTF-8: send JSON text as UTF-8';
   const place =
     error instanceof Error ? /position \d+(?: \(line \d+ column \d+\))?/.exec(error.message) : null;
-  return `the body does not parse as JSON${place === null ? '' : `, at ${place[0]}`}: send one JSON value`;
+  return `it does not parse${place === null ? '' : `, at ${place[0]}`}: send one JSON value`;
 }
 
 function pathOf(url: string): string {

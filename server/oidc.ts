@@ -116,7 +116,7 @@ function refusalOf(error: errors.JOSEError): RequestError {
 }
 
 function invalid(why: string): RequestError {
-  return new RequestError('token_invalid', `the token is refused: ${why}`);
+  return new RequestError('token_invalid', why);
 }
 
 /** Whether every claim that the rule names is a string in the token, and one of those accepted. */

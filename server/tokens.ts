@@ -101,7 +101,8 @@ export async function findReaderOf(database: Database, token: string): Promise<L
     .select()
     .from(tokens)
     .where(eq(tokens.sha256, hashOf(token)));
-  if (row === undefined) throw new RequestError('token_unknown', 'the token is not known here');
+  if (row === undefined)
+    throw new RequestError('token_unknown', 'this service has made none like it: use one of its own');
   return { answer: readerWith(row), untilMs: row.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY };
 }
 

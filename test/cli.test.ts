@@ -608,7 +608,7 @@ describe('holdback token', () => {
     expect(code).toBe(2);
     expect(err).not.toContain(tokens.ci);
     const unknown = await holdback(['token', 'revoke', '00000000-0000-4000-8000-000000000000'], 'admin');
-    expect([unknown.code, unknown.err]).toEqual([2, expect.stringContaining('There is no such token')]);
+    expect([unknown.code, unknown.err]).toEqual([2, expect.stringContaining('Not found: there is no token')]);
   });
 });
 

@@ -126,11 +126,14 @@ function problemIn(reply: Reply, status: number, code: string): { detail: string
   });
   expect(reply.status).toBe(status);
   expect(reply.text).not.toMatch(/Invalid input|received undefined|node_modules|\.ts:/);
+  const { title, detail } = Object(reply.json);
+  // Who is told both does not want to read it twice.
+  expect(`${detail}`.toLowerCase()).not.toContain(`${title}`.toLowerCase());
   const errors: unknown = Reflect.get(Object(reply.json), 'errors');
   const pointers = Array.isArray(errors)
     ? errors.map((error) => `${Reflect.get(Object(error), 'pointer')}`)
     : [];
-  return { detail: `${Reflect.get(Object(reply.json), 'detail')}`, pointers };
+  return { detail: `${detail}`, pointers };
 }
 
 function fill(path: string): string {

@@ -121,5 +121,5 @@ async function findReplayable(
   while (score.verdict?.repeats) score = await findScore(scoring.database, score.verdict.repeats);
   const { verdict } = score;
   if (verdict !== undefined && verdict.revisions.length > 0) return { score, verdict };
-  throw new GateError('replay_impossible', 'nothing was run for this score, so there is nothing to replay');
+  throw new GateError('replay_impossible', 'nothing was run for this score');
 }

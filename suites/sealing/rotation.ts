@@ -61,14 +61,11 @@ export class Rotation {
     if (path === undefined) {
       throw new SuiteError(
         'identity_given',
-        'HOLDBACK_IDENTITY gives the identity: put a new one (of age-keygen) before it, separated by a space, restart, and remove the old one when `holdback identity show` says settled',
+        'put a new one (of age-keygen) before the one in HOLDBACK_IDENTITY, separated by a space, restart, and remove the old one when `holdback identity show` says settled',
       );
     }
     if (this.#state === 'resealing') {
-      throw new SuiteError(
-        'identity_rotating',
-        'the identity is being rotated: wait until GET /identity says settled',
-      );
+      throw new SuiteError('identity_rotating', 'wait until GET /identity says settled');
     }
     const inForce = this.#putInForce(by, async () => {
       const renewed = await renewIdentity(this.#identity);
