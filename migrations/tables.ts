@@ -347,7 +347,7 @@ const attemptColumns = () => ({
   isFirstGreen: boolean('is_first_green').notNull(),
   /** What it may have taught about each case that was asked, in bits; 0 where nothing was charged. */
   bits: doublePrecision('bits').notNull(),
-  /** What follows from the rest, derived by the database, so that trends have nothing to compute for each row. Null where nothing was settled. */
+  /** What follows from the rest, derived by the database, so that trends have nothing to compute for each row. Null where nothing was settled, as by a repetition. */
   isGreen: boolean('is_green'),
   /** Whether all visible tests passed; null where CI says nothing. */
   visibleIsGreen: boolean('visible_is_green'),

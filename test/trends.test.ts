@@ -23,6 +23,7 @@ import { bucketsOf, periodOf } from '../gate/trends/trend-period.ts';
 import { findTrend, type TrendReader } from '../gate/trends/trends.ts';
 import { rateOf } from '../gate/trends/wilson.ts';
 import { type Database, type OpenDatabase, openDatabase } from '../migrations/open-database.ts';
+import { questionOf, viewOf } from '../server/pages/trends-view.ts';
 import { runCommand } from './command.ts';
 import { startPostgres } from './postgres-server.ts';
 import { copyTemplate } from './template-database.ts';
@@ -39,6 +40,8 @@ type Attempt = {
   tookMs: number;
   sinceFirstMs: number;
   reason: string;
+  /** Whether its verdict is an earlier one again. */
+  repeats: boolean;
   attempt: number;
   agent: string | null;
   author: string | null;
@@ -86,6 +89,7 @@ const attempts: fc.Arbitrary<Attempt[]> = fc.array(
     tookMs: fc.oneof(fc.integer({ min: 0, max: 3_000 }), fc.integer({ min: 0, max: 20 * hourMs })),
     sinceFirstMs: fc.integer({ min: 0, max: 40 * 24 * hourMs }),
     reason: fc.constantFrom('green', 'green', 'red', 'red', 'stale', 'indeterminate', 'budget_exhausted'),
+    repeats: fc.boolean(),
     attempt: fc.integer({ min: 1, max: 4 }),
     agent: name,
     author: name,
@@ -140,7 +144,7 @@ async function replaceHistory(database: Database, history: Attempt[]): Promise<v
     suite_total: row.suite?.total,
   }));
   const given = sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS row (
-    score_id uuid, number int, gate text, verdict text, reason text, requested_at timestamptz, decided_at timestamptz,
+    score_id uuid, number int, gate text, verdict text, reason text, repeats boolean, requested_at timestamptz, decided_at timestamptz,
     first_requested_at timestamptz, attempt int, agent text, author text, visible_passed int, visible_total int, bits float8,
     escaped boolean, suite_passed int, suite_total int, "isFirst" boolean)`;
   const copied = sql`gate, requested_at, 'change-' || number, author, agent, attempt, first_requested_at, visible_passed, visible_total, bits`;
@@ -157,8 +161,8 @@ async function replaceHistory(database: Database, history: Attempt[]): Promise<v
     // From here on with the triggers: what the database derives is tested too.
     await transaction.execute(sql`SET LOCAL session_replication_role = origin`);
     await transaction.execute(sql`
-      INSERT INTO verdicts (score_id, verdict, reason, revisions, passed, total, duration_ms, decided_at, is_first_green, ${columns})
-      SELECT score_id, verdict, reason, '[]', (reason = 'green')::int, 1, 1, decided_at, reason = 'green' AND "isFirst", ${copied} FROM ${given}`);
+      INSERT INTO verdicts (score_id, verdict, reason, repeats, revisions, passed, total, duration_ms, decided_at, is_first_green, ${columns})
+      SELECT score_id, verdict, reason, CASE WHEN repeats THEN score_id END, '[]', (reason = 'green')::int, 1, 1, decided_at, reason = 'green' AND "isFirst", ${copied} FROM ${given}`);
     await transaction.execute(sql`
       INSERT INTO suite_results (score_id, suite, revision, candidate, passed, total, decided_at, is_first_green, ${columns})
       SELECT score_id, 's', 1, 'd', suite_passed, suite_total, decided_at, suite_total > 0 AND suite_passed = suite_total AND "isFirst", ${copied}
@@ -167,7 +171,12 @@ async function replaceHistory(database: Database, history: Attempt[]): Promise<v
 }
 
 /** An attempt as a trend of its gate or of the suite sees it. */
-type Seen = Attempt & { isGreen: boolean | null; isFirstGreen: boolean; publishedMs: number };
+type Seen = Attempt & {
+  isGreen: boolean | null;
+  hasPassed: boolean;
+  isFirstGreen: boolean;
+  publishedMs: number;
+};
 
 /** The value below or at which so great a share of the values lies. */
 function nearestRank(values: number[], share: number): number | null {
@@ -204,7 +213,7 @@ function count(seen: Seen[]): Figures {
     },
     latencyMs: { count: settled.length, p50: nearestRank(latencies, 0.5), p95: nearestRank(latencies, 0.95) },
     exposureBits: sum(seen.map(({ bits }) => bits)),
-    escapes: settled.filter(({ isGreen, escaped }) => isGreen && escaped).length,
+    escapes: seen.filter(({ hasPassed, escaped }) => hasPassed && escaped).length,
     gap: gapOf({
       both,
       firstOnly: visiblyGreen.length - both,
@@ -229,12 +238,14 @@ function tell(history: Attempt[], question: TrendQuestion, { gates, slotMs }: Tr
       return [];
     const ofGate = { green: true, red: false }[row.reason] ?? null;
     const ofSuite = row.suite === null || row.suite.total === 0 ? null : row.suite.passed === row.suite.total;
-    const isGreen = gate === null ? ofSuite : ofGate;
+    const result = gate === null ? ofSuite : ofGate;
     return [
       {
         ...row,
-        isGreen,
-        isFirstGreen: isGreen === true && row.isFirst,
+        // Of a suite there is a row only where it was run.
+        isGreen: gate !== null && row.repeats ? null : result,
+        hasPassed: result === true,
+        isFirstGreen: result === true && row.isFirst,
         publishedMs: published.getTime() - row.requestedAt,
       },
     ];
@@ -512,7 +523,7 @@ describe.each([
             sinceFirstMs: 0,
           },
           ...{ reason: 'red', attempt: 1, agent, author: null, visible: null, bits: 2, escaped: false },
-          ...{ suite: null, isFirst: false },
+          ...{ suite: null, isFirst: false, repeats: false },
         }),
       ),
     );
@@ -544,6 +555,16 @@ describe.each([
   });
 });
 
+test('unless it is said, a trend is of the thirty days of which today is the last, in an answer as on a page', () => {
+  const view = viewOf({ gate: 'g' }, []);
+  for (const moment of ['2026-04-06T12:00:00.000Z', '2026-04-06T00:00:00.000Z', '2026-03-29T23:59:59.999Z']) {
+    const at = new Date(moment);
+    const period = periodOf({}, at);
+    expect(bucketsOf(period)).toHaveLength(30);
+    expect(view && questionOf(view, at).from).toBe(period.from.toISOString());
+  }
+});
+
 describe('through the service, a trend', () => {
   let world: World;
   let lead: Client;
@@ -565,6 +586,8 @@ describe('through the service, a trend', () => {
         visibleTests: { passed: visible, total: 10 },
       });
     // One agent fits its builds to what it sees, and is right in the end; the name of the other is a formula.
+    await score('shop', 'PR-1', 'eager', wrong, 10);
+    // The same build once more is not run, and settles nothing.
     await score('shop', 'PR-1', 'eager', wrong, 10);
     await score('shop', 'PR-2', 'eager', `${wrong};`, 10);
     const green = await score('shop', 'PR-2', 'eager', right, 10);

@@ -12,7 +12,10 @@ import { connect } from '../client.ts';
 import type { Command, Flag } from '../command.ts';
 
 const periodFlags = {
-  from: { value: 'TIME', about: 'From this instant on, as 2026-01-01T00:00:00Z (30 days ago).' },
+  from: {
+    value: 'TIME',
+    about: 'From this instant on, as 2026-01-01T00:00:00Z (the last 30 days, with today).',
+  },
   to: { value: 'TIME', about: 'Before this instant (now).' },
 } satisfies Record<string, Flag>;
 
@@ -42,6 +45,7 @@ export const trendsCommand: Command = {
     csv: { about: 'Print CSV, a row for each bucket of each series.' },
   },
   notes: [
+    'Settled are attempts that were run, and are green or red: the same build again is not run, and not counted.',
     'Behind each rate are the bounds between which it lies with 95 % confidence.',
     'The gap is by how much more often the visible tests pass than the holdback cases: above 0, builds are fitted to what can be seen.',
   ],

@@ -8,8 +8,8 @@ export type TrendPeriod = { from: Date; to: Date; bucket: TrendBucket };
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
-/** A trend goes back so long unless it is said. */
-const spanMsDefault = 30 * dayMs;
+/** A trend is of so many days unless it is said. The last is one of them, however much of it has come. */
+const daysDefault = 30;
 
 /** A period of at most so long is shown in these buckets unless it is said. */
 const spansMs: [TrendBucket, number][] = [
@@ -26,7 +26,9 @@ export function periodOf(
 ): TrendPeriod {
   // What was requested just now is in it.
   const to = asked.to === undefined ? new Date(now.getTime() + 1) : new Date(asked.to);
-  const earliest = asked.from === undefined ? new Date(to.getTime() - spanMsDefault) : new Date(asked.from);
+  const lastDay = beginOf(new Date(to.getTime() - 1), 'day');
+  const earliest =
+    asked.from === undefined ? new Date(lastDay.getTime() - (daysDefault - 1) * dayMs) : new Date(asked.from);
   if (earliest >= to)
     throw new GateError('trend_unfit', 'the period is empty: `from` has to lie before `to`');
   const span = to.getTime() - earliest.getTime();

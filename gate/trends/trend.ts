@@ -80,11 +80,13 @@ export const gapSchema = z.strictObject({
 export type Gap = z.infer<typeof gapSchema>;
 
 /**
- * What the attempts of a period add up to. An attempt belongs to when it was requested. Only settled ones count: they were scored, and
- * are green or red.
+ * What the attempts of a period add up to. An attempt belongs to when it was requested. Only settled ones count: they were run, and are
+ * green or red. A build that was scored before at the gate gets its verdict again without being run, which settles nothing.
  */
 export const figuresSchema = z.strictObject({
-  settled: countSchema,
+  settled: countSchema.describe(
+    'Attempts that were run, and are green or red. A build that has its verdict already is not run again, and not counted.',
+  ),
   passRate: rateSchema,
   firstAttemptPassRate: rateSchema.describe("Of the attempts that were their change's first at the gate."),
   attemptsToGreen: z

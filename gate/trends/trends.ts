@@ -62,7 +62,7 @@ export async function findTrend(
 }
 
 /** The rows that a trend is made from, and what a reader hears of them. */
-type Attempts = { from: SQL; where: SQL; latency: SQL; toGreen: SQL };
+type Attempts = { from: SQL; where: SQL; latency: SQL; toGreen: SQL; hasPassed: SQL };
 
 /** How attempts are told apart. */
 type Series = { join: SQL; number: SQL; groupBy: SQL };
@@ -91,6 +91,8 @@ function attemptsOf(
     from: gate === undefined ? sql`suite_results` : sql`verdicts`,
     where: sql.join(conditions, sql` AND `),
     latency,
+    // A repetition settles nothing, and lets a bug past all the same.
+    hasPassed: gate === undefined ? sql`is_green` : sql`reason = 'green'`,
     toGreen: slotMs === undefined ? sql`to_green_ms` : sql`to_green_ms - latency_ms + ${latency}`,
   };
 }
@@ -204,11 +206,15 @@ async function findMiddles(database: Database, attempts: Grouped, period: TrendP
   return totalsSchema.parse(rowsOf(rows));
 }
 
-/** The settled attempts of which a bug is known by now that got past; of a suite, past its own cases. They are few. */
-async function findEscapes(database: Database, { from, where, series }: Grouped, period: TrendPeriod) {
+/** The green attempts of which a bug is known by now that got past; of a suite, past its own cases. They are few. */
+async function findEscapes(
+  database: Database,
+  { from, where, series, hasPassed }: Grouped,
+  period: TrendPeriod,
+) {
   const rows = await database.execute(sql`
     SELECT ${series.number} AS series, date_part('epoch', requested_at) * 1000 AS at FROM ${from} ${series.join}
-    WHERE ${where} AND ${within(period)} AND is_green
+    WHERE ${where} AND ${within(period)} AND ${hasPassed}
       -- Of what was requested in the period, nothing was recorded before it.
       AND score_id IN (SELECT score_id FROM incidents WHERE recorded_at >= ${instantOf(period.from)})`);
   return escapesSchema.parse(rowsOf(rows));

@@ -182,7 +182,7 @@ ${
     : html`<p class="notice warn">The visible tests pass more often than the holdback cases for <b>${nameOf(worst.name, 60)}</b>: by ${quantity('points', worst.figures.gap.gap)} (${bounds('points', worst.figures.gap.low, worst.figures.gap.high)}). Its builds fit the tests they can see.</p>`
 }
 <div class="charts">
-<figure class="chart"><figcaption><h3>Pass rate</h3><p>The share of settled attempts that are green, with its 95 % interval.</p></figcaption>
+<figure class="chart"><figcaption><h3>Pass rate</h3><p>The share of settled attempts that are green, with its 95 % interval. The same build again is not run, and not counted.</p></figcaption>
 ${intervalChart({
   id: 'pass-rate-by',
   title: `Pass rate by ${group}`,
