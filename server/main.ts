@@ -1,4 +1,5 @@
 /** Runs the service until it is told to stop: SIGTERM and SIGINT end it cleanly. */
+import { once } from 'node:events';
 import { keepCompiledCode } from './compiled-code.ts';
 import { forbidCoreDumps } from './core-dumps.ts';
 import './drizzle-is-esm.ts';
@@ -16,11 +17,10 @@ process.on('uncaughtException', (failure) => {
 process.removeAllListeners('warning');
 process.on('warning', (warning) => warn(warning));
 
-/** Whether to stop, also when that was asked while the service was still starting. */
-const stopping = new Promise<void>((resolve) => {
-  process.once('SIGTERM', resolve);
-  process.once('SIGINT', resolve);
-});
+/** Whether to stop: also while the service is still starting, which then is not gone on with. */
+const stop = new AbortController();
+process.once('SIGTERM', () => stop.abort());
+process.once('SIGINT', () => stop.abort());
 
 keepCompiledCode();
 // Loaded only now, because the program may just have begun once more.
@@ -37,16 +37,19 @@ try {
   findWalls(config.walls).catch(() => {});
   // The rest of the code, and so whoever has set something wrong hears of it at once.
   const { startService } = await import('./service.ts');
-  const service = await startService(config);
+  const service = await startService(config, stop.signal);
   warn = ({ name, message }) => service.app.log.warn({ warning: name }, message);
   console.log(`Holdback listens on ${service.address}`);
   if (service.newAdminToken !== undefined) {
     console.log(`Its first admin token, shown this once: ${service.newAdminToken}`);
   }
-  await stopping;
+  if (!stop.signal.aborted) await once(stop.signal, 'abort');
   await service.close();
 } catch (failure) {
-  const error = withoutStatement(failure);
-  console.error(redact(`holdback could not start: ${error instanceof Error ? error.message : error}`));
-  process.exitCode = 1;
+  // Whoever stops a start is not told that it failed.
+  if (!stop.signal.aborted) {
+    const error = withoutStatement(failure);
+    console.error(redact(`holdback could not start: ${error instanceof Error ? error.message : error}`));
+    process.exitCode = 1;
+  }
 }

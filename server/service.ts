@@ -67,14 +67,17 @@ const closeMs = 2_000;
 const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
 const moduleAt = (path: string) => new URL(`${path}${extension}`, import.meta.url);
 
-/** Starts a service. What had been started when something fails is ended again. */
-export async function startService(config: Config): Promise<Service> {
+/** Starts a service. What had been started when something fails, or `stop` calls it off, is ended again. */
+export async function startService(config: Config, stop?: AbortSignal): Promise<Service> {
   const ending: (() => Promise<unknown>)[] = [];
   const close = async () => {
     for (const end of ending.splice(0).reverse()) await end();
   };
   const starting: Promise<unknown>[] = [];
   const calledOff = new AbortController();
+  const callOff = () => calledOff.abort();
+  stop?.throwIfAborted();
+  stop?.addEventListener('abort', callOff);
   const newPool = (options: PoolOptions): HostPool => {
     const pool = new HostPool(options);
     ending.push(() => pool.close());
@@ -139,6 +142,7 @@ export async function startService(config: Config): Promise<Service> {
     const probing = start(probe(runnersMade, gradersMade), async () => {});
     const [database, { code: hostCode, pool: runners }, { code: graderCode, pool: graders, grader }] =
       await Promise.all([start(openDatabase(config), (opened) => opened.close()), runnersMade, gradersMade]);
+    stop?.throwIfAborted();
     const { queueBackend: backend, slotMs } = config;
     const openingQueue = start(ScoreQueue.open(database, { backend, slotMs }), (opened) => opened.close());
     const { walls, missing } = await finding;
@@ -284,6 +288,7 @@ export async function startService(config: Config): Promise<Service> {
     readiness.containment = requireContainment(await probing, config);
     // Hosts of candidates start, as the probe has shown; those that it used up are followed by others, for whoever asks first.
     await graders.warm(1);
+    stop?.throwIfAborted();
     const { host, port } = config;
     const address = await app.listen({ host, port, backlog }).catch((error: unknown) => {
       throw cannotListen(config, error);
@@ -294,9 +299,12 @@ export async function startService(config: Config): Promise<Service> {
     await worker?.start();
     // Last: a token that was made by a service that then does not start would never be shown, and no other would be made.
     // A node that answers nobody makes none either.
+    stop?.throwIfAborted();
     const newAdminToken =
       config.role === 'runner' ? undefined : await ensureAdminToken(database.database, config.adminToken);
     await database.durability.settled();
+    // From now on it is ended by `close`, which lets end what is under way.
+    stop?.removeEventListener('abort', callOff);
     return { app, address, newAdminToken, runners, graders, hostCode, graderCode, database, close };
   } catch (error) {
     // What is still starting is waited for, so that it can be ended too; nobody needs to know any more what the probe finds.

@@ -64,6 +64,17 @@ test('a folder for temporary files that is not there is one clear line', async (
   );
 });
 
+test('a start that is told to stop ends well without having listened, and leaves nothing behind', async () => {
+  const [dataDir, TMPDIR] = [await temporaryFolder(), await temporaryFolder()];
+  await copyTemplate(dataDir);
+  const starting = startProcess({ HOLDBACK_DATA_DIR: dataDir, TMPDIR });
+  // It has begun.
+  await expect.poll(() => readdir(TMPDIR), { interval: 10, timeout: 20_000 }).not.toEqual([]);
+  await starting.end('SIGTERM');
+  expect([await starting.ended, starting.printed()]).toEqual([0, '']);
+  expect(await readdir(TMPDIR)).toEqual([]);
+});
+
 describe('settings', () => {
   test.each([
     ['HOLDBACK_PORT', 'many', 'is a whole number from 0 to 65535'],
