@@ -16,6 +16,8 @@ test('a service whose runner hosts no longer start answers indeterminate, which 
   const world = await openWorld({ HOLDBACK_POOL: '1' });
   await sealSuite(world, 'plain', { cases });
   const { folder } = world.service.hostCode;
+  // One that is still starting would be ready after those that are.
+  await world.service.runners.warm();
   await rename(folder, `${folder}.away`);
   // What was ready is used up, and what is started now finds no code.
   for (const pid of world.service.runners.pids) process.kill(pid, 'SIGKILL');
