@@ -6,6 +6,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+// It works in the folder in which it was first loaded, which must not be one that a test removes.
+import 'esbuild';
 import { runHoldback } from '../cli/run-holdback.ts';
 
 const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
