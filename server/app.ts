@@ -31,7 +31,7 @@ import { collectMethods } from './methods.ts';
 import type { Metrics } from './metrics.ts';
 import { Oidc } from './oidc.ts';
 import { answerBrokenRequest, answerProblem, RequestError } from './problems.ts';
-import { limitAddresses, limitTokens } from './rate-limits.ts';
+import { limitAddresses, limitBodies, limitTokens } from './rate-limits.ts';
 import type { ReadinessCheck } from './readiness.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { backupRoutes } from './routes/backup.ts';
@@ -85,6 +85,9 @@ export type AppParts = {
   trustProxy: string[] | undefined;
 };
 
+/** Whoever has not sent a request whole after this long is hung up on, in milliseconds. */
+const requestMs = 300_000;
+
 function refuseSchema(): never {
   throw new Error('a route has a schema that is none of zod');
 }
@@ -97,6 +100,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     logger: loggerOptions(parts.logLevel),
     routerOptions: { maxParamLength: 1_000 },
     forceCloseConnections: 'idle',
+    requestTimeout: requestMs,
     trustProxy: parts.trustProxy ?? false,
     frameworkErrors: answerProblem,
     clientErrorHandler: answerBrokenRequest,
@@ -168,6 +172,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   identifyReaders(app, { database, moments: parts.moments }, new Oidc(parts.issuers));
   limitTokens(app, parts.ratePerToken);
   requireRoles(app);
+  limitBodies(app);
   await app.register(healthRoutes, { readiness: parts.readiness });
   await app.register(metricsRoutes, { metrics: parts.metrics, metricsToken: parts.metricsToken });
   // A node that only works off the queue answers for itself alone.

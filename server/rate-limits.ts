@@ -1,6 +1,6 @@
 /**
- * How often one address, and one token, may ask. Each process counts for itself, in memory that is bounded, and forgets with
- * every minute.
+ * How often one address, and one token, may ask, and how much it may send at once. Each process counts for itself, in memory that is
+ * bounded, and forgets with every minute.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { RequestError } from './problems.ts';
@@ -23,6 +23,42 @@ export function limitTokens(app: FastifyInstance, perMinute: number): void {
   addLimit(app, count, ({ reader }) =>
     reader === null ? undefined : `at most ${perMinute} requests a minute are answered to one token`,
   );
+}
+
+/** So many bytes of requests that are not answered yet are held in memory at once. */
+const heldBytesMax = 256 << 20;
+
+/**
+ * Limits how much is sent at once: a body is read whole, and whoever sent many, however slowly, would take all memory. One token may hold
+ * as much as it leaves to the others.
+ */
+export function limitBodies(app: FastifyInstance): void {
+  const heldBy = new Map<string, number>();
+  let held = 0;
+  const change = (by: string, bytes: number) => {
+    held += bytes;
+    const own = (heldBy.get(by) ?? 0) + bytes;
+    if (own === 0) heldBy.delete(by);
+    else heldBy.set(by, own);
+  };
+  app.addHook('onRequest', async (request, reply) => {
+    const bytes = bodyBytesOf(request);
+    if (bytes === 0) return;
+    const by = request.reader?.tokenId ?? request.ip;
+    if ((heldBy.get(by) ?? 0) + bytes > heldBytesMax - held) {
+      reply.header('retry-after', '1');
+      throw new RequestError('rate_limited', 'too much is being sent at once: try again later');
+    }
+    change(by, bytes);
+    // It comes once, when all is answered or nobody waits any more.
+    reply.raw.once('close', () => change(by, -bytes));
+  });
+}
+
+/** How long the body of a request is at most. */
+function bodyBytesOf({ headers, routeOptions: { bodyLimit = 0 } }: FastifyRequest): number {
+  if (headers['transfer-encoding'] !== undefined) return bodyLimit;
+  return Math.min(Number(headers['content-length'] ?? 0), bodyLimit);
 }
 
 /** Where somebody signs in: so many tokens a minute are tried from one address, and no more than requests are answered at all. */

@@ -2,9 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 import type { Role } from '../gate/disclosure/disclosed.ts';
+import { createToken } from '../server/tokens.ts';
 import { type Client, type Reply, scoreRequest, sealSuite, startWorld, type World } from './world.ts';
 
 const right = 'export function run(x) { return x }';
@@ -616,6 +617,25 @@ test('a queue that is full says so, and when to come again', async () => {
   for (const reply of await Promise.all(rush)) problemIn(reply, 429, 'queue_full');
   const history = await ask('lead', 'GET', '/changes/third?gate=slow');
   expect(history.json).toMatchObject({ scores: [] });
+});
+
+test('who sends more at once than is held is told to come again, and keeps nobody else out', async () => {
+  const request = { role: 'ci', name: 'a sender' } as const;
+  const { token } = await createToken(world.service.database.database, request, 'a test');
+  const { hostname, port } = new URL(world.service.address);
+  const head = `POST /score HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 33600000\r\n\r\n`;
+  const sockets = [1, 2, 3, 4].map(() => connect(Number(port), hostname));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  for (const socket of sockets) socket.on('error', () => {}).write(head);
+  const upload = async (client: Client) =>
+    client('POST', '/candidates', right, { 'content-type': 'text/javascript' });
+  const sender = world.client(token);
+  await expect.poll(async () => (await upload(sender)).json).toMatchObject({ code: 'rate_limited' });
+  expect((await upload(await world.as('ci'))).status).toBe(201);
+  for (const socket of sockets) socket.destroy();
+  await expect.poll(async () => (await upload(sender)).status).toBe(201);
 });
 
 test('ci was never told anything of a suite', () => {
