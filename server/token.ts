@@ -23,7 +23,7 @@ export const tokenRequestSchema = z.strictObject({
   owner: wellFormed(200)
     .optional()
     .describe(
-      'Whose it is: all tokens of one owner count as one person. Without it, it is a person of its own.',
+      'Whose it is: all tokens of one owner, however it is capitalised, count as one person. Without it, it is a person of its own.',
     ),
   gates: names.optional().describe('The gates it is limited to; all if left out.'),
   suites: names.optional().describe('The suites it is limited to; all if left out.'),

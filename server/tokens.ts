@@ -3,7 +3,7 @@
  * it is revoked, so that whoever acted with it can still be named.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { and, desc, eq, gt, inArray, isNull, lt, or, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, isNotNull, isNull, lt, or, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { type Role, roles } from '../gate/disclosure/disclosed.ts';
 import { appendAudit } from '../migrations/append-audit.ts';
@@ -177,7 +177,8 @@ async function appendToken(
   request: TokenRequest,
   by: string,
 ): Promise<Token | undefined> {
-  const { role, name, owner = null, gates = null, suites = null, expiresAt = null } = request;
+  const { role, name, gates = null, suites = null, expiresAt = null } = request;
+  const owner = await ownerAsKnown(transaction, request.owner);
   const [row] = await transaction
     .insert(tokens)
     .values({
@@ -193,6 +194,19 @@ async function appendToken(
   const about = { token: row.id, role, name, owner, gates, suites, expiresAt };
   await appendAudit(transaction, { by, action: 'token.made', about });
   return present(row);
+}
+
+/** An owner as their first token names them: with other capitals or spaces it is the same person, who must not count as two. */
+async function ownerAsKnown(transaction: Database, owner: string | undefined): Promise<string | null> {
+  if (owner === undefined) return null;
+  const plain = (name: string | null) =>
+    name?.normalize('NFKC').toLowerCase().split(/\s+/).filter(Boolean).join(' ');
+  const owned = await transaction
+    .select({ owner: tokens.owner })
+    .from(tokens)
+    .where(isNotNull(tokens.owner))
+    .orderBy(asc(tokens.createdAt));
+  return owned.find((known) => plain(known.owner) === plain(owner))?.owner ?? owner;
 }
 
 /** Until the transaction ends, nobody else makes or revokes an admin token on the strength of which others there are. */

@@ -190,7 +190,7 @@ describe('a token', () => {
   test('is its owner where people have to agree, or else itself', async () => {
     const [one, other, third] = [
       await make({ role: 'lead', owner: 'ada' }),
-      await make({ role: 'author', owner: 'ada' }),
+      await make({ role: 'author', owner: ' Ada' }),
       await make({ role: 'lead' }),
     ];
     const person = async ({ token }: { token: string }) =>
