@@ -195,7 +195,20 @@ describe('the identity', () => {
     expect(await loadIdentity({ dataDir })).toEqual(made[0]);
     expect(await readdir(dataDir)).toEqual(['identity']);
     expect((await stat(join(dataDir, 'identity'))).mode & 0o777).toBe(0o600);
-    expect((await stat(dataDir)).mode & 0o777).toBe(0o700);
+    const { mode, mtimeNs } = await stat(dataDir, { bigint: true });
+    expect(mode & 0o777n).toBe(0o700n);
+    // A start needs no room for it, once it is there.
+    await loadIdentity({ dataDir });
+    expect((await stat(dataDir, { bigint: true })).mtimeNs).toBe(mtimeNs);
+  });
+
+  test('that there is no room for keeps the service from starting, and leaves nothing of it', async () => {
+    const dataDir = await folder();
+    const service = startProcess({ ...small, HOLDBACK_DATA_DIR: dataDir }, { fileBytesMax: 0 });
+    onTestFinished(() => service.end('SIGKILL'));
+    expect(await service.ended).toBe(1);
+    expect(service.printed()).toMatch(/^holdback could not start: the identity cannot be written to .*\n$/);
+    expect((await readdir(dataDir)).filter((name) => name.startsWith('identity'))).toEqual([]);
   });
 
   test('is taken from HOLDBACK_IDENTITY, or from the file that HOLDBACK_IDENTITY_FILE names', async () => {

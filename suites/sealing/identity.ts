@@ -3,6 +3,7 @@
  * is rotated the file holds two, the new one first: what is sealed to either opens, whenever the process dies.
  */
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { link, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
@@ -33,13 +34,13 @@ export type IdentitySource = {
 /** Written above the identities while a rotation is under way, so that no identity is removed that somebody put there. */
 const rotationNote = '# Holdback is leaving all but the first of these.';
 
-/** Reads the identity, or makes the data directory's on first use. Throws `identity_invalid`. */
+/** Reads the identity, or makes the data directory's on first use. Throws `identity_invalid` and `identity_not_writable`. */
 export async function loadIdentity(source: IdentitySource): Promise<Identity> {
   const recipients = [...(source.recipients ?? [])];
   await requireRecipients(recipients);
   const path = identityPath(source);
   if (path === undefined) return parseIdentity(source.identity ?? '', 'HOLDBACK_IDENTITY', recipients);
-  if (source.identityFile === undefined) await makeIdentity(path);
+  if (source.identityFile === undefined && !existsSync(path)) await makeIdentity(path);
   return parseIdentity(await readText(path), path, recipients);
 }
 
@@ -130,14 +131,18 @@ async function requireRecipients(recipients: string[]): Promise<void> {
 async function makeIdentity(path: string): Promise<void> {
   makeFolder(dirname(path));
   const draft = `${path}.${randomUUID()}`;
-  await writeFile(draft, `${await generateX25519Identity()}\n`, { mode: 0o600, flag: 'wx', flush: true });
   try {
+    await writeFile(draft, `${await generateX25519Identity()}\n`, { mode: 0o600, flag: 'wx', flush: true });
     await link(draft, path);
     // What is sealed to it must not outlive it.
     await syncFolder(dirname(path));
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST') return;
+    const why = cause instanceof Error ? cause.message : cause;
+    throw new SuiteError('identity_not_writable', `the identity cannot be written to ${path} (${why})`, {
+      cause,
+    });
   } finally {
-    await rm(draft);
+    await rm(draft, { force: true });
   }
 }
