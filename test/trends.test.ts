@@ -771,14 +771,17 @@ describe('through the service, a trend', () => {
   test('is a table in the terminal, or CSV', async () => {
     const environment = { HOLDBACK_URL: world.service.address, HOLDBACK_TOKEN: adminToken };
     const run = (...flags: string[]) => runCommand(['trends', ...flags], environment);
-    const [table, csv, ofCases, wrong] = await Promise.all([
+    const [table, days, csv, ofCases, wrong] = await Promise.all([
       run('--gate', 'shop', '--by', 'agent'),
+      run('--gate', 'shop'),
       run('--gate', 'shop', '--csv'),
       run('cases', '--suite', 'shop'),
       run('--gate', 'shop', '--suite', 'shop'),
     ]);
     expect([table.code, table.err]).toEqual([0, '']);
     expect(table.out).toMatch(/^eager +3 +33% \(6–79\) /m);
+    // Before today there was nothing, and no row says so.
+    expect(days.out).toMatch(/^day .*\n\d{4}-\d\d-\d\d +4 +50% .*\nin all +4 +50% /m);
     expect(csv.out).toMatch(/^gate,series,name,bucket,from,settled/);
     expect(ofCases.out).toContain('"secret 1": 25 runs');
     expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining('name one of --gate and --suite')]);

@@ -40,13 +40,23 @@ export function textOfTrend(trend: Trend): string {
     by !== null || first === undefined
       ? series.map((each) => [nameOf(each), ...cells(each.total)])
       : [
-          ...first.buckets.map(({ from: begin, ...figures }) => [
+          ...sinceFirst(first.buckets).map(({ from: begin, ...figures }) => [
             bucketText(begin, bucket),
             ...cells(figures),
           ]),
           ['in all', ...cells(first.total)],
         ];
   return [about, ...tableOf([by ?? bucket, ...columns.map(([head]) => head)], rows)].join('\n');
+}
+
+/** Without the buckets before the first in which something was settled or charged: a new gate has many. */
+function sinceFirst(buckets: TrendSeries['buckets']): TrendSeries['buckets'] {
+  return buckets.slice(
+    Math.max(
+      0,
+      buckets.findIndex(({ settled, exposureBits }) => settled > 0 || exposureBits > 0),
+    ),
+  );
 }
 
 export function textOfCaseTrends({ suite, revision, cases, ...told }: CaseTrends): string {

@@ -35,7 +35,7 @@ export function overviewPage({
     .slice(0, verdictsMax);
   const hidden = standings.length - gatesMax;
   return html`<div class="head"><div><h1>Overview</h1>
-<p class="muted">${standings.length} ${standings.length === 1 ? 'gate' : 'gates'}, and what they decided last.</p></div></div>
+<p class="muted">${standings.length} ${standings.length === 1 ? 'gate, and what it' : 'gates, and what they'} decided last.</p></div></div>
 ${alarms.length === 0 ? '' : html`<section class="section" aria-labelledby="alarms"><h2 id="alarms">Needs a look</h2>${alarmList(alarms)}</section>`}
 <section class="section" aria-labelledby="gates"><h2 id="gates">Gates</h2>
 <ul class="cards">${standings.slice(0, gatesMax).map(gateCard)}</ul>

@@ -8,11 +8,17 @@ export function problemPage({ status, title, detail = '', code, refusals = [] }:
   return html`<section class="problem">
 <p class="status-code" aria-hidden="true">${status}</p>
 <h1>${title}</h1>
-<p>${visible(detail)}</p>
+<p>${sentenceOf(detail)}</p>
 ${refusals.length === 0 ? '' : html`<ul>${refusals.map((refusal) => html`<li>${visible([refusal.message, ...(refusal.details ?? [])].join('; '))}. ${visible(refusal.advice)}</li>`)}</ul>`}
 ${hintOf(code)}
 <p><a class="button" href="/ui/">To the overview</a></p>
 </section>`;
+}
+
+/** A problem's detail as a sentence of its own. */
+function sentenceOf(detail: string): string {
+  const begun = `${detail.slice(0, 1).toUpperCase()}${detail.slice(1)}`;
+  return visible(/[.!?]$/.test(begun) || begun === '' ? begun : `${begun}.`);
 }
 
 /** What those can do whose role does not open a page. */

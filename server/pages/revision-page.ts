@@ -81,9 +81,9 @@ function refusalsOf({ refusals, refused }: RevisionView): Html | '' {
     ({ message, details = [], advice }) =>
       html`<li>${visible(message)}${
         details.length === 0
-          ? '.'
+          ? html`.<br>`
           : html`:<ul>${details.map((detail) => html`<li>${visible(detail)}</li>`)}</ul>`
-      }<br><span class="muted">${sentence(advice)}</span></li>`,
+      }<span class="muted">${sentence(advice)}</span></li>`,
   )}</ul></div>`;
 }
 
