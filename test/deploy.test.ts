@@ -121,7 +121,7 @@ describe('the container', () => {
     expect(dockerfile).toContain('npm ci --omit=dev');
     expect(dockerfile).toContain('npm run build');
     expect(scripts.build).toBeTypeOf('string');
-    // test/packed.test.ts starts it, as another user where it can.
+    // test/long/packed.test.ts starts it, as another user where it can.
     expect(dockerfile).toContain('ENTRYPOINT ["node", "dist/server/main.js"]');
   });
 

@@ -159,10 +159,10 @@ describe('the pages', () => {
     },
   );
 
-  test("README shows the two commands, and CI runs the second's test command", () => {
+  test("README shows the two commands, and CI runs the second's test command and then what takes long", () => {
     expect(source('README.md')).toContain('npm ci && npm run demo');
     expect(source('README.md')).toContain('npm ci && npm test');
-    expect(source('.ci/run')).toMatch(/^npm ci\nnpm run check\nnpm test$/m);
+    expect(source('.ci/run')).toMatch(/^npm ci\nnpm run check\nnpm test\nnpm run test:long$/m);
   });
 
   test('ARCHITECTURE.md fits on one page', () => {

@@ -1,10 +1,10 @@
 /** Failures of ours: while one lasts there is no green, it is never called red, and a later score is right again. */
 import { rename } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startPostgres } from './postgres-server.ts';
-import { isBusy, processesWith } from './processes.ts';
-import { temporaryFolder } from './temporary-folder.ts';
-import { openWorld, scoreRequest, sealSuite, startWorld, type World } from './world.ts';
+import { startPostgres } from '../postgres-server.ts';
+import { isBusy, processesWith } from '../processes.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { openWorld, scoreRequest, sealSuite, startWorld, type World } from '../world.ts';
 
 const right = 'export const run = (x) => x + 1';
 const cases = [{ name: 'one', input: 1, expect: { equals: 2 } }];

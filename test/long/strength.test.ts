@@ -11,11 +11,11 @@ import {
   measurementSchema,
   type StrengthReport,
   strengthSchema,
-} from '../gate/strength/strength.ts';
-import { runCommand } from './command.ts';
-import { hostsOf, processesWith } from './processes.ts';
-import { untilSettled } from './sealed-things.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+} from '../../gate/strength/strength.ts';
+import { runCommand } from '../command.ts';
+import { hostsOf, processesWith } from '../processes.ts';
+import { untilSettled } from '../sealed-things.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import {
   adminToken,
   type Client,
@@ -24,7 +24,7 @@ import {
   sealSuite,
   startWorld,
   type World,
-} from './world.ts';
+} from '../world.ts';
 
 /** One condition, one number, two texts: 50.00 is shipped for nothing. */
 const shipping = `// src/shipping.ts

@@ -1,11 +1,11 @@
 /** The pages of suites, in a real browser: an author's way from a case to an active revision, and what a lead sees of it. */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Role } from '../gate/disclosure/disclosed.ts';
-import type { TokenRequest } from '../server/token.ts';
-import { createToken } from '../server/tokens.ts';
-import { look, signIn, startBrowser, visit } from './browser.ts';
-import { startWorld, type World } from './world.ts';
+import type { Role } from '../../gate/disclosure/disclosed.ts';
+import type { TokenRequest } from '../../server/token.ts';
+import { createToken } from '../../server/tokens.ts';
+import { look, signIn, startBrowser, visit } from '../browser.ts';
+import { startWorld, type World } from '../world.ts';
 
 const right = `export function run({ code, cents }) {
   if (code === 'SAVE10') return { cents: Math.round(cents * 0.9), applied: true };

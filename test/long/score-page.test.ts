@@ -2,10 +2,10 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { Role } from '../gate/disclosure/disclosed.ts';
-import { createToken } from '../server/tokens.ts';
-import { look, signIn, startBrowser, visit } from './browser.ts';
-import { scoreRequest, sealSuite, startWorld, type World } from './world.ts';
+import type { Role } from '../../gate/disclosure/disclosed.ts';
+import { createToken } from '../../server/tokens.ts';
+import { look, signIn, startBrowser, visit } from '../browser.ts';
+import { scoreRequest, sealSuite, startWorld, type World } from '../world.ts';
 
 let world: World;
 let browser: Browser;

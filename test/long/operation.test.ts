@@ -2,16 +2,16 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { probeContainment } from '../gate/probe-containment.ts';
-import { Grader } from '../gate/scoring/grader.ts';
-import { bundleHost } from '../runners/bundle.ts';
-import { isNoexec } from '../runners/is-noexec.ts';
-import { Transformer } from '../runners/transformer.ts';
-import { findUnknown, readConfig } from '../server/config.ts';
-import { startProcess } from './service-process.ts';
-import { copyTemplate } from './template-database.ts';
-import { temporaryFolder } from './temporary-folder.ts';
-import { adminToken, startWorld, type World } from './world.ts';
+import { probeContainment } from '../../gate/probe-containment.ts';
+import { Grader } from '../../gate/scoring/grader.ts';
+import { bundleHost } from '../../runners/bundle.ts';
+import { isNoexec } from '../../runners/is-noexec.ts';
+import { Transformer } from '../../runners/transformer.ts';
+import { findUnknown, readConfig } from '../../server/config.ts';
+import { startProcess } from '../service-process.ts';
+import { copyTemplate } from '../template-database.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { adminToken, startWorld, type World } from '../world.ts';
 
 describe('a service that is ready', () => {
   let world: World;
@@ -114,7 +114,7 @@ describe('a service whose runners do not hold what they run', () => {
     const sound = start();
     await sound.listening;
     await sound.end();
-    const code = await bundleHost(new URL('./hosts/leaky.ts', import.meta.url), {});
+    const code = await bundleHost(new URL('../hosts/leaky.ts', import.meta.url), {});
     const leaky = await readFile(join(code.folder, 'thread.cjs'), 'utf8');
     await code.remove();
     const compiled = join(dataDir, 'compiled');

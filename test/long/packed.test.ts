@@ -3,16 +3,16 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join, sep } from 'node:path';
+import { delimiter, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
-import { copyTemplate } from './template-database.ts';
+import { copyTemplate } from '../template-database.ts';
 
 const run = promisify(execFile);
-const project = dirname(dirname(fileURLToPath(import.meta.url)));
+const project = fileURLToPath(new URL('../..', import.meta.url));
 const descriptionSchema = z.object({ version: z.string(), devDependencies: z.object({ node: z.string() }) });
 
 let folder: string;

@@ -2,11 +2,11 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { Role } from '../gate/disclosure/disclosed.ts';
-import { openSession } from '../server/sessions.ts';
-import { createToken } from '../server/tokens.ts';
-import { signIn, startBrowser, visit } from './browser.ts';
-import { scoreRequest, startWorld, type World } from './world.ts';
+import type { Role } from '../../gate/disclosure/disclosed.ts';
+import { openSession } from '../../server/sessions.ts';
+import { createToken } from '../../server/tokens.ts';
+import { signIn, startBrowser, visit } from '../browser.ts';
+import { scoreRequest, startWorld, type World } from '../world.ts';
 
 const right = 'export function run({ cents }) { return { cents: Math.round(cents * 0.9) } }';
 /** It passes the visible tests, which ask for round prices alone. */

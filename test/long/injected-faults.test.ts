@@ -8,15 +8,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { generateX25519Identity } from 'age-encryption';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { z } from 'zod';
-import { textsOf } from '../migrations/journal/open-journaled.ts';
-import { openDatabase } from '../migrations/open-database.ts';
-import { SteadyPool } from '../migrations/steady-pool.ts';
-import { type CuttingProxy, startCuttingProxy } from './cutting-proxy.ts';
-import { contentsOf } from './database-contents.ts';
-import { type PostgresServer, startPostgres } from './postgres-server.ts';
-import { copyTemplate } from './template-database.ts';
-import { temporaryFolder } from './temporary-folder.ts';
-import { scoreRequest, sealSuite, startWorld, type World } from './world.ts';
+import { textsOf } from '../../migrations/journal/open-journaled.ts';
+import { openDatabase } from '../../migrations/open-database.ts';
+import { SteadyPool } from '../../migrations/steady-pool.ts';
+import { type CuttingProxy, startCuttingProxy } from '../cutting-proxy.ts';
+import { contentsOf } from '../database-contents.ts';
+import { type PostgresServer, startPostgres } from '../postgres-server.ts';
+import { copyTemplate } from '../template-database.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { scoreRequest, sealSuite, startWorld, type World } from '../world.ts';
 
 /** More than a score needs, with what goes on beside it. */
 const statementsMax = 60;

@@ -2,11 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Role } from '../gate/disclosure/disclosed.ts';
-import { openSession } from '../server/sessions.ts';
-import { createToken } from '../server/tokens.ts';
-import { look, signIn, startBrowser, visit } from './browser.ts';
-import { adminToken, startWorld, type World } from './world.ts';
+import type { Role } from '../../gate/disclosure/disclosed.ts';
+import { openSession } from '../../server/sessions.ts';
+import { createToken } from '../../server/tokens.ts';
+import { look, signIn, startBrowser, visit } from '../browser.ts';
+import { adminToken, startWorld, type World } from '../world.ts';
 
 const nobody = randomUUID();
 

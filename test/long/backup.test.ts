@@ -11,16 +11,16 @@ import { generateX25519Identity } from 'age-encryption';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { encodeBackup, readBackup } from '../migrations/journal/backup-file.ts';
-import { openDatabase } from '../migrations/open-database.ts';
-import { readConfig } from '../server/config.ts';
-import { restoreBackup } from '../server/restore-backup.ts';
-import { digestOf } from '../suites/sealing/sealing.ts';
-import { runCommand, runCommandProcess } from './command.ts';
-import { contentsOf } from './database-contents.ts';
-import { type PostgresServer, startPostgres } from './postgres-server.ts';
-import { temporaryFolder } from './temporary-folder.ts';
-import { adminToken, openWorld, scoreRequest, sealSuite, startWorld, type World } from './world.ts';
+import { encodeBackup, readBackup } from '../../migrations/journal/backup-file.ts';
+import { openDatabase } from '../../migrations/open-database.ts';
+import { readConfig } from '../../server/config.ts';
+import { restoreBackup } from '../../server/restore-backup.ts';
+import { digestOf } from '../../suites/sealing/sealing.ts';
+import { runCommand, runCommandProcess } from '../command.ts';
+import { contentsOf } from '../database-contents.ts';
+import { type PostgresServer, startPostgres } from '../postgres-server.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { adminToken, openWorld, scoreRequest, sealSuite, startWorld, type World } from '../world.ts';
 
 const right = 'export const run = (x) => x + 1';
 const wrong = 'export const run = (x) => x';
@@ -148,7 +148,7 @@ describe('a backup', () => {
     // The process is killed while it restores: it waits for a table that somebody has locked.
     const [looking, locking] = [await connectionTo(server.url), await connectionTo(server.url)];
     await locking.query('BEGIN; LOCK TABLE verdicts IN EXCLUSIVE MODE');
-    const main = fileURLToPath(new URL('../server/restore-main.ts', import.meta.url));
+    const main = fileURLToPath(new URL('../../server/restore-main.ts', import.meta.url));
     const child = spawn(process.execPath, [main, backup], { env: { PATH: process.env.PATH, ...settings } });
     const waits =
       "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%pg_temp.replay(%'";
@@ -277,7 +277,7 @@ describe('restoring', () => {
 
   test('that is killed leaves nothing that could be taken for a database, and can be said again', async () => {
     const dataDir = await folderWithIdentity('killed');
-    const main = fileURLToPath(new URL('../server/restore-main.ts', import.meta.url));
+    const main = fileURLToPath(new URL('../../server/restore-main.ts', import.meta.url));
     const child = spawn(process.execPath, [main, backup], {
       env: { PATH: process.env.PATH, HOLDBACK_DATA_DIR: dataDir },
     });

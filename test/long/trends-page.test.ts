@@ -1,12 +1,12 @@
 /** The page of trends as leads use it: pictures that can be read off, zoomed and exported, and in which names are nothing but names. */
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Role } from '../gate/disclosure/disclosed.ts';
-import type { TokenRequest } from '../server/token.ts';
-import { createToken } from '../server/tokens.ts';
-import { look, signIn, startBrowser, visit } from './browser.ts';
-import { type SeededAgent, seedAttempts } from './seed-attempts.ts';
-import { sealSuite, startWorld, type World } from './world.ts';
+import type { Role } from '../../gate/disclosure/disclosed.ts';
+import type { TokenRequest } from '../../server/token.ts';
+import { createToken } from '../../server/tokens.ts';
+import { look, signIn, startBrowser, visit } from '../browser.ts';
+import { type SeededAgent, seedAttempts } from '../seed-attempts.ts';
+import { sealSuite, startWorld, type World } from '../world.ts';
 
 const hostile = '"><img src=x onerror=alert(1)><script>alert(2)</script>\u202e';
 const agents: SeededAgent[] = [

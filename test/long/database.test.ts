@@ -8,15 +8,15 @@ import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { lockDirectory } from '../migrations/lock-directory.ts';
-import { openDatabase } from '../migrations/open-database.ts';
-import { rowsOf } from '../migrations/rows-of.ts';
-import { startPoolingProxy } from './pooling-proxy.ts';
-import { type PostgresServer, startPostgres } from './postgres-server.ts';
-import { hostsOf, processesWith } from './processes.ts';
-import { type ServiceProcess, startProcess } from './service-process.ts';
-import { copyTemplate } from './template-database.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { lockDirectory } from '../../migrations/lock-directory.ts';
+import { openDatabase } from '../../migrations/open-database.ts';
+import { rowsOf } from '../../migrations/rows-of.ts';
+import { startPoolingProxy } from '../pooling-proxy.ts';
+import { type PostgresServer, startPostgres } from '../postgres-server.ts';
+import { hostsOf, processesWith } from '../processes.ts';
+import { type ServiceProcess, startProcess } from '../service-process.ts';
+import { copyTemplate } from '../template-database.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import {
   adminToken,
   type Client,
@@ -25,7 +25,7 @@ import {
   sealSuite,
   startWorld,
   type World,
-} from './world.ts';
+} from '../world.ts';
 
 const right = 'export function run(x) { return x }';
 const looping = 'export function run(x) { while (true); }';

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { generateX25519Identity } from 'age-encryption';
 import { expect, onTestFinished, test } from 'vitest';
-import { openDatabase } from '../migrations/open-database.ts';
-import { secrets } from '../migrations/tables.ts';
-import { loadIdentity, renewIdentity, writeIdentity } from '../suites/sealing/identity.ts';
-import { resealAll } from '../suites/sealing/resealing.ts';
-import { Seals } from '../suites/sealing/sealing.ts';
-import { startPostgres } from './postgres-server.ts';
+import { openDatabase } from '../../migrations/open-database.ts';
+import { secrets } from '../../migrations/tables.ts';
+import { loadIdentity, renewIdentity, writeIdentity } from '../../suites/sealing/identity.ts';
+import { resealAll } from '../../suites/sealing/resealing.ts';
+import { Seals } from '../../suites/sealing/sealing.ts';
+import { startPostgres } from '../postgres-server.ts';
 import {
   dataFolder,
   expectAll,
@@ -20,9 +20,9 @@ import {
   settled,
   small,
   untilSettled,
-} from './sealed-things.ts';
-import { startProcess } from './service-process.ts';
-import { adminToken, clientOf, openWorld, scoreRequest } from './world.ts';
+} from '../sealed-things.ts';
+import { startProcess } from '../service-process.ts';
+import { adminToken, clientOf, openWorld, scoreRequest } from '../world.ts';
 
 test('a service that was killed at any moment of a rotation ends it when it starts again', async () => {
   const dataDir = await dataFolder();

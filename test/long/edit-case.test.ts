@@ -1,9 +1,9 @@
 /** One case at a time: checked while it is written, tried on builds, and put into a revision, while nothing of anybody's is lost. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { caseAsText } from '../suites/authoring/case-as-text.ts';
-import { openedCaseSchema, sealedCaseSchema } from '../suites/case.ts';
-import { type Client, type Reply, startWorld, type World } from './world.ts';
+import { caseAsText } from '../../suites/authoring/case-as-text.ts';
+import { openedCaseSchema, sealedCaseSchema } from '../../suites/case.ts';
+import { type Client, type Reply, startWorld, type World } from '../world.ts';
 
 const right = 'export const run = (x) => (typeof x === "number" ? x * 2 : x)';
 const wrong = 'export const run = (x) => (x > 2 ? 0 : x * 2)';

@@ -14,12 +14,12 @@ import {
 import { join } from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { openDatabase } from '../migrations/open-database.ts';
-import { contentsOf } from './database-contents.ts';
-import { type ProcessOptions, type ServiceProcess, startProcess } from './service-process.ts';
-import { copyTemplate } from './template-database.ts';
-import { temporaryFolder } from './temporary-folder.ts';
-import { adminToken, type Client, clientOf, openWorld, scoreRequest } from './world.ts';
+import { openDatabase } from '../../migrations/open-database.ts';
+import { contentsOf } from '../database-contents.ts';
+import { type ProcessOptions, type ServiceProcess, startProcess } from '../service-process.ts';
+import { copyTemplate } from '../template-database.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { adminToken, type Client, clientOf, openWorld, scoreRequest } from '../world.ts';
 
 const small = {
   HOLDBACK_POOL: '1',
