@@ -171,7 +171,7 @@ describe('an identity in the environment', () => {
     const redId = await fill(first.admin, 'given');
     const refused = await first.admin('POST', '/identity/rotate');
     expect(refused.json).toMatchObject({ status: 409, code: 'identity_given' });
-    expect(refused.text).toMatch(/before it.*restart.*remove the old one/);
+    expect(refused.text).toMatch(/before the one in HOLDBACK_IDENTITY.*restart.*remove the old one/);
     await first.close();
     const both = await given(renewed, old);
     expect(await untilSettled(both.admin)).toEqual({
