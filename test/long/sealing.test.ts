@@ -8,18 +8,18 @@ import { Decrypter, generateX25519Identity, identityToRecipient } from 'age-encr
 import { and, asc, eq, type SQL, sql } from 'drizzle-orm';
 import postgresClient from 'postgres';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { withoutStatement } from '../migrations/errors.ts';
-import { openDatabase } from '../migrations/open-database.ts';
-import { revisionCases, revisions, secrets } from '../migrations/tables.ts';
-import { loadIdentity } from '../suites/sealing/identity.ts';
-import { loadKeys } from '../suites/sealing/keys.ts';
-import { sealFile } from '../suites/sealing/sealed-file.ts';
-import { Seals, seal } from '../suites/sealing/sealing.ts';
-import { startPostgres } from './postgres-server.ts';
-import { hostsOf } from './processes.ts';
-import { type ServiceProcess, startProcess } from './service-process.ts';
-import { copyTemplate } from './template-database.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { withoutStatement } from '../../migrations/errors.ts';
+import { openDatabase } from '../../migrations/open-database.ts';
+import { revisionCases, revisions, secrets } from '../../migrations/tables.ts';
+import { loadIdentity } from '../../suites/sealing/identity.ts';
+import { loadKeys } from '../../suites/sealing/keys.ts';
+import { sealFile } from '../../suites/sealing/sealed-file.ts';
+import { Seals, seal } from '../../suites/sealing/sealing.ts';
+import { startPostgres } from '../postgres-server.ts';
+import { hostsOf } from '../processes.ts';
+import { type ServiceProcess, startProcess } from '../service-process.ts';
+import { copyTemplate } from '../template-database.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import {
   adminToken,
   type Client,
@@ -28,7 +28,7 @@ import {
   sealSuite,
   startWorld,
   type World,
-} from './world.ts';
+} from '../world.ts';
 
 const right = 'export function run(x) { return x }';
 const small = { HOLDBACK_POOL: '1', HOLDBACK_CONCURRENCY: '1', HOLDBACK_HOSTS_PER_SCORE: '1' };

@@ -1,9 +1,9 @@
 /** From a bug that got past a gate to a case that would have caught it: recorded, drafted, proven, and only then asked. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { escapesSchema, incidentSchema } from '../gate/incidents/incident.ts';
-import { audit } from '../migrations/tables.ts';
-import { runCommand } from './command.ts';
-import { adminToken, type Client, type Reply, scoreRequest, startWorld, type World } from './world.ts';
+import { escapesSchema, incidentSchema } from '../../gate/incidents/incident.ts';
+import { audit } from '../../migrations/tables.ts';
+import { runCommand } from '../command.ts';
+import { adminToken, type Client, type Reply, scoreRequest, startWorld, type World } from '../world.ts';
 
 let world: World;
 let author: Client;

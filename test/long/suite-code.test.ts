@@ -8,27 +8,27 @@ import { fileURLToPath } from 'node:url';
 import { Ajv } from 'ajv';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest';
 import type { z } from 'zod';
-import { confirm, isAttended } from '../cli/confirm.ts';
-import type { limitsSchema } from '../runners/protocol.ts';
-import { compareContents } from '../suites/authoring/compare-contents.ts';
+import { confirm, isAttended } from '../../cli/confirm.ts';
+import type { limitsSchema } from '../../runners/protocol.ts';
+import { compareContents } from '../../suites/authoring/compare-contents.ts';
 import {
   type Case,
   defineSuite,
   type Expectation,
   type Limits,
   type Part,
-} from '../suites/authoring/define-suite.ts';
-import { nearest } from '../suites/authoring/nearest.ts';
-import { suiteCheckSchema } from '../suites/authoring/suite-check.ts';
-import { readSuiteText } from '../suites/authoring/suite-text.ts';
-import { caseDigest } from '../suites/case-digest.ts';
-import type { ExpectationKind } from '../suites/expectation.ts';
-import { authoredSuiteSchema } from '../suites/suite.ts';
-import { type Ended, runCommand } from './command.ts';
-import { temporaryFolder } from './temporary-folder.ts';
-import { adminToken, type Client, scoreRequest, startWorld, type World } from './world.ts';
+} from '../../suites/authoring/define-suite.ts';
+import { nearest } from '../../suites/authoring/nearest.ts';
+import { suiteCheckSchema } from '../../suites/authoring/suite-check.ts';
+import { readSuiteText } from '../../suites/authoring/suite-text.ts';
+import { caseDigest } from '../../suites/case-digest.ts';
+import type { ExpectationKind } from '../../suites/expectation.ts';
+import { authoredSuiteSchema } from '../../suites/suite.ts';
+import { type Ended, runCommand } from '../command.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { adminToken, type Client, scoreRequest, startWorld, type World } from '../world.ts';
 
-const docs = await readFile(new URL('../docs/writing-cases.md', import.meta.url), 'utf8');
+const docs = await readFile(new URL('../../docs/writing-cases.md', import.meta.url), 'utf8');
 
 let world: World;
 let folder: string;
@@ -127,7 +127,7 @@ describe('defineSuite', () => {
 
 describe('suite.schema.json', () => {
   test('is in the package where docs/writing-cases.md says that it is', async () => {
-    const root = new URL('../', import.meta.url);
+    const root = new URL('../../', import.meta.url);
     const docs = await readFile(new URL('docs/writing-cases.md', root), 'utf8');
     const paths = [...docs.matchAll(/node_modules\/holdback\/(\S+\.schema\.json)/g)].map(
       ([, path = '']) => path,
@@ -136,13 +136,13 @@ describe('suite.schema.json', () => {
     for (const path of paths) expect(await readFile(new URL(path, root), 'utf8')).toContain('"$schema"');
   });
 
-  const written = readFile(new URL('../suites/authoring/suite.schema.json', import.meta.url), 'utf8');
+  const written = readFile(new URL('../../suites/authoring/suite.schema.json', import.meta.url), 'utf8');
   const accepts = async (value: unknown) =>
     new Ajv({ strict: false, formats: { 'date-time': true } }).compile(JSON.parse(await written))(value);
   const one = { name: 'one', expect: { equals: 1 } };
 
   test('is made from the schemas, and served to anybody', async () => {
-    const script = fileURLToPath(new URL('../suites/authoring/write-suite-schema.ts', import.meta.url));
+    const script = fileURLToPath(new URL('../../suites/authoring/write-suite-schema.ts', import.meta.url));
     const checking = spawn(process.execPath, [script, '--check'], { stdio: 'ignore' });
     expect((await once(checking, 'close'))[0]).toBe(0);
     const served = await world.client(undefined)('GET', '/schemas/suite.json');
@@ -151,7 +151,7 @@ describe('suite.schema.json', () => {
   });
 
   test('accepts the example, and what the service accepts', async () => {
-    const example = new URL('../examples/library/library.suite.json', import.meta.url);
+    const example = new URL('../../examples/library/library.suite.json', import.meta.url);
     expect(await accepts(JSON.parse(await readFile(example, 'utf8')))).toBe(true);
     const full = { $schema: './x.json', name: 'one', cases: [one], limits: { caseMs: 100 } };
     expect(await accepts(full)).toBe(true);

@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { budgetFloorMs, overBudget } from '../gate/scoring/budget.ts';
-import { scoreRequest, sealSuite, startWorld, type World } from './world.ts';
+import { budgetFloorMs, overBudget } from '../../gate/scoring/budget.ts';
+import { scoreRequest, sealSuite, startWorld, type World } from '../world.ts';
 
 let world: World;
 beforeAll(async () => {

@@ -1,8 +1,8 @@
 /** Generated cases and relations: fresh inputs for every score, from a seed that is recorded; exact replay; and small failing inputs. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { suggestionFor } from '../suites/authoring/suggestion.ts';
-import { runCommand } from './command.ts';
-import { adminToken, type Reply, scoreRequest, sealSuite, startWorld, type World } from './world.ts';
+import { suggestionFor } from '../../suites/authoring/suggestion.ts';
+import { runCommand } from '../command.ts';
+import { adminToken, type Reply, scoreRequest, sealSuite, startWorld, type World } from '../world.ts';
 
 let world: World;
 beforeAll(async () => {

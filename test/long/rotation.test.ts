@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { eq, sql } from 'drizzle-orm';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { audit, revisions } from '../migrations/tables.ts';
-import { startPostgres } from './postgres-server.ts';
+import { audit, revisions } from '../../migrations/tables.ts';
+import { startPostgres } from '../postgres-server.ts';
 import {
   dataFolder,
   expectAll,
@@ -21,8 +21,8 @@ import {
   small,
   untilSettled,
   wrong,
-} from './sealed-things.ts';
-import { openWorld, scoreRequest, sealSuite } from './world.ts';
+} from '../sealed-things.ts';
+import { openWorld, scoreRequest, sealSuite } from '../world.ts';
 
 describe.each(['PGlite', 'PostgreSQL'])('on %s', (kind) => {
   test('rotating makes the old identity useless, and changes nothing for anybody', async () => {
