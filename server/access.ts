@@ -5,6 +5,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Role, VerdictQuestion } from '../gate/disclosure/disclosed.ts';
 import { changeSchema, type ScoreRequest } from '../gate/gate.ts';
+import type { AttemptRecord } from '../gate/history.ts';
 import { isWithinLimits } from '../gate/limits.ts';
 import { KeptAnswers, type Moment } from '../migrations/kept-answers.ts';
 import type { Moments } from '../migrations/moments.ts';
@@ -90,6 +91,12 @@ export function readerOf(request: FastifyRequest): Reader {
 export function requireGate(reader: Reader, gate: string): void {
   if (isWithinLimits(reader.gates, gate)) return;
   throw new RequestError('gate_forbidden', `it is limited to other gates than ${gate}`);
+}
+
+/** Throws `gate_forbidden` and `repository_forbidden` where a score is of a gate, or of a repository, that the token is not for. */
+export function requireScore(reader: Reader, { gate, change }: Pick<AttemptRecord, 'gate' | 'change'>): void {
+  requireGate(reader, gate);
+  if (reader.repository !== null) requireRepository(reader.repository, change.repository ?? '');
 }
 
 /** For what concerns every gate and suite: throws `role_forbidden` where the token is limited to some of them. */

@@ -387,6 +387,7 @@ describe.concurrent('wrong use', () => {
       /no option --frobnicate \(holdback score --help/,
     ],
     ['a revision that is none', ['suite', 'show', 'x', 'newest'], /REVISION is a number from 1, not newest/],
+    ['a score that is none', ['override', 'x', '--reason', 'late'], /SCORE is the id of a score, as/],
     [
       'an incident of no commit',
       ['incident', 'create', '--gate', 'x', '--title', 'odd', '--change', '1'],

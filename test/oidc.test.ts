@@ -115,6 +115,18 @@ describe('a token of a configured issuer', () => {
     expect(codeOf(reply)).toBe('403 repository_forbidden');
   });
 
+  test('reads the scores of its repository alone', async () => {
+    const ci = world.client(await github.sign(job));
+    const score = async (repository?: string) => {
+      const change = { id: 'read', commit: 'c0ffee', repository };
+      const scored = await world.admin('POST', '/score', { ...scoreRequest('shop', right), change });
+      return ci('GET', `/scores/${Object(scored.json).id}`);
+    };
+    expect((await score('acme/shop')).json).toMatchObject({ verdict: 'merge' });
+    expect(codeOf(await score('acme/desk'))).toBe('403 repository_forbidden');
+    expect(codeOf(await score())).toBe('403 repository_forbidden');
+  });
+
   test('is limited to the gates and the role of the first rule that is for it', async () => {
     const main = await github.sign(job);
     expect((await askVerdict(main)).status).toBe(200);

@@ -2,19 +2,20 @@
 import { wellFormed } from '../../gate/gate.ts';
 import { connect, json } from '../client.ts';
 import type { Command } from '../command.ts';
+import { readScoreId, scorePositional } from '../score-id.ts';
 import { finishedAnswerSchema } from '../scoring.ts';
 
 export const overrideCommand: Command = {
   words: 'override',
   about: 'Approve that the commit and candidate of a blocked score may merge.',
-  positionals: [{ name: 'SCORE', about: 'The id of the score.' }],
+  positionals: [scorePositional],
   flags: { reason: { value: 'TEXT', about: 'Why, for those who read history.' } },
   notes: [
     'It holds for that very gate, change, commit and candidate; the score stays as it is.',
     'Where the gate asks for two people, two have to approve.',
   ],
   async run(given) {
-    const id = given.requiredPositional(0);
+    const id = readScoreId(given);
     const reason = wellFormed(2_000).safeParse(given.required('reason'));
     if (!reason.success) throw given.wrong(`--reason: ${reason.error.issues[0]?.message}`);
     const score = await connect(given.environment).ask(

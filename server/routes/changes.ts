@@ -15,7 +15,7 @@ import { findScore } from '../../gate/history.ts';
 import { findGate } from '../../gate/policies.ts';
 import type { OpenedSuites } from '../../suites/opened-suites.ts';
 import { slugSchema } from '../../suites/suite.ts';
-import { readerOf, requireGate, requireSuite } from '../access.ts';
+import { readerOf, requireGate, requireScore, requireSuite } from '../access.ts';
 import { instantSchema } from '../instant.ts';
 import { pageOf } from '../page-of.ts';
 import { withProblems } from '../responses.ts';
@@ -124,7 +124,7 @@ export const changeRoutes: FastifyPluginAsyncZod<ChangeRoutesOptions> = async (a
       const reader = readerOf(request);
       const { suite, limit, cursor: after } = request.query;
       const score = await findScore(database, request.params.id);
-      requireGate(reader, score.gate);
+      requireScore(reader, score);
       if (suite !== undefined) requireSuite(reader, suite);
       return discloseCases({ ...disclosing, suites }, score, reader, { suite, after, limit });
     },

@@ -24,7 +24,14 @@ import { KeptAnswers } from '../../migrations/kept-answers.ts';
 import type { Moments } from '../../migrations/moments.ts';
 import type { OpenDatabase } from '../../migrations/open-database.ts';
 import { candidateBytesMax } from '../../runners/protocol.ts';
-import { bindQuestion, bindRepository, readerOf, requireGate, requireSuite } from '../access.ts';
+import {
+  bindQuestion,
+  bindRepository,
+  readerOf,
+  requireGate,
+  requireScore,
+  requireSuite,
+} from '../access.ts';
 import { RequestError } from '../problems.ts';
 import { withProblems } from '../responses.ts';
 import { eventStream, eventsSchema, type ScoreEvents } from '../score-events.ts';
@@ -146,7 +153,7 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
     async (request) => {
       const reader = readerOf(request);
       const score = await findScore(database, request.params.id);
-      requireGate(reader, score.gate);
+      requireScore(reader, score);
       return disclose(disclosing, score, reader);
     },
   );
@@ -172,7 +179,7 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
     async (request, reply) => {
       const reader = readerOf(request);
       const score = await findScore(database, request.params.id);
-      requireGate(reader, score.gate);
+      requireScore(reader, score);
       return reply.type(eventStream).header('cache-control', 'no-store').send(events.open(score, reader));
     },
   );
@@ -193,7 +200,7 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
     async (request) => {
       const reader = readerOf(request);
       const score = await findScore(database, request.params.id);
-      requireGate(reader, score.gate);
+      requireScore(reader, score);
       return submissions.replay(score, reader);
     },
   );
@@ -215,7 +222,7 @@ export const scoreRoutes: FastifyPluginAsyncZod<ScoreRoutesOptions> = async (app
     async (request) => {
       const reader = readerOf(request);
       const score = await findScore(database, request.params.id);
-      requireGate(reader, score.gate);
+      requireScore(reader, score);
       // Who overrides a block overrides every suite of the gate.
       for (const suite of (await findGate(database, score.gate)).suites) requireSuite(reader, suite);
       await approveOverride(database, score, reader, request.body.reason);

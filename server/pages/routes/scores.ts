@@ -11,7 +11,7 @@ import { GateError } from '../../../gate/errors.ts';
 import { findScore, type ScoreRecord } from '../../../gate/history.ts';
 import { isWithinLimits } from '../../../gate/limits.ts';
 import { findGate } from '../../../gate/policies.ts';
-import { readerOf, requireGate } from '../../access.ts';
+import { readerOf, requireGate, requireScore } from '../../access.ts';
 import type { AppParts } from '../../app.ts';
 import { eventStream } from '../../score-events.ts';
 import { findTokenNames } from '../../tokens.ts';
@@ -87,7 +87,7 @@ export const scorePages: FastifyPluginAsyncZod<{ parts: AppParts }> = async (app
     async (request, reply) => {
       const reader = readerOf(request);
       const score = await findScore(database, request.params.id);
-      requireGate(reader, score.gate);
+      requireScore(reader, score);
       return reply.type(eventStream).send(parts.scoreEvents.open(score, reader));
     },
   );
