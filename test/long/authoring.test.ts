@@ -1,6 +1,6 @@
 /** What authors write is sealed as they wrote it, or refused with words that say which case to mend and how. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Client, type Reply, scoreRequest, startWorld, type World } from './world.ts';
+import { type Client, type Reply, scoreRequest, startWorld, type World } from '../world.ts';
 
 const identity = 'export function run(x) { return x }';
 const one = { name: 'one', input: 1, expect: { equals: 1 } };

@@ -1,13 +1,13 @@
 /** A suite is tried on the builds that it holds before it judges: activation, what is refused and why, and again on other runners. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { refusalSchema } from '../gate/activation/condition.ts';
-import { judgeRounds } from '../gate/activation/judge-rounds.ts';
-import { preflightSchema } from '../gate/activation/preflight-report.ts';
-import type { CaseResult } from '../gate/decide.ts';
-import { activations, preflights } from '../migrations/tables.ts';
-import { runCommand } from './command.ts';
-import { adminToken, scoreRequest, startWorld, type World } from './world.ts';
+import { refusalSchema } from '../../gate/activation/condition.ts';
+import { judgeRounds } from '../../gate/activation/judge-rounds.ts';
+import { preflightSchema } from '../../gate/activation/preflight-report.ts';
+import type { CaseResult } from '../../gate/decide.ts';
+import { activations, preflights } from '../../migrations/tables.ts';
+import { runCommand } from '../command.ts';
+import { adminToken, scoreRequest, startWorld, type World } from '../world.ts';
 
 let world: World;
 beforeAll(async () => {
