@@ -1,6 +1,10 @@
 /** Whoever operates the service: what it says of itself, and that it does not run foreign code where it cannot hold it. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { probeContainment } from '../../gate/probe-containment.ts';
 import { Grader } from '../../gate/scoring/grader.ts';
@@ -73,6 +77,31 @@ test('a start that is told to stop ends well without having listened, and leaves
   await starting.end('SIGTERM');
   expect([await starting.ended, starting.printed()]).toEqual([0, '']);
   expect(await readdir(TMPDIR)).toEqual([]);
+});
+
+test('npm start ends when npm is told to, and leaves no service behind', async () => {
+  const dataDir = await temporaryFolder();
+  await copyTemplate(dataDir);
+  const npm = spawn('npm', ['start'], {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    env: { PATH: process.env.PATH, HOLDBACK_PORT: '0', HOLDBACK_DATA_DIR: dataDir },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const ended = once(npm, 'exit');
+  let address = '';
+  for await (const line of createInterface({ input: npm.stdout })) {
+    [, address = ''] = /listens on (http:\S+)/.exec(line) ?? [];
+    if (address !== '') break;
+  }
+  const answers = () =>
+    fetch(`${address}/healthz`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  expect(await answers()).toBe(true);
+  npm.kill('SIGTERM');
+  await ended;
+  await expect.poll(answers).toBe(false);
 });
 
 describe('settings', () => {
