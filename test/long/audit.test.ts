@@ -21,16 +21,16 @@ import {
   readEntry,
   verifyChain,
   verifyHeads,
-} from '../gate/audit/audit-chain.ts';
-import type { Role } from '../gate/disclosure/disclosed.ts';
-import { appendAudit } from '../migrations/append-audit.ts';
-import { type Database, openDatabase } from '../migrations/open-database.ts';
-import { audit, auditHeads } from '../migrations/tables.ts';
-import { type Ended, runCommand } from './command.ts';
-import { startPostgres } from './postgres-server.ts';
-import { copyTemplate } from './template-database.ts';
-import { temporaryFolder } from './temporary-folder.ts';
-import { adminToken, type Client, sealSuite, startWorld, type World } from './world.ts';
+} from '../../gate/audit/audit-chain.ts';
+import type { Role } from '../../gate/disclosure/disclosed.ts';
+import { appendAudit } from '../../migrations/append-audit.ts';
+import { type Database, openDatabase } from '../../migrations/open-database.ts';
+import { audit, auditHeads } from '../../migrations/tables.ts';
+import { type Ended, runCommand } from '../command.ts';
+import { startPostgres } from '../postgres-server.ts';
+import { copyTemplate } from '../template-database.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { adminToken, type Client, sealSuite, startWorld, type World } from '../world.ts';
 
 const small = { HOLDBACK_POOL: '1', HOLDBACK_CONCURRENCY: '1', HOLDBACK_HOSTS_PER_SCORE: '1' };
 const canary = 'CANARY4d1e';

@@ -4,15 +4,15 @@
  */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { appendScore } from '../gate/append-history.ts';
-import { storeCandidate } from '../gate/candidates.ts';
-import { isKnown, knownFrom } from '../gate/disclosure/disclosure.ts';
-import { decidedWith, publishedAt, slotOf } from '../gate/disclosure/publication.ts';
-import { findScore, type ScoreRecord } from '../gate/history.ts';
-import { askVerdict } from '../gate/verdict.ts';
-import { verdicts } from '../migrations/tables.ts';
-import { putClockForward } from './put-clock-forward.ts';
-import { type Client, openWorld, type Reply, startWorld, type World } from './world.ts';
+import { appendScore } from '../../gate/append-history.ts';
+import { storeCandidate } from '../../gate/candidates.ts';
+import { isKnown, knownFrom } from '../../gate/disclosure/disclosure.ts';
+import { decidedWith, publishedAt, slotOf } from '../../gate/disclosure/publication.ts';
+import { findScore, type ScoreRecord } from '../../gate/history.ts';
+import { askVerdict } from '../../gate/verdict.ts';
+import { verdicts } from '../../migrations/tables.ts';
+import { putClockForward } from '../put-clock-forward.ts';
+import { type Client, openWorld, type Reply, startWorld, type World } from '../world.ts';
 
 /** What differs from request to request by nature, and says nothing: ids and times. */
 const uuid = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
