@@ -2,7 +2,7 @@
  * Makes a database from a backup where there is none: in a data directory, or in an empty database of a PostgreSQL, whichever of the two
  * the backup is of. It is there whole or not at all.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DrizzleQueryError } from 'drizzle-orm';
@@ -67,7 +67,6 @@ async function restorePglite<Answer>(
         );
     }
     await rm(draft, { recursive: true, force: true });
-    mkdirSync(draft, { mode: 0o700 });
     const client = await openClient(draft);
     let answer: Answer;
     try {

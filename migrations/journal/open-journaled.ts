@@ -2,7 +2,7 @@
  * Opens the embedded database together with its journal. Where the database is missing, does not open, is damaged, lacks what the
  * journal has, or may be all that after a loss of power, it is put aside, and a new one is made from the journal.
  */
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PGlite } from '@electric-sql/pglite';
@@ -167,7 +167,6 @@ async function findTornTable(exec: Exec): Promise<string | undefined> {
 
 /** Makes a database from the journal alone. */
 async function recover(path: string, state: JournalState): Promise<void> {
-  mkdirSync(path, { mode: 0o700 });
   const client = await openClient(path);
   try {
     const exec = execOf(client);
