@@ -66,3 +66,6 @@ export type CandidateJob = {
   isolateMb: number;
   outputBytes: number;
 };
+
+/** More runs of the job that the host has: it goes on with them when it is through with those before, and counts on. */
+export type MoreRuns = { more: CaseRun[] };

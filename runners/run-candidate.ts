@@ -1,6 +1,6 @@
 /**
  * Runs one candidate on every case and answers with one observation for each, whatever the candidate does.
- * The cases are shuffled and spread over several hosts, so that an escape sees only a part of the inputs.
+ * The cases are shuffled and spread over several hosts, so that an escape sees only a part of the inputs, and the cores end together.
  */
 import { type CaseRun, frameBytesMax } from './case-run.ts';
 import { RunnerError } from './errors.ts';
@@ -9,11 +9,12 @@ import type { HostPool } from './pool.ts';
 import {
   type CandidateJob,
   type Limits,
+  type MoreRuns,
   type Observation,
   type ObservedCase,
   observationSchema,
 } from './protocol.ts';
-import { type JobEnd, supervise } from './supervise.ts';
+import { type Batch, type JobEnd, supervise } from './supervise.ts';
 
 /** A candidate that ends its host goes on with its later cases in a fresh one, this often in one score. */
 const continuationsMax = 3;
@@ -26,6 +27,15 @@ const outputCharsMax = 64 << 20;
 
 /** Fewer cases than this are not worth a host of their own. */
 const casesPerHostMin = 4;
+
+/**
+ * Where hosts have more cases than this each, a third of all goes to whichever host comes round to it, a few at a time: cores are not
+ * equally fast, nor cases equally long. So of two hosts none sees more than two thirds, however fast it pretends to be.
+ */
+const casesAtOnceMax = 64;
+
+/** So few cases are dealt at least, as long as there are. */
+const casesDealtMin = 8;
 
 /** A case that is timed runs this often, and its least time counts, because each may meet a machine that is at its slowest. */
 const timedRuns = 3;
@@ -77,8 +87,11 @@ export async function runCandidate(pool: HostPool, run: CandidateRun): Promise<O
   return observed;
 }
 
+/** What a host has from the start, as positions of runs, and where it takes more from. */
+type Share = { positions: number[]; more(): number[] };
+
 /** The positions of the runs, shuffled, and shared out to hosts: a host is in one time zone alone. */
-function sharesOf({ runs, seed, hosts }: CandidateRun): number[][] {
+function sharesOf({ runs, seed, hosts }: CandidateRun): Share[] {
   const zones = new Map<string | undefined, number[]>();
   for (const position of shuffled(runs.length, seed)) {
     const zone = runs[position]?.fixtures?.zone;
@@ -88,8 +101,17 @@ function sharesOf({ runs, seed, hosts }: CandidateRun): number[][] {
   }
   return [...zones.values()].flatMap((positions) => {
     const count = Math.max(1, Math.min(hosts, Math.floor(positions.length / casesPerHostMin)));
+    const isDealt = count > 1 && positions.length > count * casesAtOnceMax;
+    const left = isDealt ? positions.splice(Math.ceil((positions.length * 2) / 3)) : [];
+    const more = () =>
+      left
+        .splice(0, Math.max(casesDealtMin, Math.floor(left.length / (2 * count))))
+        .flatMap((position) => timesOf(runs, position));
     const share = (of: number) => positions.filter((_, turn) => turn % count === of);
-    return Array.from({ length: count }, (_, of) => share(of).flatMap((position) => timesOf(runs, position)));
+    return Array.from({ length: count }, (_, of) => ({
+      positions: share(of).flatMap((position) => timesOf(runs, position)),
+      more,
+    }));
   });
 }
 
@@ -101,17 +123,17 @@ function timesOf(runs: CaseRun[], position: number): number[] {
 async function runShare(
   pool: HostPool,
   run: CandidateRun,
-  share: number[],
+  share: Share,
   observed: ObservedCase[],
   allowance: Allowance,
 ): Promise<void> {
-  let rest = share;
+  let rest = share.positions;
   let retries = 0;
   while (rest.length > 0) {
     let end: JobEnd;
     try {
       end = await inSpan('host', { 'holdback.runs': rest.length }, () =>
-        runOnHost(pool, run, rest, observed, allowance),
+        runOnHost(pool, run, { positions: rest, more: share.more }, observed, allowance),
       );
     } catch (error) {
       const lost = error instanceof RunnerError && error.code === 'host_lost';
@@ -127,26 +149,31 @@ async function runShare(
     // What came to grief once is not run again.
     const ofCase = position === undefined ? undefined : run.caseOf?.[position];
     if (ofCase !== undefined) allowance.endedBy.add(ofCase);
-    rest = rest.slice(end.at + 1).filter((left) => {
-      return left !== position && !allowance.endedBy.has(run.caseOf?.[left] ?? -1);
-    });
+    const isLeft = (one: number) => one !== position && !allowance.endedBy.has(run.caseOf?.[one] ?? -1);
+    rest = rest.slice(end.at + 1).filter(isLeft);
     if (end.why === 'score_time' || allowance.continuations === 0) return;
+    while (rest.length === 0) {
+      const taken = share.more();
+      if (taken.length === 0) return;
+      rest = taken.filter(isLeft);
+    }
     allowance.continuations--;
   }
 }
 
+/** Runs a share on one host. What the host takes besides is appended to its positions. */
 async function runOnHost(
   pool: HostPool,
   run: CandidateRun,
-  positions: number[],
+  { positions, more }: Share,
   observed: ObservedCase[],
   allowance: Allowance,
 ): Promise<JobEnd> {
   const { limits } = run;
-  const runs = positions.flatMap((position) => run.runs[position] ?? []);
+  const runsAt = (some: number[]) => some.flatMap((position) => run.runs[position] ?? []);
+  const runs = runsAt(positions);
   const zone = runs[0]?.fixtures?.zone;
-  const frameBytes = runs.map(frameBytesMax);
-  const frameBytesMost = frameBytes.reduce((most, bytes) => Math.max(most, bytes), 0);
+  const frameBytesMost = run.runs.reduce((most, each) => Math.max(most, frameBytesMax(each)), 0);
   const job: CandidateJob = {
     script: run.script,
     runs,
@@ -160,17 +187,24 @@ async function runOnHost(
     return await supervise(host, {
       line: JSON.stringify(job),
       count: positions.length,
+      more: (): Batch | undefined => {
+        const taken = more();
+        if (taken.length === 0) return undefined;
+        positions.push(...taken);
+        return { line: JSON.stringify({ more: runsAt(taken) } satisfies MoreRuns), count: taken.length };
+      },
       // Every character may take four bytes, and the observation around it some more.
       answerBytesMax: limits.outputBytes * 4 + frameBytesMost + 4_096,
       limits,
       onAnswer: (index, durationMs, text, cpuMs) => {
         const position = positions[index];
-        if (position === undefined) return;
+        const asked = position === undefined ? undefined : run.runs[position];
+        if (position === undefined || asked === undefined) return;
         allowance.outputChars -= text.length;
         const observation: Observation =
           allowance.outputChars < 0
             ? { outcome: 'output_rejected', detail: 'the outputs of all cases together are too long' }
-            : parseObservation(text, limits.outputBytes + (frameBytes[index] ?? 0));
+            : parseObservation(text, limits.outputBytes + frameBytesMax(asked));
         if (run.tally !== undefined && observed[position]?.observation.outcome === 'not_run')
           run.tally.observed++;
         const one = { observation, durationMs, ...(cpuMs === undefined ? {} : { cpuMs }) };

@@ -10,6 +10,9 @@ import { Watcher } from './watcher.ts';
 /** A score may last this many times its limit by the wall before the machine itself is found too busy. */
 const overloadFactor = 10;
 
+/** A host is told more when so few answers are due: while it gives them, that reaches it. */
+const dueMin = 24;
+
 /** Of the time of a case a host that is at work computes a tenth at least. */
 const standstillPart = 0.1;
 
@@ -25,10 +28,16 @@ export type JobEnd =
       why: 'case_time' | 'standstill' | 'score_time' | 'memory' | 'died' | 'protocol';
     };
 
-export type Job = {
+/** What a host is told at once. */
+export type Batch = {
   line: string;
-  /** How many answers are due, in sequence. */
+  /** How many answers are due for it, in sequence with those before. */
   count: number;
+};
+
+export type Job = Batch & {
+  /** More of the same job, asked for when few answers are due, until there is none. */
+  more?(): Batch | undefined;
   /** The largest answer, in bytes. */
   answerBytesMax: number;
   limits: Pick<Limits, 'caseMs' | 'scoreMs' | 'hostMb'>;
@@ -47,6 +56,20 @@ export function supervise(host: Host, job: Job): Promise<JobEnd> {
     let loading = false;
     let at = 0;
     let settled = false;
+    /** After how many answers each batch that was sent is done with. */
+    const ends: number[] = [];
+
+    const send = ({ line, count }: Batch) => {
+      ends.push((ends.at(-1) ?? at) + count);
+      host.send(line);
+    };
+    const sendMore = () => {
+      while (job.more !== undefined && (ends.at(-1) ?? at) - at <= dueMin) {
+        const batch = job.more();
+        if (batch === undefined) return;
+        send(batch);
+      }
+    };
 
     const settle = (conclude: () => void) => {
       if (settled) return;
@@ -91,18 +114,19 @@ export function supervise(host: Host, job: Job): Promise<JobEnd> {
           if (line !== 'loading') return stop('protocol');
           loading = true;
         } else if (line === 'done') {
-          if (at !== job.count) return stop('protocol');
-          return settle(() => resolve({ end: 'done' }));
+          if (at !== ends.shift()) return stop('protocol');
+          if (ends.length === 0) return settle(() => resolve({ end: 'done' }));
         } else {
           const answer = readAnswer(line);
-          if (answer === undefined || at >= job.count || answer.index !== at) return stop('protocol');
+          if (answer === undefined || at >= (ends[0] ?? 0) || answer.index !== at) return stop('protocol');
           job.onAnswer(at, answer.microseconds / 1000, answer.text, answer.cpuMs);
           at++;
+          sendMore();
         }
         watcher.restart();
       },
     });
-    host.send(job.line);
+    send(job);
   });
 }
 

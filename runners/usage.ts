@@ -37,10 +37,12 @@ export class UsageReader {
   /** Whether a thread of the process wants a core (R) or waits for a disk (D) right now. */
   get wantsCore(): boolean {
     try {
-      return readdirSync(`/proc/${this.#pid}/task`).some((thread) => {
+      // The last one first: in a host it is the one that runs the candidate.
+      const wanting = readdirSync(`/proc/${this.#pid}/task`).findLast((thread) => {
         const state = fieldsOf(readFileSync(`/proc/${this.#pid}/task/${thread}/stat`, 'latin1'))?.[0];
         return state === 'R' || state === 'D';
       });
+      return wanting !== undefined;
     } catch {
       return false;
     }

@@ -67,7 +67,8 @@ export class Watcher {
       // When we were held up ourselves, the process may have been done, and waiting for us, all the while.
       wallMs: Math.min(wallMs - this.#last.wallMs, Math.max(2 * timeLookMs, usedMs)),
       cpuMs: usedMs,
-      wantsCore: this.#usage.wantsCore,
+      // Whoever used a core all the while is not asked.
+      wantsCore: usedMs >= wallMs - this.#last.wallMs || this.#usage.wantsCore,
     };
     // Of a step that began before the restart, only what came after it counts for the new clock.
     const sinceRestartMs = Math.min(step.wallMs, wallMs - Math.max(this.#last.wallMs, this.#restartedMs));

@@ -55,12 +55,14 @@ describe('a host', () => {
     const code = await bundleHost(new URL('./hosts/forger.ts', import.meta.url), {});
     onTestFinished(code.remove);
     const pool = await poolOf(code);
-    const forge = async (lines: string[]): Promise<JobEnd | 'host_lost'> => {
+    const forge = async (lines: string[], later: string[][] = []): Promise<JobEnd | 'host_lost'> => {
       const host = await pool.lease();
+      const batches = later.map((each) => ({ line: JSON.stringify(each), count: 1 }));
       try {
         return await supervise(host, {
           line: JSON.stringify(lines),
           count: 3,
+          more: () => batches.shift(),
           answerBytesMax: 1_000,
           limits: { ...limits, caseMs: 300 },
           onAnswer: () => {},
@@ -73,8 +75,9 @@ describe('a host', () => {
     };
     const answer = (index: number | string) => `${index} 5 {"outcome":"returned","value":1}\n`;
     const honest = ['loading\n', answer(0), answer(1), answer(2)];
-    // The host itself says `done` after its thread.
+    // The host itself says `done` after its thread, and so after each batch.
     expect(await forge(honest)).toEqual({ end: 'done' });
+    expect(await forge(honest, [[answer(3)], [answer(4)]])).toEqual({ end: 'done' });
     const forgeries: [string, string[]][] = [
       ['nothing', []],
       ['no loading', honest.slice(1)],
@@ -89,11 +92,16 @@ describe('a host', () => {
       ['something that is no answer', ['loading\n', 'PASS\n']],
       ['a second loading', ['loading\n', 'loading\n']],
     ];
-    for (const [name, lines] of forgeries) {
-      expect(await forge(lines), name).toSatisfy(
-        (end) => end === 'host_lost' || Object(end).end === 'stopped',
-      );
-    }
+    const isNoEnd = (end: JobEnd | 'host_lost') => end === 'host_lost' || end.end === 'stopped';
+    for (const [name, lines] of forgeries) expect(await forge(lines), name).toSatisfy(isNoEnd);
+    const laterForgeries: [string, string[], string[]][] = [
+      ['the answers of two batches in one', [...honest, answer(3)], []],
+      ['an answer missing in a later batch', honest, []],
+      ['an answer again in a later batch', honest, [answer(2)]],
+      ['a later batch that begins anew', honest, ['loading\n', answer(3)]],
+    ];
+    for (const [name, lines, later] of laterForgeries)
+      expect(await forge(lines, [later]), name).toSatisfy(isNoEnd);
   });
 });
 
@@ -142,6 +150,21 @@ describe('a run', () => {
       // The later answers may have been on their way already; `done` must not be.
       expect(end).toMatchObject(end.end === 'done' ? { end: 'done' } : { end: 'stopped', why: 'died' });
     }
+  });
+
+  test('of many cases has each run once, whichever host comes round to it and however hosts end', async () => {
+    const pool = await poolOf(code);
+    const inputs = Array.from({ length: 400 }, (_, index) => (index % 150 === 7 ? -index : index));
+    const observed = await runCandidate(pool, {
+      script: await scriptOf('export function run(x) { if (x < 0) for (;;); return x; }'),
+      runs: inputs.map((input) => plainRun(`${input}`)),
+      seed: 4,
+      limits: { ...limits, caseMs: 500 },
+      hosts: 2,
+    });
+    const outcomeOf = (input: number) =>
+      input < 0 ? { outcome: 'timed_out' } : { outcome: 'returned', value: `${input}` };
+    expect(observed.map(({ observation }) => observation)).toMatchObject(inputs.map(outcomeOf));
   });
 
   test('that kills one host goes on with the later cases in another, and then gives up', async () => {

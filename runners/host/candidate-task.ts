@@ -5,7 +5,7 @@
  */
 import ivm from 'isolated-vm';
 import { type CaseRun, isPlain, plainRun } from '../case-run.ts';
-import type { CandidateJob } from '../protocol.ts';
+import type { CandidateJob, MoreRuns } from '../protocol.ts';
 import type { Outbox } from './outbox.ts';
 
 /** The realm's own code as a JavaScript expression, put in by `bundle.ts`. */
@@ -13,6 +13,9 @@ declare const REALM_SOURCE: string;
 
 /** So many realms are made ahead of the job: making one takes as long as what an honest build does in it. */
 const readyRealms = 16;
+
+/** Answers are sent this often while cases are run, in milliseconds: by the thread itself, as whoever else does takes a core from it. */
+const sendMs = 10;
 
 export type Equipped = {
   isolate: ivm.Isolate;
@@ -70,30 +73,49 @@ function makeRealm({ isolate, prelude }: Equipped): ivm.Context {
   return context;
 }
 
-/** Runs every case of a job in a realm of its own, in the order given. */
-export function run(job: CandidateJob, outbox: Pick<Outbox, 'put' | 'send'>): void {
+/** A job while runs of it come in: the build as it is loaded, if it is, and how many runs were answered. */
+type Running = { job: CandidateJob; candidate: LoadedCandidate | undefined; answered: number };
+
+let running: Running | undefined;
+
+/** Runs every case of a job, or more of them, in a realm of its own, in the order given. */
+export function run(told: CandidateJob | MoreRuns, outbox: Pick<Outbox, 'put' | 'send'>): void {
+  if ('more' in told) {
+    if (running === undefined) throw new Error('more runs came before their job');
+    runAll(running, told.more, outbox);
+    return;
+  }
   // An isolate keeps the time zone that it was made in.
-  if (equipped?.isolateMb !== job.isolateMb || job.zone !== undefined) equipped = equip(job.isolateMb);
+  if (equipped?.isolateMb !== told.isolateMb || told.zone !== undefined) equipped = equip(told.isolateMb);
   // Until this line a failure is ours; from here on it is the candidate's.
   outbox.put('loading');
   outbox.send();
-  let candidate: LoadedCandidate | undefined;
+  running = { job: told, candidate: undefined, answered: 0 };
+  runAll(running, told.runs, outbox);
+}
+
+function runAll(running: Running, runs: CaseRun[], outbox: Pick<Outbox, 'put' | 'send'>): void {
+  const { job } = running;
   const discard = () => {
-    if (candidate?.isolate.isDisposed === false) candidate.isolate.dispose();
-    candidate = undefined;
+    if (running.candidate?.isolate.isDisposed === false) running.candidate.isolate.dispose();
+    running.candidate = undefined;
     equipped = undefined;
   };
-  for (const [index, run] of job.runs.entries()) {
+  let sentMs = performance.now();
+  for (const run of runs) {
     const startedMs = performance.now();
     // What is timed has an isolate to itself: realms of one share compiled code, and a candidate can tell by that what ran before.
-    if (run.isTimed === true && candidate !== undefined) discard();
-    candidate ??= load(equipped ?? equip(job.isolateMb), job.script);
-    const { observation, cpu } = observeCase(candidate, job, run);
+    if (run.isTimed === true && running.candidate !== undefined) discard();
+    running.candidate ??= load(equipped ?? equip(job.isolateMb), job.script);
+    const { observation, cpu } = observeCase(running.candidate, job, run);
     // An isolate in which anything abnormal happened is not used again.
     if (run.isTimed === true || !/^\{"outcome":"(?:returned|threw)"/.test(observation)) discard();
     const endedMs = performance.now();
     const took = Math.round((endedMs - startedMs) * 1_000);
-    outbox.put(`${index} ${took}${cpu === undefined ? '' : `/${cpu}`} ${observation}`);
+    outbox.put(`${running.answered++} ${took}${cpu === undefined ? '' : `/${cpu}`} ${observation}`);
+    if (endedMs - sentMs < sendMs) continue;
+    outbox.send();
+    sentMs = endedMs;
   }
 }
 

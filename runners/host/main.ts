@@ -9,8 +9,9 @@ import { Piscina } from 'piscina';
 import { dropPermissions } from './drop-permissions.ts';
 import { makeOutboxMemory, Outbox } from './outbox.ts';
 
-/** How often answers are sent while a job is under way, in milliseconds. */
-const sendMs = 10;
+/** How often answers are sent while a job is under way, in milliseconds, where its thread does not come round to it. */
+const sendMs = 50;
+const newline = 10;
 const isolateMb = Number(process.argv[2]);
 const memory = makeOutboxMemory();
 const outbox = new Outbox(memory);
@@ -56,20 +57,26 @@ function enterZone(zone: unknown): void {
   if (entered !== zone) throw new Error(`the time zone is ${entered} and not ${zone}`);
 }
 
-/** Reads lines for as long as the parent lives; one job is under way at a time. */
-function readJobs(pending: Buffer[]): void {
+/** Reads lines for as long as the parent lives; what they ask for is done one after the other. */
+function readJobs(pending: Buffer[], before: Promise<void>): void {
   const chunk = Buffer.allocUnsafe(1 << 20);
   read(0, chunk, 0, chunk.length, null, (error, length) => {
     if (error !== null || length === 0) endSelf();
-    const end = chunk.subarray(0, length).indexOf(10);
-    if (end === -1) return readJobs([...pending, chunk.subarray(0, length)]);
-    doJob(Buffer.concat([...pending, chunk.subarray(0, end)])).catch(endSelf);
-    readJobs([]);
+    let rest = chunk.subarray(0, length);
+    let parts = pending;
+    let jobs = before;
+    for (let end = rest.indexOf(newline); end !== -1; end = rest.indexOf(newline)) {
+      const line = Buffer.concat([...parts, rest.subarray(0, end)]);
+      jobs = jobs.then(() => doJob(line)).catch(endSelf);
+      parts = [];
+      rest = rest.subarray(end + 1);
+    }
+    readJobs(rest.length === 0 ? parts : [...parts, rest], jobs);
   });
 }
 
 piscina.run({ isolateMb, memory }, { name: 'warm' }).then(() => {
   dropPermissions();
   say('ready');
-  readJobs([]);
+  readJobs([], Promise.resolve());
 }, endSelf);
