@@ -2,7 +2,7 @@
  * What people did with revisions and cases: one function for each question asked of the database. An event is appended in the
  * transaction that does it, and what was said along with it, or names a case, is sealed like a suite.
  */
-import { and, asc, desc, eq, inArray } from 'drizzle-orm';
+import { and, asc, desc, eq, inArray, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { appendAudit } from '../../migrations/append-audit.ts';
 import type { Database } from '../../migrations/open-database.ts';
@@ -134,15 +134,19 @@ export async function findPublishedPositions(
   database: Database,
   { suite, revision }: RevisionName,
 ): Promise<Set<number>> {
+  const published = database
+    .select({ digest: suiteEvents.caseDigest })
+    .from(suiteEvents)
+    .where(eq(suiteEvents.kind, 'published'));
   const rows = await database
-    .selectDistinct({ position: revisionCases.position })
+    .select({ position: revisionCases.position })
     .from(revisionCases)
-    .innerJoin(suiteEvents, eq(suiteEvents.caseDigest, revisionCases.caseDigest))
     .where(
       and(
         eq(revisionCases.suite, suite),
         eq(revisionCases.revision, revision),
-        eq(suiteEvents.kind, 'published'),
+        // As an array it is read once, where a join may be planned to read it again for each case.
+        sql`${revisionCases.caseDigest} = ANY (ARRAY(${published}))`,
       ),
     );
   return new Set(rows.map(({ position }) => position));
