@@ -12,6 +12,24 @@ export type Exec = (statements: string) => Promise<{ rows: unknown[] }[]>;
 /** The channel on which a commit says that there is something in the outbox. */
 export const journalChannel = 'holdback_journal';
 
+/** What an entry begins with that stands for a build; its digest follows. */
+const buildMark = 'build ';
+
+/** Of a row of the outbox, the entry as JSON text, and about how long it is, in bytes: both to be selected from `journal.outbox`. */
+export const entryOf = ofBuild(
+  `(SELECT format('{"op":"insert","table":"candidates","rows":[%s]}', row_to_json(build)) FROM public.candidates AS build
+    WHERE digest = substr(what, ${buildMark.length + 1}))`,
+  'what',
+);
+export const bytesOf = ofBuild(
+  `(SELECT 2 * octet_length(bytes) FROM public.candidates WHERE digest = substr(what, ${buildMark.length + 1}))`,
+  'octet_length(what)',
+);
+
+function ofBuild(build: string, other: string): string {
+  return `CASE WHEN left(what, ${buildMark.length}) = '${buildMark}' THEN ${build} ELSE ${other} END`;
+}
+
 const captureSql = `
 CREATE SCHEMA IF NOT EXISTS journal;
 CREATE TABLE IF NOT EXISTS journal.outbox (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text NOT NULL);
@@ -54,6 +72,14 @@ BEGIN
   IF kept IS NOT NULL THEN
     PERFORM journal.keep('{"op":"results","rows":' || kept || '}');
   END IF;
+  RETURN NULL;
+END;
+$$;
+
+-- A build never changes, and is long: it is read from its own table when it is written down.
+CREATE OR REPLACE FUNCTION journal.keep_builds() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM journal.keep('${buildMark}' || digest) FROM changed;
   RETURN NULL;
 END;
 $$;
@@ -105,9 +131,12 @@ $$;
 DROP EVENT TRIGGER IF EXISTS journal_drop;
 COMMENT ON SCHEMA journal IS NULL;`;
 
+/** What keeps new rows of a table, where it is something of its own. */
+const keepersOfNew: Record<string, string> = { case_results: 'keep_results', candidates: 'keep_builds' };
+
 function triggersOf(table: string): string {
   const rows = (op: string, transition: string) => {
-    const keep = table === 'case_results' && op === 'INSERT' ? 'keep_results' : 'keep_rows';
+    const keep = (op === 'INSERT' && keepersOfNew[table]) || 'keep_rows';
     return `CREATE TRIGGER journal_${op.toLowerCase()} AFTER ${op} ON public."${table}" REFERENCING ${transition} TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION journal.${keep}();`;
   };
   return [

@@ -9,7 +9,7 @@ import pLimit from 'p-limit';
 import { z } from 'zod';
 import { DatabaseError } from '../errors.ts';
 import { syncFolder } from '../sync-folder.ts';
-import { type Exec, emptyOutbox } from './capture.ts';
+import { bytesOf, type Exec, emptyOutbox, entryOf } from './capture.ts';
 import type { Durability } from './durability.ts';
 import { beginText, type JournalState, nameOf, numbersOf, removeBefore, writeAt } from './journal-folder.ts';
 import { type Begin, encodeRecord, noDigest, type RecordKind } from './record.ts';
@@ -235,12 +235,12 @@ export class Journal implements Durability {
   async #drain(): Promise<void> {
     for (;;) {
       const rows = await this.#readOutbox(
-        `id, CASE WHEN octet_length(what) <= ${longBytes} THEN what END AS what`,
+        `id, CASE WHEN ${bytesOf} <= ${longBytes} THEN ${entryOf} END AS what`,
         drainRows,
       );
       const long = rows.findIndex(({ what }) => what === null);
       const together = long === -1 ? rows : rows.slice(0, long);
-      const next = long === 0 ? await this.#readOutbox('id, what', 1) : together;
+      const next = long === 0 ? await this.#readOutbox(`id, ${entryOf} AS what`, 1) : together;
       const last = next.at(-1);
       if (last === undefined) return;
       const entries = next.flatMap(({ what }) => what || []);
