@@ -268,7 +268,7 @@ async function answerWithoutRunning(
   const [undecided, exposures] = await database.transaction(
     async (snapshot) => [
       await countUndecided(snapshot, score, active),
-      await findExposures(snapshot, active),
+      await findExposures(snapshot, active, database),
     ],
     { isolationLevel: 'repeatable read', accessMode: 'read only' },
   );

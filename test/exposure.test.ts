@@ -170,6 +170,30 @@ describe('the bits of a suite', () => {
     expect(await reasonOf('copy', right(1))).toBe('budget_exhausted');
   });
 
+  test('are those of its case that was asked most, in whichever revision and suite, whenever these came', async () => {
+    const bits = async (gate: string) => Object(await exposureOf(gate)).suites[0].bits;
+    const [first, second, third] = casesFrom(10_000);
+    const fresh = casesFrom(11_000, 'fresh');
+    // A case that comes twice is one case.
+    await pushSuite('shared', [first, second, third, { ...third, name: 'again' }].map(Object));
+    await setGate('shared', { attemptsPerChange: 1_000 });
+    await reasonOf('shared', wrong(1));
+    expect(await bits('shared')).toBe(2);
+    await pushSuite('other', [{ ...third, name: 'of another suite' }, ...fresh]);
+    await setGate('other', { attemptsPerChange: 1_000 });
+    expect(await bits('other')).toBe(2);
+    await reasonOf('other', wrong(2));
+    expect([await bits('shared'), await bits('other')]).toEqual([4, 4]);
+    await pushSuite('shared', [first, second].map(Object));
+    expect(await bits('shared')).toBe(2);
+    await reasonOf('shared', wrong(3));
+    expect([await bits('shared'), await bits('other')]).toEqual([4, 4]);
+    await pushSuite('shared', [Object(third), ...casesFrom(12_000, 'new')]);
+    expect(await bits('shared')).toBe(4);
+    await pushSuite('shared', casesFrom(12_000, 'new'));
+    expect(await bits('shared')).toBe(0);
+  });
+
   test('cost more where the gate discloses more', async () => {
     await pushSuite('told', casesFrom(7_000));
     await setGate('told', { disclosure: 'counts' });

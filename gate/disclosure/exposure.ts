@@ -9,6 +9,7 @@ import type { Database } from '../../migrations/open-database.ts';
 import { rowsOf } from '../../migrations/rows-of.ts';
 import type { RevisionName } from '../../suites/revisions.ts';
 import type { ScoreRecord } from '../history.ts';
+import { findSharers, revisionCount } from './sharers.ts';
 
 /** How much was spent on a revision: the bits of the case of it that was charged most. */
 export type Exposure = RevisionName & { bits: number };
@@ -16,24 +17,20 @@ export type Exposure = RevisionName & { bits: number };
 /** No charge has a number after it. */
 const latest = '9223372036854775807';
 
-const exposuresSchema = z.array(z.object({ suite: z.string(), revision: z.number(), bits: z.number() }));
-const groundsSchema = z.array(
-  z.object({ suite: z.string(), revision: z.number(), bits: z.number(), cases: z.number() }),
-);
-const caseExposuresSchema = z.array(z.object({ caseDigest: z.string(), bits: z.number() }));
+const spentSchema = z.tuple([
+  z.object({
+    count: z.number(),
+    spent: z.array(z.tuple([z.string(), z.number(), z.number()])).nullable(),
+    cases: z.array(z.tuple([z.string(), z.number(), z.number()])).nullable(),
+  }),
+]);
 const countsSchema = z.array(z.object({ count: z.coerce.number() }));
 
-/** What was spent on each of the given revisions, by every gate, whoever asked. */
-export async function findExposures(database: Database, revisions: RevisionName[]): Promise<Exposure[]> {
-  const rows = await database.execute(sql`
-    WITH ${spentOn(revisions, sql`true`)}
-    SELECT suite, revision, bits FROM spent`);
-  const spent = exposuresSchema.parse(rowsOf(rows));
-  return revisions.map(({ suite, revision }) => ({
-    suite,
-    revision,
-    bits: spent.find((one) => one.suite === suite && one.revision === revision)?.bits ?? 0,
-  }));
+/** What was spent on each of the given revisions, by every gate, whoever asked. `root` is the database of a transaction. */
+export async function findExposures(on: Database, revisions: RevisionName[], root = on): Promise<Exposure[]> {
+  if (revisions.length === 0) return [];
+  const { spent } = await findSpent(on, root, revisions);
+  return revisions.map(({ suite, revision }, index) => ({ suite, revision, bits: mostOf(spent[index]) }));
 }
 
 /**
@@ -48,60 +45,82 @@ export async function findGrounds(
   { id, requestedAt }: ScoreRecord,
 ): Promise<(Exposure & { cases: number })[]> {
   if (revisions.length === 0) return [];
-  const upToIt = sql`sequence <= coalesce((SELECT max(sequence) FROM charges WHERE score_id = ${id}), ${latest}::bigint)`;
-  const rows = await database.execute(sql`
-    WITH ${spentOn(revisions, upToIt)}
-    SELECT wanted.suite, wanted.revision, coalesce(spent.bits, 0) AS bits,
-      greatest(0, revisions.case_count - revisions.tripwires - (
+  const { spent, cases } = await findSpent(database, database, revisions, {
+    which: sql`sequence <= coalesce((SELECT max(sequence) FROM charges WHERE score_id = ${id}), ${latest}::bigint)`,
+    cases: sql`
+      SELECT json_agg(json_build_array(wanted.suite, wanted.revision, greatest(0, revisions.case_count - revisions.tripwires - (
         SELECT count(*) FROM revision_cases AS own
         WHERE own.suite = wanted.suite AND own.revision = wanted.revision
           AND own.expires_at <= ${requestedAt.toISOString()}::timestamptz
-      ))::int AS cases
-    FROM ${wanted(revisions)}
-    JOIN revisions ON revisions.suite = wanted.suite AND revisions.number = wanted.revision
-    LEFT JOIN spent ON spent.suite = wanted.suite AND spent.revision = wanted.revision`);
-  const found = groundsSchema.parse(rowsOf(rows));
-  return revisions.flatMap(({ suite, revision }) =>
-    found.filter((one) => one.suite === suite && one.revision === revision),
-  );
+      ))::int))
+      FROM ${recordset(revisions)} AS wanted (suite text, revision int)
+      JOIN revisions ON revisions.suite = wanted.suite AND revisions.number = wanted.revision`,
+  });
+  return revisions.flatMap(({ suite, revision }, index) => {
+    const [, , count] = cases.find(([of, number]) => of === suite && number === revision) ?? [];
+    return count === undefined ? [] : [{ suite, revision, bits: mostOf(spent[index]), cases: count }];
+  });
 }
 
-/** `spent`: the bits of the case of each of the given revisions that was charged most. `which` says up to which charges. */
-function spentOn(revisions: RevisionName[], which: SQL): SQL {
-  return sql`
-    shared AS (${casesSharedWith(revisions)}),
-    totals AS MATERIALIZED (
-      SELECT charged.suite, charged.revision, newest.spent AS bits
-      FROM (SELECT DISTINCT suite, revision FROM shared) AS charged,
-      -- Each charge says what its revision was charged in all; looked up once for each, however many cases are shared.
-      LATERAL (
-        SELECT charges.spent FROM charges
-        WHERE charges.suite = charged.suite AND charges.revision = charged.revision AND ${which}
-        ORDER BY charges.sequence DESC LIMIT 1
-      ) AS newest
-    ),
-    spent AS (
-      SELECT of_suite AS suite, of_revision AS revision, max(bits)::double precision AS bits
-      FROM (
-        SELECT of_suite, of_revision, case_digest, sum(totals.bits) AS bits
-        FROM shared JOIN totals USING (suite, revision)
-        GROUP BY of_suite, of_revision, case_digest
-      ) AS of_cases
-      GROUP BY of_suite, of_revision
-    )`;
-}
-
-/** What was spent on each case of a revision, by its identity; a case that is missing has told nothing. */
+/** What was spent on each case of a revision, by its identity. */
 export async function findCaseExposures(
   database: Database,
   name: RevisionName,
 ): Promise<Map<string, number>> {
-  const rows = await database.execute(sql`
-    WITH ${spentOn([name], sql`true`)}
-    SELECT case_digest AS "caseDigest", sum(totals.bits)::double precision AS bits
-    FROM shared JOIN totals USING (suite, revision)
-    GROUP BY case_digest`);
-  return new Map(caseExposuresSchema.parse(rowsOf(rows)).map(({ caseDigest, bits }) => [caseDigest, bits]));
+  const { spent } = await findSpent(database, database, [name]);
+  return new Map(
+    (spent[0] ?? []).flatMap(({ bits, digests }) =>
+      digests.map((digest): [string, number] => [digest, bits]),
+    ),
+  );
+}
+
+/** Cases on which the same was spent. */
+type SpentOnCases = { bits: number; digests: string[] };
+
+type Asked = {
+  /** Which charges count; without it all do. */
+  which?: SQL;
+  /** What else is asked at the same moment: a JSON array of suites, revisions and numbers. */
+  cases?: SQL;
+};
+
+/** For each of the given revisions, what was spent on its cases. Each charge says what its revision was charged in all. */
+async function findSpent(
+  on: Database,
+  root: Database,
+  names: RevisionName[],
+  { which = sql`true`, cases = sql`SELECT NULL::json` }: Asked = {},
+): Promise<{ spent: SpentOnCases[][]; cases: [string, number, number][] }> {
+  for (let count = 0; ; ) {
+    const { sharers, count: known } = await findSharers(on, root, names, count);
+    const charged = sharers.flatMap(({ revisions }) => revisions);
+    const rows = await on.execute(sql`
+      SELECT ${revisionCount} AS count, (${cases}) AS cases, (
+        SELECT json_agg(json_build_array(charged.suite, charged.revision, newest.spent))
+        FROM ${recordset(charged)} AS charged (suite text, revision int), LATERAL (
+          SELECT charges.spent FROM charges
+          WHERE charges.suite = charged.suite AND charges.revision = charged.revision AND ${which}
+          ORDER BY charges.sequence DESC LIMIT 1
+        ) AS newest
+      ) AS spent`);
+    const [answer] = spentSchema.parse(rowsOf(rows));
+    const bitsOf = new Map(answer.spent?.map(([suite, revision, bits]) => [`${suite}@${revision}`, bits]));
+    const spent = sharers.map(({ revisions, groups }) => {
+      const bits = revisions.map(({ suite, revision }) => bitsOf.get(`${suite}@${revision}`) ?? 0);
+      return groups.map(({ holders, digests }) => ({
+        bits: holders.reduce((sum, holder) => sum + (bits[holder] ?? 0), 0),
+        digests,
+      }));
+    });
+    // Nothing is known of a revision that has come since sharers were read.
+    if (answer.count <= known) return { spent, cases: answer.cases ?? [] };
+    count = answer.count;
+  }
+}
+
+function mostOf(spent: SpentOnCases[] | undefined): number {
+  return Math.max(0, ...(spent ?? []).map(({ bits }) => bits));
 }
 
 /**
@@ -124,7 +143,7 @@ export async function countEarlierCandidates(
           )
           OR (scores.deadline_at > now() AND NOT EXISTS (SELECT FROM verdicts WHERE verdicts.score_id = scores.id))
         )`;
-  const shared = revisions === undefined ? sql`` : sql`WITH shared AS (${casesSharedWith(revisions)})`;
+  const shared = revisions === undefined ? sql`` : sql`WITH shared AS (${sharersOf(revisions)})`;
   const rows = await database.execute(sql`
     ${shared}
     SELECT count(DISTINCT candidate) AS count FROM scores
@@ -143,7 +162,7 @@ export async function countUndecided(
   revisions: RevisionName[],
 ): Promise<number> {
   const rows = await database.execute(sql`
-    WITH shared AS (${casesSharedWith(revisions)})
+    WITH shared AS (${sharersOf(revisions)})
     SELECT count(DISTINCT (scores.gate, scores.candidate)) AS count
     FROM scores JOIN gate_policies AS policy ON policy.gate = scores.gate AND policy.version = scores.policy_version
     WHERE scores.sequence < ${sequence} AND scores.deadline_at > now()
@@ -155,15 +174,16 @@ export async function countUndecided(
   return countsSchema.parse(rowsOf(rows))[0]?.count ?? 0;
 }
 
-/** Each case of the given revisions with every revision that has it too. */
-function casesSharedWith(revisions: RevisionName[]): SQL {
+/** Every revision that has a case of the given ones, themselves too, for whoever asks this alone, and seldom. */
+function sharersOf(revisions: RevisionName[]): SQL {
   return sql`
-    SELECT DISTINCT mine.suite AS of_suite, mine.revision AS of_revision, mine.case_digest, theirs.suite, theirs.revision
-    FROM ${wanted(revisions)}
-    JOIN revision_cases AS mine USING (suite, revision)
-    JOIN revision_cases AS theirs ON theirs.case_digest = mine.case_digest`;
+    SELECT DISTINCT suite, revision FROM revision_cases
+    WHERE case_digest = ANY (ARRAY(
+      SELECT mine.case_digest FROM ${recordset(revisions)} AS wanted (suite text, revision int)
+      JOIN revision_cases AS mine USING (suite, revision)
+    ))`;
 }
 
-function wanted(revisions: RevisionName[]): SQL {
-  return sql`jsonb_to_recordset(${JSON.stringify(revisions)}::jsonb) AS wanted (suite text, revision int)`;
+function recordset(revisions: RevisionName[]): SQL {
+  return sql`jsonb_to_recordset(${JSON.stringify(revisions)}::jsonb)`;
 }
