@@ -17,7 +17,7 @@ import { readOpened } from './record-file.ts';
 import { type Query, readRows } from './rows.ts';
 
 /** What is committed shortly after one another is written at once, in milliseconds, unless somebody waits: until hosts are at work, often. */
-const gatherMs = 20;
+const gatherMs = 30;
 
 /** What could not be written is tried again after so long, in milliseconds. */
 const retryMs = 1_000;
