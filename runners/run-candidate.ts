@@ -57,8 +57,8 @@ export type CandidateRun = {
   tally?: { observed: number } | undefined;
 };
 
-/** What the hosts of one score may use up between them, and the cases that have ended one. */
-type Allowance = { continuations: number; outputChars: number; endedBy: Set<number> };
+/** What the hosts of one score may use up between them, the cases that have ended one, and whether all is in vain. */
+type Allowance = { continuations: number; outputChars: number; endedBy: Set<number>; isOver: boolean };
 
 /** One observation for each run, in the order of the runs. Throws `RunnerError`s, which are never the candidate's. */
 export async function runCandidate(pool: HostPool, run: CandidateRun): Promise<ObservedCase[]> {
@@ -70,6 +70,7 @@ export async function runCandidate(pool: HostPool, run: CandidateRun): Promise<O
     continuations: continuationsMax,
     outputChars: outputCharsMax,
     endedBy: new Set(),
+    isOver: false,
   };
   const shares = sharesOf(run);
   const next = async (): Promise<void> => {
@@ -79,6 +80,7 @@ export async function runCandidate(pool: HostPool, run: CandidateRun): Promise<O
       } catch (error) {
         // Nobody waits for the others any more.
         shares.length = 0;
+        allowance.isOver = true;
         throw error;
       }
     }
@@ -87,8 +89,8 @@ export async function runCandidate(pool: HostPool, run: CandidateRun): Promise<O
   return observed;
 }
 
-/** What a host has from the start, as positions of runs, and where it takes more from. */
-type Share = { positions: number[]; more(): number[] };
+/** What a host has from the start, as positions of runs, and what it takes more from, as the other hosts of its time zone do. */
+type Share = { positions: number[]; left: number[]; hosts: number; casesEvenly: number };
 
 /** The positions of the runs, shuffled, and shared out to hosts: a host is in one time zone alone. */
 function sharesOf({ runs, seed, hosts }: CandidateRun): Share[] {
@@ -101,18 +103,32 @@ function sharesOf({ runs, seed, hosts }: CandidateRun): Share[] {
   }
   return [...zones.values()].flatMap((positions) => {
     const count = Math.max(1, Math.min(hosts, Math.floor(positions.length / casesPerHostMin)));
-    const isDealt = count > 1 && positions.length > count * casesAtOnceMax;
+    const casesEvenly = Math.ceil(positions.length / count);
+    const isDealt = count > 1 && casesEvenly > casesAtOnceMax;
     const left = isDealt ? positions.splice(Math.ceil((positions.length * 2) / 3)) : [];
-    const more = () =>
-      left
-        .splice(0, Math.max(casesDealtMin, Math.floor(left.length / (2 * count))))
-        .flatMap((position) => timesOf(runs, position));
     const share = (of: number) => positions.filter((_, turn) => turn % count === of);
     return Array.from({ length: count }, (_, of) => ({
       positions: share(of).flatMap((position) => timesOf(runs, position)),
-      more,
+      left,
+      hosts: count,
+      casesEvenly,
     }));
   });
+}
+
+/** Takes some of what is left, of so many cases at most: none of a case that came to grief, and nothing if there is nothing else. */
+function takeMore({ left, hosts }: Share, run: CandidateRun, allowance: Allowance, casesMost = left.length) {
+  while (left.length > 0 && !allowance.isOver) {
+    const some = left.splice(0, Math.min(casesMost, Math.max(casesDealtMin, left.length / (2 * hosts))));
+    const taken = some.filter((position) => !isGivenUp(run, position, allowance));
+    if (taken.length > 0) return taken.flatMap((position) => timesOf(run.runs, position));
+  }
+  return [];
+}
+
+/** Whether a run is of a case that has ended a host. */
+function isGivenUp({ caseOf }: CandidateRun, position: number, { endedBy }: Allowance): boolean {
+  return endedBy.has(caseOf?.[position] ?? -1);
 }
 
 /** A position as often as its run is run, one time after the other. */
@@ -133,7 +149,7 @@ async function runShare(
     let end: JobEnd;
     try {
       end = await inSpan('host', { 'holdback.runs': rest.length }, () =>
-        runOnHost(pool, run, { positions: rest, more: share.more }, observed, allowance),
+        runOnHost(pool, run, { ...share, positions: rest }, observed, allowance),
       );
     } catch (error) {
       const lost = error instanceof RunnerError && error.code === 'host_lost';
@@ -149,14 +165,9 @@ async function runShare(
     // What came to grief once is not run again.
     const ofCase = position === undefined ? undefined : run.caseOf?.[position];
     if (ofCase !== undefined) allowance.endedBy.add(ofCase);
-    const isLeft = (one: number) => one !== position && !allowance.endedBy.has(run.caseOf?.[one] ?? -1);
-    rest = rest.slice(end.at + 1).filter(isLeft);
+    rest = rest.slice(end.at + 1).filter((one) => one !== position && !isGivenUp(run, one, allowance));
     if (end.why === 'score_time' || allowance.continuations === 0) return;
-    while (rest.length === 0) {
-      const taken = share.more();
-      if (taken.length === 0) return;
-      rest = taken.filter(isLeft);
-    }
+    if (rest.length === 0) rest = takeMore(share, run, allowance);
     allowance.continuations--;
   }
 }
@@ -165,11 +176,12 @@ async function runShare(
 async function runOnHost(
   pool: HostPool,
   run: CandidateRun,
-  { positions, more }: Share,
+  share: Share,
   observed: ObservedCase[],
   allowance: Allowance,
 ): Promise<JobEnd> {
   const { limits } = run;
+  const { positions, casesEvenly } = share;
   const runsAt = (some: number[]) => some.flatMap((position) => run.runs[position] ?? []);
   const runs = runsAt(positions);
   const zone = runs[0]?.fixtures?.zone;
@@ -187,8 +199,11 @@ async function runOnHost(
     return await supervise(host, {
       line: JSON.stringify(job),
       count: positions.length,
-      more: (): Batch | undefined => {
-        const taken = more();
+      more: (ownMs): Batch | undefined => {
+        const room = casesEvenly - new Set(positions).size;
+        // More than an even share only where there is time for it, however long another host keeps us waiting.
+        if (room <= 0 && ownMs > limits.scoreMs / 2) return undefined;
+        const taken = takeMore(share, run, allowance, room > 0 ? room : undefined);
         if (taken.length === 0) return undefined;
         positions.push(...taken);
         return { line: JSON.stringify({ more: runsAt(taken) } satisfies MoreRuns), count: taken.length };

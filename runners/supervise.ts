@@ -36,8 +36,8 @@ export type Batch = {
 };
 
 export type Job = Batch & {
-  /** More of the same job, asked for when few answers are due, until there is none. */
-  more?(): Batch | undefined;
+  /** More of the same job for a host that has used so much time of its own, asked for when few answers are due, until there is none. */
+  more?(ownMs: number): Batch | undefined;
   /** The largest answer, in bytes. */
   answerBytesMax: number;
   limits: Pick<Limits, 'caseMs' | 'scoreMs' | 'hostMb'>;
@@ -56,6 +56,8 @@ export function supervise(host: Host, job: Job): Promise<JobEnd> {
     let loading = false;
     let at = 0;
     let settled = false;
+    /** The host's own time, as of the last look. */
+    let ownMs = 0;
     /** After how many answers each batch that was sent is done with. */
     const ends: number[] = [];
 
@@ -65,7 +67,7 @@ export function supervise(host: Host, job: Job): Promise<JobEnd> {
     };
     const sendMore = () => {
       while (job.more !== undefined && (ends.at(-1) ?? at) - at <= dueMin) {
-        const batch = job.more();
+        const batch = job.more(ownMs);
         if (batch === undefined) return;
         send(batch);
       }
@@ -93,6 +95,7 @@ export function supervise(host: Host, job: Job): Promise<JobEnd> {
         if (residentMb > limits.hostMb) stop('memory');
       },
       onTime: ({ sinceRestart, sinceStart, computed }) => {
+        ownMs = sinceStart;
         if (sinceRestart > limits.caseMs)
           stop(computed < sinceRestart * standstillPart ? 'standstill' : 'case_time');
         else if (sinceStart > limits.scoreMs) stop('score_time');

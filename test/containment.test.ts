@@ -167,6 +167,24 @@ describe('a run', () => {
     expect(observed.map(({ observation }) => observation)).toMatchObject(inputs.map(outcomeOf));
   });
 
+  test('of a case of many trials that hangs runs all other cases', async () => {
+    const pool = await poolOf(code);
+    const [others, trials] = [300, 100];
+    const inputs = [...Array(others).keys(), ...Array.from({ length: trials }, () => -1)];
+    const observed = await runCandidate(pool, {
+      script: await scriptOf('export function run(x) { if (x < 0) for (;;); return x; }'),
+      runs: inputs.map((input) => plainRun(`${input}`)),
+      caseOf: inputs.map((input, index) => (input < 0 ? others : index)),
+      seed: 1,
+      limits: { ...limits, caseMs: 300 },
+      hosts: 2,
+    });
+    const outcomes = observed.map(({ observation }) => observation.outcome);
+    expect(new Set(outcomes.slice(0, others))).toEqual(new Set(['returned']));
+    // Both hosts may have been at one of its trials when it first came to grief.
+    expect(outcomes.filter((outcome) => outcome === 'timed_out').length).toBeLessThanOrEqual(2);
+  });
+
   test('that kills one host goes on with the later cases in another, and then gives up', async () => {
     const pool = await poolOf(code);
     const observed = await runCandidate(pool, {

@@ -14,9 +14,6 @@ declare const REALM_SOURCE: string;
 /** So many realms are made ahead of the job: making one takes as long as what an honest build does in it. */
 const readyRealms = 16;
 
-/** Answers are sent this often while cases are run, in milliseconds: by the thread itself, as whoever else does takes a core from it. */
-const sendMs = 10;
-
 export type Equipped = {
   isolate: ivm.Isolate;
   isolateMb: number;
@@ -65,6 +62,7 @@ export function warm(isolateMb: number): void {
 export function rehearse(isolateMb: number): void {
   const nobody = { put() {}, send() {} };
   run({ script: warmScript, runs: warmRuns, seed: 1, isolateMb, outputBytes: 1_024 }, nobody);
+  running = undefined;
 }
 
 function makeRealm({ isolate, prelude }: Equipped): ivm.Context {
@@ -94,14 +92,13 @@ export function run(told: CandidateJob | MoreRuns, outbox: Pick<Outbox, 'put' | 
   runAll(running, told.runs, outbox);
 }
 
-function runAll(running: Running, runs: CaseRun[], outbox: Pick<Outbox, 'put' | 'send'>): void {
+function runAll(running: Running, runs: CaseRun[], outbox: Pick<Outbox, 'put'>): void {
   const { job } = running;
   const discard = () => {
     if (running.candidate?.isolate.isDisposed === false) running.candidate.isolate.dispose();
     running.candidate = undefined;
     equipped = undefined;
   };
-  let sentMs = performance.now();
   for (const run of runs) {
     const startedMs = performance.now();
     // What is timed has an isolate to itself: realms of one share compiled code, and a candidate can tell by that what ran before.
@@ -113,9 +110,6 @@ function runAll(running: Running, runs: CaseRun[], outbox: Pick<Outbox, 'put' | 
     const endedMs = performance.now();
     const took = Math.round((endedMs - startedMs) * 1_000);
     outbox.put(`${running.answered++} ${took}${cpu === undefined ? '' : `/${cpu}`} ${observation}`);
-    if (endedMs - sentMs < sendMs) continue;
-    outbox.send();
-    sentMs = endedMs;
   }
 }
 

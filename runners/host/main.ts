@@ -9,8 +9,8 @@ import { Piscina } from 'piscina';
 import { dropPermissions } from './drop-permissions.ts';
 import { makeOutboxMemory, Outbox } from './outbox.ts';
 
-/** How often answers are sent while a job is under way, in milliseconds, where its thread does not come round to it. */
-const sendMs = 50;
+/** How often answers are sent while a job is under way, in milliseconds. */
+const sendMs = 10;
 const newline = 10;
 const isolateMb = Number(process.argv[2]);
 const memory = makeOutboxMemory();

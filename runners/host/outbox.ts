@@ -1,7 +1,7 @@
 /**
- * Answers on their way to the parent. The thread that makes them puts them into shared memory and sends them every hundredth of a
- * second, because each sending wakes the parent, which shares our cores. Where it does not come round to it, the main thread, which no
- * candidate can hold up, sends them soon after. So what was observed reaches the parent even if a later case never ends.
+ * Answers on their way to the parent. The thread that makes them puts them into shared memory, and the main thread, which no
+ * candidate can hold up, sends them a few times in a hundredth of a second: each sending wakes the parent, which shares our
+ * cores. So what was observed reaches the parent even if a later case never ends.
  */
 import { writeSync } from 'node:fs';
 
