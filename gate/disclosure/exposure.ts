@@ -9,7 +9,7 @@ import type { Database } from '../../migrations/open-database.ts';
 import { rowsOf } from '../../migrations/rows-of.ts';
 import type { RevisionName } from '../../suites/revisions.ts';
 import type { ScoreRecord } from '../history.ts';
-import { findSharers, revisionCount } from './sharers.ts';
+import { findSharers, keyOf, revisionCount } from './sharers.ts';
 
 /** How much was spent on a revision: the bits of the case of it that was charged most. */
 export type Exposure = RevisionName & { bits: number };
@@ -105,9 +105,11 @@ async function findSpent(
         ) AS newest
       ) AS spent`);
     const [answer] = spentSchema.parse(rowsOf(rows));
-    const bitsOf = new Map(answer.spent?.map(([suite, revision, bits]) => [`${suite}@${revision}`, bits]));
+    const bitsOf = new Map(
+      answer.spent?.map(([suite, revision, bits]) => [keyOf({ suite, revision }), bits]),
+    );
     const spent = sharers.map(({ revisions, groups }) => {
-      const bits = revisions.map(({ suite, revision }) => bitsOf.get(`${suite}@${revision}`) ?? 0);
+      const bits = revisions.map((name) => bitsOf.get(keyOf(name)) ?? 0);
       return groups.map(({ holders, digests }) => ({
         bits: holders.reduce((sum, holder) => sum + (bits[holder] ?? 0), 0),
         digests,
@@ -120,7 +122,7 @@ async function findSpent(
 }
 
 function mostOf(spent: SpentOnCases[] | undefined): number {
-  return Math.max(0, ...(spent ?? []).map(({ bits }) => bits));
+  return (spent ?? []).reduce((most, { bits }) => Math.max(most, bits), 0);
 }
 
 /**

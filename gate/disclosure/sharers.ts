@@ -65,7 +65,7 @@ export async function findSharers(
   return { count: known, sharers: found };
 }
 
-function keyOf({ suite, revision }: RevisionName): string {
+export function keyOf({ suite, revision }: RevisionName): string {
   return `${suite}@${revision}`;
 }
 
