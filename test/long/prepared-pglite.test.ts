@@ -1,7 +1,7 @@
 /** The embedded database understands each statement once, and nobody who asks can tell. */
 import { PGlite } from '@electric-sql/pglite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PreparedPglite } from '../migrations/prepared-pglite.ts';
+import { PreparedPglite } from '../../migrations/prepared-pglite.ts';
 
 describe('the embedded database that keeps its statements', () => {
   let kept: PreparedPglite | undefined;

@@ -4,11 +4,11 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { findSharers, type Sharers } from '../gate/disclosure/sharers.ts';
-import { type Database, openDatabase } from '../migrations/open-database.ts';
-import { appendRevision, type RevisionName } from '../suites/revisions.ts';
-import { type PostgresServer, startPostgres } from './postgres-server.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { findSharers, type Sharers } from '../../gate/disclosure/sharers.ts';
+import { type Database, openDatabase } from '../../migrations/open-database.ts';
+import { appendRevision, type RevisionName } from '../../suites/revisions.ts';
+import { type PostgresServer, startPostgres } from '../postgres-server.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 let home: string;
 let server: PostgresServer;
