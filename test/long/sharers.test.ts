@@ -1,6 +1,6 @@
 /** Who shares cases: what is kept in memory is what the database would say, whoever has added revisions since. */
 import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -8,6 +8,7 @@ import { findSharers, type Sharers } from '../../gate/disclosure/sharers.ts';
 import { type Database, openDatabase } from '../../migrations/open-database.ts';
 import { appendRevision, type RevisionName } from '../../suites/revisions.ts';
 import { type PostgresServer, startPostgres } from '../postgres-server.ts';
+import { copyTemplate } from '../template-database.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 let home: string;
@@ -57,7 +58,10 @@ async function sharersOf(on: Database, root: Database, name: RevisionName, count
 }
 
 async function open(databaseUrl?: string): Promise<Database> {
-  const opened = await openDatabase({ dataDir: join(home, randomUUID()), databaseUrl });
+  const dataDir = join(home, randomUUID());
+  await mkdir(dataDir);
+  await copyTemplate(dataDir);
+  const opened = await openDatabase({ dataDir, databaseUrl });
   onTestFinished(() => opened.close());
   return opened.database;
 }
