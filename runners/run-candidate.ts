@@ -74,12 +74,11 @@ export async function runCandidate(pool: HostPool, run: CandidateRun): Promise<O
   };
   const shares = sharesOf(run);
   const next = async (): Promise<void> => {
-    for (let share = shares.shift(); share !== undefined; share = shares.shift()) {
+    for (let share = shares.shift(); share !== undefined && !allowance.isOver; share = shares.shift()) {
       try {
         await runShare(pool, run, share, observed, allowance);
       } catch (error) {
         // Nobody waits for the others any more.
-        shares.length = 0;
         allowance.isOver = true;
         throw error;
       }
@@ -200,6 +199,8 @@ async function runOnHost(
       line: JSON.stringify(job),
       count: positions.length,
       more: (ownMs): Batch | undefined => {
+        // It is asked at every answer, and mostly nothing is left.
+        if (share.left.length === 0) return undefined;
         const room = casesEvenly - new Set(positions).size;
         // More than an even share only where there is time for it, however long another host keeps us waiting.
         if (room <= 0 && ownMs > limits.scoreMs / 2) return undefined;

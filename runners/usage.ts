@@ -38,11 +38,11 @@ export class UsageReader {
   get wantsCore(): boolean {
     try {
       // The last one first: in a host it is the one that runs the candidate.
-      const wanting = readdirSync(`/proc/${this.#pid}/task`).findLast((thread) => {
+      const threads = readdirSync(`/proc/${this.#pid}/task`).reverse();
+      return threads.some((thread) => {
         const state = fieldsOf(readFileSync(`/proc/${this.#pid}/task/${thread}/stat`, 'latin1'))?.[0];
         return state === 'R' || state === 'D';
       });
-      return wanting !== undefined;
     } catch {
       return false;
     }

@@ -16,18 +16,18 @@ export const journalChannel = 'holdback_journal';
 const buildMark = 'build ';
 
 /** Of a row of the outbox, the entry as JSON text, and about how long it is, in bytes: both to be selected from `journal.outbox`. */
-export const entryOf = ofBuild(
-  `(SELECT format('{"op":"insert","table":"candidates","rows":[%s]}', row_to_json(build)) FROM public.candidates AS build
-    WHERE digest = substr(what, ${buildMark.length + 1}))`,
+export const entryOf = ofBuildOr(
+  `format('{"op":"insert","table":"candidates","rows":[%s]}', row_to_json(build))`,
   'what',
 );
-export const bytesOf = ofBuild(
-  `(SELECT 2 * octet_length(bytes) FROM public.candidates WHERE digest = substr(what, ${buildMark.length + 1}))`,
-  'octet_length(what)',
-);
+export const bytesOf = ofBuildOr('2 * octet_length(build.bytes)', 'octet_length(what)');
 
-function ofBuild(build: string, other: string): string {
-  return `CASE WHEN left(what, ${buildMark.length}) = '${buildMark}' THEN ${build} ELSE ${other} END`;
+/** One expression about the `build` that an entry stands for, and one about any other entry. */
+function ofBuildOr(ofBuild: string, other: string): string {
+  const length = buildMark.length;
+  return `CASE WHEN left(what, ${length}) = '${buildMark}'
+    THEN (SELECT ${ofBuild} FROM public.candidates AS build WHERE build.digest = substr(what, ${length + 1}))
+    ELSE ${other} END`;
 }
 
 const captureSql = `

@@ -1,7 +1,5 @@
 /** Who shares cases: what is kept in memory is what the database would say, whoever has added revisions since. */
-import { randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { findSharers, type Sharers } from '../../gate/disclosure/sharers.ts';
@@ -11,15 +9,11 @@ import { type PostgresServer, startPostgres } from '../postgres-server.ts';
 import { copyTemplate } from '../template-database.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
-let home: string;
 let server: PostgresServer;
 beforeAll(async () => {
-  [home, server] = await Promise.all([temporaryFolder(), startPostgres()]);
+  server = await startPostgres();
 });
-afterAll(async () => {
-  await server.close();
-  await rm(home, { recursive: true, force: true });
-});
+afterAll(() => server.close());
 
 const digestOf = (number: number) => `${number}`.padStart(64, '0').split('').reverse().join('');
 
@@ -58,11 +52,13 @@ async function sharersOf(on: Database, root: Database, name: RevisionName, count
 }
 
 async function open(databaseUrl?: string): Promise<Database> {
-  const dataDir = join(home, randomUUID());
-  await mkdir(dataDir);
-  await copyTemplate(dataDir);
+  const dataDir = await temporaryFolder();
+  if (databaseUrl === undefined) await copyTemplate(dataDir);
   const opened = await openDatabase({ dataDir, databaseUrl });
-  onTestFinished(() => opened.close());
+  onTestFinished(async () => {
+    await opened.close();
+    await rm(dataDir, { recursive: true, force: true });
+  });
   return opened.database;
 }
 
