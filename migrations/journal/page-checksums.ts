@@ -15,12 +15,14 @@ const prime = 16_777_619;
 /** Where the first damaged page is; undefined where there is none. Of a database that is open and does nothing. */
 export function findDamagedPage(database: string): string | undefined {
   const folders = [join(database, 'global'), ...foldersIn(join(database, 'base'))];
+  // One for all files, most of which are of a page or two: to make one takes longer than to read such a file.
+  const look = Buffer.alloc(lookPages * pageBytes);
   for (const folder of folders) {
     if (!existsSync(folder)) return `${folder}, which is missing`;
     for (const name of readdirSync(folder)) {
       const [, segment] = /^\d+(?:_(?:fsm|vm|init))?(?:\.(\d+))?$/.exec(name) ?? [];
       if (!/^\d+(?:_(?:fsm|vm|init))?(?:\.\d+)?$/.test(name)) continue;
-      const damaged = damagedIn(join(folder, name), Number(segment ?? 0) * segmentPages);
+      const damaged = damagedIn(join(folder, name), Number(segment ?? 0) * segmentPages, look);
       if (damaged !== undefined) return damaged;
     }
   }
@@ -34,10 +36,9 @@ function foldersIn(path: string): string[] {
   );
 }
 
-function damagedIn(path: string, firstPage: number): string | undefined {
+function damagedIn(path: string, firstPage: number, bytes: Buffer): string | undefined {
   const file = openSync(path, 'r');
   try {
-    const bytes = Buffer.alloc(lookPages * pageBytes);
     for (let page = 0; ; ) {
       const got = readSync(file, bytes, 0, bytes.length, page * pageBytes);
       for (let at = 0; at < got; at += pageBytes, page++) {
