@@ -190,7 +190,8 @@ describe('a scenario', () => {
         scenarioOf([['fine'], ['hostile']]),
         scenarioOf([['fine'], ['hog']]),
       ],
-      { caseMs: 1_000, outputBytes: 1_000 },
+      // Where memory is slow, to take much of it may take longer than a case has.
+      { caseMs: 1_000, isolateMb: 32, outputBytes: 1_000 },
     );
     expect(ends.map((end) => ('detail' in end ? `${end.outcome}: ${end.detail}` : end.outcome))).toEqual([
       'crashed: the module exports no function named missing',
