@@ -16,8 +16,8 @@ import { type Begin, encodeRecord, noDigest, type RecordKind } from './record.ts
 import { readOpened } from './record-file.ts';
 import { type Query, readRows } from './rows.ts';
 
-/** What is committed shortly after one another is written at once, in milliseconds, unless somebody waits: until hosts are at work, often. */
-const gatherMs = 30;
+/** What is committed shortly after one another is written at once, in milliseconds, unless somebody waits: then hosts are at work, mostly. */
+const gatherMs = 100;
 
 /** What could not be written is tried again after so long, in milliseconds. */
 const retryMs = 1_000;
