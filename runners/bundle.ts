@@ -132,6 +132,11 @@ async function bundle(task: URL, realms: Record<string, URL>): Promise<Bundles> 
   return { main, worker, threadCode };
 }
 
+/** The code of the nursery, see there. */
+export function bundleNursery(): Promise<string> {
+  return text({ ...plain, platform: 'node', entryPoints: [join(here, `nursery/main${extension}`)] });
+}
+
 /** A realm's module as one JavaScript expression whose value is what the module exports. */
 export async function bundleRealm(realm: URL): Promise<string> {
   const within = new Set<string>();

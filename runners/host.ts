@@ -2,14 +2,14 @@
  * One host process, seen from the parent: how it is started with nothing but its own code, how it is asked, and how
  * it is ended. SIGKILL to its process group is the only containment that counts.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readdirSync, realpathSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import type { HostCode } from './bundle.ts';
 import { RunnerError } from './errors.ts';
+import { beginLine, readyLine } from './host/greeting.ts';
+import { type End, startProcess } from './nursery/nursery.ts';
 import { childOf, innermost } from './walls/innermost.ts';
 import type { Walls } from './walls/walls.ts';
 
@@ -43,26 +43,27 @@ export class Host {
   #pid: number;
   /** Settles when the process is gone and has been reaped. */
   readonly exited: Promise<void>;
-  readonly #child: ChildProcess;
   readonly #input: Writable;
   #reader: LineReader | undefined;
   #pending: Buffer[] = [];
   #pendingBytes = 0;
   #ended = false;
   #isGone = false;
+  #wasTakenAlong = false;
 
-  private constructor(child: ChildProcess, pid: number, walls: Walls, input: Writable, channel: Readable) {
+  private constructor(
+    pid: number,
+    walls: Walls,
+    { input, channel, exited }: { input: Writable; channel: Readable; exited: Promise<End> },
+  ) {
     this.#outerPid = pid;
     this.#walls = walls;
     this.#pid = pid;
-    this.#child = child;
     this.#input = input;
-    this.exited = new Promise((resolve) =>
-      child.once('exit', () => {
-        this.#isGone = true;
-        resolve();
-      }),
-    );
+    this.exited = exited.then(({ isOrphan }) => {
+      this.#isGone = true;
+      this.#wasTakenAlong = isOrphan;
+    });
     // A host that dies while it is being written to must not bring the service down.
     input.on('error', () => {});
     channel.on('error', () => {});
@@ -73,22 +74,15 @@ export class Host {
   /** Starts a host behind walls and waits until it is ready for a job. Throws `host_unavailable`, also when it is called off before. */
   static async start(code: HostCode, isolateMb: number, walls: Walls, calledOff: AbortSignal): Promise<Host> {
     const command = walls.around([node, ...flags(code, isolateMb)], code.folder);
-    const child = spawn('/bin/sh', ['-c', limitsScript, 'sh', ...command], {
+    const { pid, pipes, exited } = await startProcess({
+      command: ['/bin/sh', '-c', limitsScript, 'sh', ...command],
       stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
-      // A process group of its own, so that one signal reaches all of it.
-      detached: true,
-      cwd: '/',
-      env: { TZ: 'UTC', LC_ALL: 'en_US.UTF-8', LIBC: 'glibc' },
+      environment: { TZ: 'UTC', LC_ALL: 'en_US.UTF-8', LIBC: 'glibc' },
     });
-    if (child.pid === undefined) {
-      // There may be no channels either.
-      const [cause] = await once(child, 'error');
-      throw new RunnerError('host_unavailable', 'a runner host could not be started', { cause });
-    }
-    const [input, , , channel] = child.stdio;
-    if (!isWritable(input) || !isReadable(channel))
+    const [input, channel] = pipes;
+    if (input === undefined || channel === undefined)
       throw new RunnerError('host_unavailable', 'a runner host has no channels');
-    const host = new Host(child, child.pid, walls, input, channel);
+    const host = new Host(pid, walls, { input, channel, exited });
     try {
       await host.#ready(calledOff);
     } catch (error) {
@@ -107,6 +101,11 @@ export class Host {
   /** Whether its channel has closed: nothing can be asked of it any more. */
   get hasEnded(): boolean {
     return this.#ended;
+  }
+
+  /** Of one that is gone: whether it may have ended because what had started it did. */
+  get wasTakenAlong(): boolean {
+    return this.#wasTakenAlong;
   }
 
   /** Sends a job, one line. */
@@ -162,11 +161,11 @@ export class Host {
       const timer = setTimeout(() => fail('it took too long'), readyMsMax);
       if (calledOff.aborted) return noLonger();
       calledOff.addEventListener('abort', noLonger);
-      this.#child.once('error', () => fail('it could not be executed'));
+      this.send(beginLine);
       this.read({
         bytesMax: 64,
         onLine: (line) => {
-          if (line !== 'ready') return fail('it answered something else');
+          if (line !== readyLine) return fail('it answered something else');
           settle();
           this.#pid = innermost(this.#outerPid);
           resolve();
@@ -230,12 +229,4 @@ function flags({ folder }: HostCode, isolateMb: number): string[] {
     join(folder, 'main.cjs'),
     `${isolateMb}`,
   ];
-}
-
-function isReadable(stream: unknown): stream is Readable {
-  return typeof stream === 'object' && stream !== null && 'read' in stream;
-}
-
-function isWritable(stream: unknown): stream is Writable {
-  return typeof stream === 'object' && stream !== null && 'write' in stream;
 }

@@ -47,7 +47,7 @@ export type Job = Batch & {
 
 /**
  * Runs a job. Resolves when all answers have arrived or the host was stopped, which kills it.
- * Throws `host_lost` if it ended before it began to load foreign code, `machine_overloaded` if it was never given a core.
+ * Throws `host_lost` if it ended before it began to load foreign code, or with what had started it, `machine_overloaded` if it was never given a core.
  */
 export function supervise(host: Host, job: Job): Promise<JobEnd> {
   return new Promise((resolve, reject) => {
@@ -85,7 +85,9 @@ export function supervise(host: Host, job: Job): Promise<JobEnd> {
         void host.exited.then(() => {
           // What takes too much to be read, before it is loaded, takes too much as well.
           const tooMuch = why !== 'died' && why !== 'protocol';
-          if (loading || tooMuch) resolve({ end: 'stopped', at, why });
+          if (why === 'died' && host.wasTakenAlong)
+            reject(new RunnerError('host_lost', 'the process that starts runner hosts has ended'));
+          else if (loading || tooMuch) resolve({ end: 'stopped', at, why });
           else reject(new RunnerError('host_lost', 'a runner host ended before it loaded a candidate'));
         });
       });

@@ -2,11 +2,12 @@
  * Turns a module's text (ES module, CommonJS or TypeScript) into the body of a CommonJS function. The text is foreign, so
  * each one is read by an esbuild process of its own, under the same deadline and memory cap as a host.
  */
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
-import type { Readable, Writable } from 'node:stream';
+import type { Socket } from 'node:net';
+import { finished } from 'node:stream/promises';
 import pLimit from 'p-limit';
 import { RunnerError } from './errors.ts';
+import { type Started, startProcess } from './nursery/nursery.ts';
 import { candidateBytesMax } from './protocol.ts';
 import { Watcher } from './watcher.ts';
 
@@ -44,25 +45,23 @@ const options = [
   '--color=false',
 ];
 
-type Child = ChildProcessByStdio<Writable, Readable, Readable>;
-
 export class Transformer {
   /** An esbuild that waits for its text, started ahead so that its start is off the critical path. Used once. */
-  #spare: Child | undefined;
+  #spare: Promise<Started> | undefined;
   #preparing: NodeJS.Timeout | undefined;
-  readonly #reading = new Set<Child>();
+  readonly #reading = new Set<Started>();
   readonly #turns = pLimit(atOnceMax);
   #closed = false;
 
   /** Starts an esbuild for the next module, if none is waiting already. */
   prepare(): void {
     if (this.#spare !== undefined || this.#closed) return;
-    const child = start('js');
-    if (child.pid === undefined) return;
-    this.#spare = child;
-    child.once('exit', () => {
-      if (this.#spare === child) this.#spare = undefined;
-    });
+    const spare = start('js');
+    this.#spare = spare;
+    const forget = () => {
+      if (this.#spare === spare) this.#spare = undefined;
+    };
+    spare.then(({ exited }) => exited).then(forget, forget);
   }
 
   /** Whether a module would be read at once. */
@@ -79,17 +78,17 @@ export class Transformer {
   }
 
   async #transform(source: string): Promise<Transformed> {
-    const child = this.#spare ?? start('js');
+    const spare = this.#spare;
     this.#spare = undefined;
-    const javascript = await this.#read(child, source);
+    const javascript = await this.#read(await (spare ?? start('js')), source);
     if (javascript.ok || javascript.isTooMuch) return javascript;
-    const typescript = await this.#read(start('ts'), source);
+    const typescript = await this.#read(await start('ts'), source);
     return typescript.ok ? typescript : javascript;
   }
 
-  async #read(child: Child, source: string): Promise<Transformed> {
+  async #read(child: Started, source: string): Promise<Transformed> {
     // One that is busy does not notice that nobody wants its answer any more.
-    if (this.#closed) child.kill('SIGKILL');
+    if (this.#closed) kill(child);
     this.#reading.add(child);
     try {
       return await finish(child, source);
@@ -109,64 +108,58 @@ export class Transformer {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#preparing);
-    this.#spare?.kill('SIGKILL');
-    for (const child of this.#reading) child.kill('SIGKILL');
+    this.#spare?.then(kill, () => {});
+    for (const child of this.#reading) kill(child);
   }
 }
 
-function start(loader: 'js' | 'ts'): Child {
-  const child = spawn(
-    '/bin/sh',
-    [
-      '-c',
-      `ulimit -c 0; ulimit -t ${cpuSecondsMax}; exec "$@"`,
-      'sh',
-      esbuildPath,
-      `--loader=${loader}`,
-      ...options,
-    ],
+function start(loader: 'js' | 'ts'): Promise<Started> {
+  const limited = `ulimit -c 0; ulimit -t ${cpuSecondsMax}; exec "$@"`;
+  return startProcess({
+    command: ['/bin/sh', '-c', limited, 'sh', esbuildPath, `--loader=${loader}`, ...options],
     // It ends by itself when its standard input does, and so when we do, unless it is busy.
-    { stdio: ['pipe', 'pipe', 'pipe'], detached: true, cwd: '/', env: {} },
-  );
-  child.on('error', () => {});
-  // Where no process can be made, there may be no channels either.
-  if (child.pid !== undefined) child.stdin.on('error', () => {});
-  return child;
-}
-
-function finish(child: Child, source: string): Promise<Transformed> {
-  return new Promise((resolve, reject) => {
-    if (child.pid === undefined) {
-      child.once('error', (cause) =>
-        reject(new RunnerError('host_unavailable', 'esbuild could not be started', { cause })),
-      );
-      return;
-    }
-    const { stop, whyStopped } = watch(child, child.pid);
-    const tooLong = () => stop('the module becomes too long');
-    const output = collect(child.stdout, tooLong);
-    const errors = collect(child.stderr, tooLong);
-    child.once('close', (code) => {
-      const why = whyStopped();
-      const ours = code === null || code === notExecutable || code === notFound;
-      if (why !== undefined) resolve({ ok: false, detail: why, isTooMuch: true });
-      // Nobody here killed it, or it never ran: that says nothing about the module.
-      else if (ours) reject(new RunnerError('host_lost', 'esbuild ended before it had read the module'));
-      else if (code === 0) resolve({ ok: true, script: output().replace(/^#!/, '//') });
-      else resolve({ ok: false, detail: firstError(errors()) });
-    });
-    child.stdin.end(source);
+    stdio: ['pipe', 'pipe', 'pipe'],
+    environment: {},
   });
 }
 
+function kill({ pid }: Started): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It is gone already.
+  }
+}
+
+async function finish(child: Started, source: string): Promise<Transformed> {
+  const [stdin, stdout, stderr] = child.pipes;
+  if (stdin === undefined || stdout === undefined || stderr === undefined)
+    throw new RunnerError('host_unavailable', 'esbuild was started without its pipes');
+  const { stop, whyStopped } = watch(child);
+  const tooLong = () => stop('the module becomes too long');
+  const output = collect(stdout, tooLong);
+  const errors = collect(stderr, tooLong);
+  // One that is gone does not read.
+  stdin.on('error', () => {});
+  stdin.end(source);
+  const [{ code }] = await Promise.all([child.exited, output.whole, errors.whole]);
+  const why = whyStopped();
+  if (why !== undefined) return { ok: false, detail: why, isTooMuch: true };
+  // Nobody here killed it, or it never ran: that says nothing about the module.
+  if (code === null || code === notExecutable || code === notFound)
+    throw new RunnerError('host_lost', 'esbuild ended before it had read the module');
+  if (code === 0) return { ok: true, script: output.text().replace(/^#!/, '//') };
+  return { ok: false, detail: firstError(errors.text()) };
+}
+
 /** Kills the process when it takes too much; tells why afterwards. */
-function watch(child: Child, pid: number) {
+function watch(child: Started) {
   let why: string | undefined;
   const stop = (reason: string) => {
     why ??= reason;
-    child.kill('SIGKILL');
+    kill(child);
   };
-  const watcher = new Watcher(pid, {
+  const watcher = new Watcher(child.pid, {
     onMemory: (residentMb) => {
       if (residentMb > transformMbMax) stop('the module takes too much memory to read');
     },
@@ -181,7 +174,7 @@ function watch(child: Child, pid: number) {
   return { stop, whyStopped };
 }
 
-function collect(stream: Readable, tooLong: () => void): () => string {
+function collect(stream: Socket, tooLong: () => void): { text(): string; whole: Promise<void> } {
   const chunks: Buffer[] = [];
   let bytes = 0;
   stream.on('data', (chunk: Buffer) => {
@@ -189,8 +182,9 @@ function collect(stream: Readable, tooLong: () => void): () => string {
     if (bytes > scriptBytesMax) tooLong();
     else chunks.push(chunk);
   });
-  stream.on('error', () => {});
-  return () => Buffer.concat(chunks).toString('utf8');
+  // What cannot be read any more has ended.
+  const whole = finished(stream, { writable: false }).catch(() => {});
+  return { text: () => Buffer.concat(chunks).toString('utf8'), whole };
 }
 
 function firstError(text: string): string {

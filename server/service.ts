@@ -21,6 +21,7 @@ import { Submissions } from '../gate/submit.ts';
 import { type OpenDatabase, openDatabase } from '../migrations/open-database.ts';
 import { bundleHost, bundleRealm, type HostCode, hostFolderPrefix } from '../runners/bundle.ts';
 import { RunnerError } from '../runners/errors.ts';
+import { prepareNursery } from '../runners/nursery/nursery.ts';
 import { HostPool, type PoolOptions } from '../runners/pool.ts';
 import { limitsSchema } from '../runners/protocol.ts';
 import { Transformer } from '../runners/transformer.ts';
@@ -95,6 +96,7 @@ export async function startService(config: Config, stop?: AbortSignal): Promise<
     started.catch(() => {});
     return started;
   };
+  prepareNursery();
   try {
     const finding = start(findWalls(config.walls), async () => {});
     // First, because they take no time, and wrong ones should not either.

@@ -21,15 +21,19 @@ export function processesWith(text: string): RunningProcess[] {
     });
 }
 
-/** The runner hosts and graders that a process has started, without the programs that wall them in. */
-export function hostsOf(parent: number): RunningProcess[] {
-  const all = processesWith('holdback-host-');
-  const isOuter = ({ pid }: RunningProcess) => all.some((other) => other.parent === pid);
-  const startedBy = (host: RunningProcess): boolean => {
-    const outer = all.find(({ pid }) => pid === host.parent);
-    return host.parent === parent || (outer !== undefined && startedBy(outer));
-  };
-  return all.filter((host) => !isOuter(host) && startedBy(host));
+/** Every process that a process has started, or one that it has started. */
+export function descendantsOf(ancestor: number): RunningProcess[] {
+  const all = processesWith('');
+  const parentOf = new Map(all.map(({ pid, parent }) => [pid, parent]));
+  const comesFrom = (pid: number | undefined): boolean =>
+    pid !== undefined && (pid === ancestor || comesFrom(parentOf.get(pid)));
+  return all.filter(({ parent }) => comesFrom(parent));
+}
+
+/** The runner hosts and graders that come from a process, without the programs that wall them in. */
+export function hostsOf(ancestor: number): RunningProcess[] {
+  const hosts = descendantsOf(ancestor).filter(({ command }) => command.includes('holdback-host-'));
+  return hosts.filter(({ pid }) => !hosts.some((other) => other.parent === pid));
 }
 
 /** Whether a process has computed for more than half a second. */

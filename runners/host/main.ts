@@ -1,17 +1,19 @@
 /**
- * A host: one operating-system process in which foreign code runs on a Piscina thread. It is told where its
- * thread's code lies, says `ready`, takes jobs as lines on standard input and sends what its thread answers on the channel.
+ * A host: one operating-system process in which foreign code runs on a Piscina thread. It says when it is ready, takes jobs as lines
+ * on standard input and sends what its thread answers on the channel.
  * When its parent goes away it ends itself, so that nothing is left running.
  */
 import { read } from 'node:fs';
 import { join } from 'node:path';
 import { Piscina } from 'piscina';
 import { dropPermissions } from './drop-permissions.ts';
+import { beginLine, readyLine } from './greeting.ts';
 import { makeOutboxMemory, Outbox } from './outbox.ts';
 
 /** How often answers are sent while a job is under way, in milliseconds. */
 const sendMs = 10;
 const newline = 10;
+const begin = Buffer.from(beginLine);
 const isolateMb = Number(process.argv[2]);
 const memory = makeOutboxMemory();
 const outbox = new Outbox(memory);
@@ -39,6 +41,7 @@ function say(line: string): void {
 }
 
 async function doJob(line: Buffer): Promise<void> {
+  if (line.equals(begin)) return say(readyLine);
   const sending = setInterval(() => outbox.send(), sendMs);
   const job: unknown = JSON.parse(line.toString('utf8'));
   if (typeof job === 'object' && job !== null && 'zone' in job) enterZone(job.zone);
@@ -77,6 +80,5 @@ function readJobs(pending: Buffer[], before: Promise<void>): void {
 
 piscina.run({ isolateMb, memory }, { name: 'warm' }).then(() => {
   dropPermissions();
-  say('ready');
   readJobs([], Promise.resolve());
 }, endSelf);

@@ -1,0 +1,35 @@
+/** The nursery: starts what it is told to, hands over the pipes of it, and tells when it ends. It ends when the service does. */
+import { spawn } from 'node:child_process';
+import { Socket } from 'node:net';
+import type { Birth, News, Taken } from './message.ts';
+
+/** What was started and is not wholly handed over. */
+const pids = new Map<number, number>();
+
+function tell(news: News, pipe?: Socket): void {
+  // Where the service is gone, so are we in a moment.
+  process.send?.(news, pipe, undefined, () => {});
+}
+
+function give({ id, command, environment, stdio }: Birth): void {
+  const [program, ...args] = command;
+  // A process group of its own, so that one signal reaches all of it.
+  const child = spawn(program, args, { stdio, detached: true, cwd: '/', env: environment });
+  child.once('error', ({ message }) => tell({ id, failed: message }));
+  if (child.pid === undefined) return;
+  pids.set(id, child.pid);
+  child.once('exit', (exited) => {
+    pids.delete(id);
+    tell({ id, exited });
+  });
+  for (const [fd, pipe] of child.stdio.entries()) if (pipe instanceof Socket) tell({ id, fd }, pipe);
+}
+
+// Who ends everything at once tells all its processes; the service ends what is under way first, and then we end.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
+process.on('message', (told: Birth | Taken) => {
+  if ('command' in told) return give(told);
+  const pid = pids.get(told.taken);
+  if (pid !== undefined) tell({ id: told.taken, pid });
+});
+process.once('disconnect', () => process.exit());
