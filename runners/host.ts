@@ -9,7 +9,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { HostCode } from './bundle.ts';
 import { RunnerError } from './errors.ts';
 import { beginLine, readyLine } from './host/greeting.ts';
-import { type End, startProcess } from './nursery/nursery.ts';
+import { type End, type Started, startProcess } from './nursery/nursery.ts';
 import { childOf, innermost } from './walls/innermost.ts';
 import type { Walls } from './walls/walls.ts';
 
@@ -21,6 +21,9 @@ const addressSpaceKib = 6 << 20;
 
 /** Of 0 to 19, where 0 is usual: a tenth of what a score's host gets when both want the same core. */
 const yieldingNice = 10;
+
+/** What is called off while it is being started is waited for so long, in milliseconds. */
+const calledOffMs = 2_000;
 
 /** The parent of a host that was killed has this long to reap it, in milliseconds; then all of them are killed. */
 const reapMsMax = 1_000;
@@ -61,6 +64,7 @@ export class Host {
     this.#pid = pid;
     this.#input = input;
     this.exited = exited.then(({ isOrphan }) => {
+      input.destroy();
       this.#isGone = true;
       this.#wasTakenAlong = isOrphan;
     });
@@ -69,16 +73,19 @@ export class Host {
     channel.on('error', () => {});
     channel.on('data', (chunk: Buffer) => this.#take(chunk));
     channel.once('close', () => this.#end('ended'));
+    // It may have been, while it was handed over.
+    if (channel.destroyed) this.#end('ended');
   }
 
   /** Starts a host behind walls and waits until it is ready for a job. Throws `host_unavailable`, also when it is called off before. */
   static async start(code: HostCode, isolateMb: number, walls: Walls, calledOff: AbortSignal): Promise<Host> {
     const command = walls.around([node, ...flags(code, isolateMb)], code.folder);
-    const { pid, pipes, exited } = await startProcess({
+    const starting = startProcess({
       command: ['/bin/sh', '-c', limitsScript, 'sh', ...command],
       stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
       environment: { TZ: 'UTC', LC_ALL: 'en_US.UTF-8', LIBC: 'glibc' },
     });
+    const { pid, pipes, exited } = await unlessCalledOff(starting, calledOff);
     const [input, channel] = pipes;
     if (input === undefined || channel === undefined)
       throw new RunnerError('host_unavailable', 'a runner host has no channels');
@@ -200,6 +207,32 @@ export class Host {
     if (this.#ended) return;
     this.#ended = true;
     this.#reader?.onEnd(reason);
+  }
+}
+
+/** What is being started, but not for long once it is called off; what comes later is ended. */
+async function unlessCalledOff(starting: Promise<Started>, calledOff: AbortSignal): Promise<Started> {
+  const { promise: gaveUp, reject } = Promise.withResolvers<never>();
+  let timer: NodeJS.Timeout | undefined;
+  const giveUpSoon = () => {
+    timer = setTimeout(
+      () => reject(new RunnerError('host_unavailable', 'a runner host is not started and no longer needed')),
+      calledOffMs,
+    );
+  };
+  if (calledOff.aborted) giveUpSoon();
+  else calledOff.addEventListener('abort', giveUpSoon, { once: true });
+  try {
+    return await Promise.race([starting, gaveUp]);
+  } catch (error) {
+    starting.then(
+      ({ pid }) => killOf(-pid),
+      () => {},
+    );
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    calledOff.removeEventListener('abort', giveUpSoon);
   }
 }
 

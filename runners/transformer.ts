@@ -143,6 +143,7 @@ async function finish(child: Started, source: string): Promise<Transformed> {
   stdin.on('error', () => {});
   stdin.end(source);
   const [{ code }] = await Promise.all([child.exited, output.whole, errors.whole]);
+  stdin.destroy();
   const why = whyStopped();
   if (why !== undefined) return { ok: false, detail: why, isTooMuch: true };
   // Nobody here killed it, or it never ran: that says nothing about the module.

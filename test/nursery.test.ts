@@ -93,7 +93,25 @@ describe('what is started from the nursery', () => {
     const next = await start('/bin/cat');
     expect(parentOf(next.pid)).not.toBe(nursery);
     child.input.end();
-    expect(await child.exited).toEqual({ code: null, isOrphan: true });
+    // It had time enough to end by itself.
+    expect(await child.exited).toMatchObject({ code: null });
+  });
+
+  test('is known to have ended when the nursery tells nothing any more, and what comes next is started', async () => {
+    const child = await start('/bin/cat');
+    const nursery = parentOf(child.pid);
+    process.kill(nursery, 'SIGSTOP');
+    process.kill(-child.pid, 'SIGKILL');
+    expect(await child.exited).toMatchObject({ code: null });
+    expect(parentOf((await start('/bin/cat')).pid)).not.toBe(nursery);
+  });
+
+  test('is started from another nursery where this one ends before it could', async () => {
+    const nursery = parentOf((await start('/bin/cat')).pid);
+    process.kill(nursery, 'SIGSTOP');
+    const starting = [start('/bin/cat'), start('/bin/cat')];
+    process.kill(nursery, 'SIGKILL');
+    for (const { pid } of await Promise.all(starting)) expect(parentOf(pid)).not.toBe(nursery);
   });
 });
 

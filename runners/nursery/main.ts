@@ -1,9 +1,9 @@
 /** The nursery: starts what it is told to, hands over the pipes of it, and tells when it ends. It ends when the service does. */
 import { spawn } from 'node:child_process';
 import { Socket } from 'node:net';
-import type { Birth, News, Taken } from './message.ts';
+import type { Birth, News, Reply } from './message.ts';
 
-/** What was started and is not wholly handed over. */
+/** What it has started that has not ended. */
 const pids = new Map<number, number>();
 
 function tell(news: News, pipe?: Socket): void {
@@ -25,11 +25,27 @@ function give({ id, command, environment, stdio }: Birth): void {
   for (const [fd, pipe] of child.stdio.entries()) if (pipe instanceof Socket) tell({ id, fd }, pipe);
 }
 
+function abandon(id: number): void {
+  const pid = pids.get(id);
+  if (pid === undefined) tell({ id, failed: 'it was not started' });
+  // That it has ended is told then.
+  else process.kill(-pid, 'SIGKILL');
+}
+
 // Who ends everything at once tells all its processes; the service ends what is under way first, and then we end.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
-process.on('message', (told: Birth | Taken) => {
-  if ('command' in told) return give(told);
-  const pid = pids.get(told.taken);
-  if (pid !== undefined) tell({ id: told.taken, pid });
+process.on('message', (told: Birth | Reply) => {
+  if ('taken' in told) {
+    const pid = pids.get(told.taken);
+    if (pid !== undefined) tell({ id: told.taken, pid });
+  } else if ('abandoned' in told) abandon(told.abandoned);
+  else {
+    try {
+      give(told);
+    } catch (error) {
+      // What the system lacks is thrown or told later, as it happens.
+      tell({ id: told.id, failed: `${error}` });
+    }
+  }
 });
 process.once('disconnect', () => process.exit());

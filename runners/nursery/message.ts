@@ -13,8 +13,8 @@ export type Birth = {
   stdio: ['pipe', ...('pipe' | 'ignore')[]];
 };
 
-/** The service has all pipes of a program. */
-export type Taken = { taken: number };
+/** The service has all pipes of a program, or wants it no more because it does not get them. */
+export type Reply = { taken: number } | { abandoned: number };
 
 export const newsSchema = z.union([
   z.strictObject({ id: z.int(), pid: z.int().positive() }),

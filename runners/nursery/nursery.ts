@@ -10,13 +10,19 @@ import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bundleNursery } from '../bundle.ts';
 import { RunnerError } from '../errors.ts';
-import { type Birth, newsSchema, type Taken } from './message.ts';
+import { type Birth, newsSchema, type Reply } from './message.ts';
 
-/** A nursery that has not started what it was told to after so long does nothing any more, in milliseconds. */
-const startMsMax = 60_000;
+/** What has not been started after so long is abandoned; a nursery that does not hear of that either is ended, in milliseconds. */
+const startMsMax = 30_000;
 
 /** How often it is looked whether what nobody can wait for has ended, in milliseconds. */
 const lookMs = 20;
+
+/** How often it is looked whether the nursery tells what has ended, in milliseconds. */
+const checkMs = 1_000;
+
+/** What walls take along with the nursery has ended after so long, in milliseconds. */
+const takenAlongMs = 1_000;
 
 export type Started = {
   pid: number;
@@ -42,13 +48,25 @@ type Life = {
   started(started: Started): void;
   failed(error: RunnerError): void;
   exited: PromiseWithResolvers<End>;
+  /** Whether it was gone at the last look, and the nursery has not told so. */
+  isGone: boolean;
 };
 
 let nursery: Promise<Nursery> | undefined;
 
+/** Its code, which stays what it was when this process began. */
+let code: Promise<string> | undefined;
+
 /** Starts a program in a process group of its own, in the root folder. Throws `host_unavailable`. */
 export async function startProcess(asked: Omit<Birth, 'id'>): Promise<Started> {
-  return (await open()).start(asked);
+  const nursery = await open();
+  try {
+    return await nursery.start(asked);
+  } catch (error) {
+    if (!nursery.hasEnded) throw error;
+    // What it may have started all the same has nobody at its pipes, and so it ends.
+    return (await open()).start(asked);
+  }
 }
 
 /** Has the nursery there when something is started in a moment. */
@@ -69,15 +87,21 @@ function open(): Promise<Nursery> {
 class Nursery {
   readonly #child: ChildProcess;
   readonly #lives = new Map<number, Life>();
+  readonly #forget: () => void;
   #last = 0;
+  #hasEnded = false;
 
-  private constructor(child: ChildProcess, ended: () => void) {
+  private constructor(child: ChildProcess, forget: () => void) {
     this.#child = child;
+    this.#forget = forget;
     child.on('message', (news, handle) => this.#hear(news, handle instanceof Socket ? handle : undefined));
-    // It cannot be told anything any more, which is heard before its end is.
-    child.once('disconnect', ended);
-    child.once('exit', () => {
-      ended();
+    // It cannot be told anything any more, which may be heard before its end is.
+    child.once('disconnect', () => this.#end());
+    child.once('exit', () => this.#end());
+    const checking = setInterval(() => this.#check(), checkMs).unref();
+    // What it has told before has been heard then.
+    child.once('close', () => {
+      clearInterval(checking);
       for (const [id, life] of this.#lives) this.#orphan(id, life);
     });
     child.on('error', () => {});
@@ -85,9 +109,11 @@ class Nursery {
     child.unref();
   }
 
-  static async open(ended: () => void): Promise<Nursery> {
+  /** Opens one; `forget` is called when nothing can be started from it any more. */
+  static async open(forget: () => void): Promise<Nursery> {
     try {
-      const code = await bundleNursery();
+      code ??= bundleNursery();
+      const text = await code;
       const child = spawn(process.execPath, ['-'], {
         stdio: ['pipe', 'ignore', 'inherit', 'ipc'],
         // So that a signal from a terminal ends the service alone, which ends what it has started in its own order.
@@ -97,17 +123,26 @@ class Nursery {
       });
       if (child.pid === undefined) throw (await once(child, 'error'))[0];
       child.stdin?.on('error', () => {});
-      child.stdin?.end(code);
-      return new Nursery(child, ended);
+      child.stdin?.end(text);
+      return new Nursery(child, forget);
     } catch (cause) {
-      ended();
+      code = undefined;
+      forget();
       throw cannotStart(cause);
     }
   }
 
+  /** Whether nothing can be started from it any more. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
   start(asked: Omit<Birth, 'id'>): Promise<Started> {
     const id = ++this.#last;
-    const late = setTimeout(() => this.#child.kill('SIGKILL'), startMsMax);
+    const late = [
+      setTimeout(() => this.#child.send({ abandoned: id } satisfies Reply, () => {}), startMsMax),
+      setTimeout(() => this.#child.kill('SIGKILL'), 2 * startMsMax),
+    ];
     return new Promise<Started>((started, failed) => {
       this.#lives.set(id, {
         wanted: asked.stdio.filter((kind) => kind === 'pipe').length,
@@ -116,31 +151,45 @@ class Nursery {
         started,
         failed,
         exited: Promise.withResolvers(),
+        isGone: false,
       });
       this.#stayIfNeeded();
       this.#child.send({ id, ...asked } satisfies Birth, (error) => {
-        if (error !== null) this.#fail(id, error);
+        if (error === null) return;
+        this.#end();
+        this.#fail(id, error);
       });
-    }).finally(() => clearTimeout(late));
+    }).finally(() => {
+      for (const timer of late) clearTimeout(timer);
+    });
+  }
+
+  #end(): void {
+    this.#hasEnded = true;
+    this.#forget();
   }
 
   #hear(told: unknown, pipe: Socket | undefined): void {
     const news = newsSchema.parse(told);
     const life = this.#lives.get(news.id);
-    if (life === undefined) return;
+    if (life === undefined) {
+      pipe?.destroy();
+      return;
+    }
     if ('failed' in news) this.#fail(news.id, new Error(news.failed));
     else if ('exited' in news) {
       // To whoever has it, the first of these is no news.
       life.failed(cannotStart(new Error('it ended at once')));
-      if (life.pid === undefined) for (const pipe of life.pipes) pipe.destroy();
       this.#settle(news.id, life, { code: news.exited, isOrphan: false });
     } else if ('pid' in news) {
       life.pid = news.pid;
       life.started({ pid: news.pid, pipes: life.pipes, exited: life.exited.promise });
     } else if (pipe !== undefined) {
+      // Whoever gets them has not got them yet.
+      pipe.on('error', () => {});
       life.pipes.push(pipe);
       // Only when the nursery hears this it has certainly let go of them, and reads nothing from them.
-      if (life.pipes.length === life.wanted) this.#child.send({ taken: news.id } satisfies Taken, () => {});
+      if (life.pipes.length === life.wanted) this.#child.send({ taken: news.id } satisfies Reply, () => {});
     }
   }
 
@@ -153,12 +202,24 @@ class Nursery {
 
   /** The nursery is gone. What it has started goes on, as nobody's child, and somebody has to see when it ends. */
   async #orphan(id: number, life: Life): Promise<void> {
+    const orphanedMs = performance.now();
     life.failed(cannotStart(new Error('the process that starts others has ended')));
     if (life.pid !== undefined) while (isAlive(life.pid)) await sleep(lookMs);
-    this.#settle(id, life, { code: null, isOrphan: true });
+    this.#settle(id, life, { code: null, isOrphan: performance.now() - orphanedMs < takenAlongMs });
+  }
+
+  /** A nursery that does not tell for a while what has ended, because it is stopped, say, is of no use. */
+  #check(): void {
+    for (const life of this.#lives.values()) {
+      const isGone = life.pid !== undefined && !isAlive(life.pid);
+      if (isGone && life.isGone) this.#child.kill('SIGKILL');
+      life.isGone = isGone;
+    }
   }
 
   #settle(id: number, life: Life, end: End): void {
+    // Of what was not wholly handed over nobody has the pipes.
+    if (life.pid === undefined) for (const pipe of life.pipes) pipe.destroy();
     life.exited.resolve(end);
     this.#lives.delete(id);
     this.#stayIfNeeded();
@@ -171,13 +232,17 @@ class Nursery {
   }
 }
 
-/** Whether a process runs, which one that nobody reaps does not. */
+/** Whether a process runs, which one that nobody reaps does not, where the system tells. */
 function isAlive(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     return stat[stat.lastIndexOf(')') + 2] !== 'Z';
   } catch {
-    return false;
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
   }
 }
 
