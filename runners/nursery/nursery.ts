@@ -59,11 +59,11 @@ let code: Promise<string> | undefined;
 
 /** Starts a program in a process group of its own, in the root folder. Throws `host_unavailable`. */
 export async function startProcess(asked: Omit<Birth, 'id'>): Promise<Started> {
-  const nursery = await open();
+  const first = await open();
   try {
-    return await nursery.start(asked);
+    return await first.start(asked);
   } catch (error) {
-    if (!nursery.hasEnded) throw error;
+    if (!first.hasEnded) throw error;
     // What it may have started all the same has nobody at its pipes, and so it ends.
     return (await open()).start(asked);
   }
@@ -84,6 +84,7 @@ function open(): Promise<Nursery> {
   return opening;
 }
 
+/** The small process, seen from this one, and all that it has started. */
 class Nursery {
   readonly #child: ChildProcess;
   readonly #lives = new Map<number, Life>();
@@ -113,7 +114,10 @@ class Nursery {
   static async open(forget: () => void): Promise<Nursery> {
     try {
       code ??= bundleNursery();
-      const text = await code;
+      const text = await code.catch((cause: unknown) => {
+        code = undefined;
+        throw cause;
+      });
       const child = spawn(process.execPath, ['-'], {
         stdio: ['pipe', 'ignore', 'inherit', 'ipc'],
         // So that a signal from a terminal ends the service alone, which ends what it has started in its own order.
@@ -126,7 +130,6 @@ class Nursery {
       child.stdin?.end(text);
       return new Nursery(child, forget);
     } catch (cause) {
-      code = undefined;
       forget();
       throw cannotStart(cause);
     }
