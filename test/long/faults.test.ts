@@ -2,7 +2,7 @@
 import { rename } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startPostgres } from '../postgres-server.ts';
-import { isBusy, processesWith } from '../processes.ts';
+import { descendantsOf, isBusy } from '../processes.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { openWorld, scoreRequest, sealSuite, startWorld, type World } from '../world.ts';
 
@@ -160,5 +160,5 @@ describe('in a service that goes on', () => {
 
 /** The esbuilds of services in this process. */
 function esbuilds() {
-  return processesWith('--minify-whitespace').filter(({ parent }) => parent === process.pid);
+  return descendantsOf(process.pid).filter(({ command }) => command.includes('--minify-whitespace'));
 }
