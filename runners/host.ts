@@ -9,6 +9,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { HostCode } from './bundle.ts';
 import { RunnerError } from './errors.ts';
 import { beginLine, readyLine } from './host/greeting.ts';
+import { killOf } from './kill-of.ts';
 import { type End, type Started, startProcess } from './nursery/nursery.ts';
 import { childOf, innermost } from './walls/innermost.ts';
 import type { Walls } from './walls/walls.ts';
@@ -233,14 +234,6 @@ async function unlessCalledOff(starting: Promise<Started>, calledOff: AbortSigna
   } finally {
     clearTimeout(timer);
     calledOff.removeEventListener('abort', giveUpSoon);
-  }
-}
-
-function killOf(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It is gone already.
   }
 }
 

@@ -47,7 +47,8 @@ export type Job = Batch & {
 
 /**
  * Runs a job. Resolves when all answers have arrived or the host was stopped, which kills it.
- * Throws `host_lost` if it ended before it began to load foreign code, or with what had started it, `machine_overloaded` if it was never given a core.
+ * Throws `host_lost` if it ended before it began to load foreign code, or with what had started it, `machine_overloaded` if it was never
+ * given a core.
  */
 export function supervise(host: Host, job: Job): Promise<JobEnd> {
   return new Promise((resolve, reject) => {

@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import { finished } from 'node:stream/promises';
 import pLimit from 'p-limit';
 import { RunnerError } from './errors.ts';
+import { killOf } from './kill-of.ts';
 import { type Started, startProcess } from './nursery/nursery.ts';
 import { candidateBytesMax } from './protocol.ts';
 import { Watcher } from './watcher.ts';
@@ -88,7 +89,7 @@ export class Transformer {
 
   async #read(child: Started, source: string): Promise<Transformed> {
     // One that is busy does not notice that nobody wants its answer any more.
-    if (this.#closed) kill(child);
+    if (this.#closed) killOf(child.pid);
     this.#reading.add(child);
     try {
       return await finish(child, source);
@@ -108,8 +109,11 @@ export class Transformer {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#preparing);
-    this.#spare?.then(kill, () => {});
-    for (const child of this.#reading) kill(child);
+    this.#spare?.then(
+      ({ pid }) => killOf(pid),
+      () => {},
+    );
+    for (const { pid } of this.#reading) killOf(pid);
   }
 }
 
@@ -121,14 +125,6 @@ function start(loader: 'js' | 'ts'): Promise<Started> {
     stdio: ['pipe', 'pipe', 'pipe'],
     environment: {},
   });
-}
-
-function kill({ pid }: Started): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It is gone already.
-  }
 }
 
 async function finish(child: Started, source: string): Promise<Transformed> {
@@ -158,7 +154,7 @@ function watch(child: Started) {
   let why: string | undefined;
   const stop = (reason: string) => {
     why ??= reason;
-    kill(child);
+    killOf(child.pid);
   };
   const watcher = new Watcher(child.pid, {
     onMemory: (residentMb) => {

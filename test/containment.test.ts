@@ -288,6 +288,7 @@ describe('the service', () => {
     ask('POST', '/score', scoreRequest('spin', 'export function run() { for (;;); }')).catch(() => {});
     await expect.poll(() => hostsOf(service).some(({ pid }) => isBusy(pid)), { timeout: 20_000 }).toBe(true);
     const before = descendantsOf(service).map(({ pid }) => pid);
+    expect(before.length).toBeGreaterThan(0);
     await server.end('SIGKILL');
     await expect
       .poll(() => processesWith('').filter(({ pid }) => before.includes(pid)), { timeout: 20_000 })

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { bundleHost } from '../runners/bundle.ts';
 import { plainRun } from '../runners/case-run.ts';
+import { killOf } from '../runners/kill-of.ts';
 import { type Started, startProcess } from '../runners/nursery/nursery.ts';
 import { HostPool } from '../runners/pool.ts';
 import { limitsSchema } from '../runners/protocol.ts';
@@ -27,14 +28,8 @@ async function start(
   return { ...child, input, output };
 }
 
-afterEach(async () => {
-  for (const { pid } of started.splice(0)) {
-    try {
-      process.kill(-pid, 'SIGKILL');
-    } catch {
-      // It is gone already.
-    }
-  }
+afterEach(() => {
+  for (const { pid } of started.splice(0)) killOf(-pid);
 });
 
 function parentOf(pid: number): number {
