@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { engineOptions } from '../cli/service.ts';
 
 /** The folder of the repository. */
 export const root = fileURLToPath(new URL('..', import.meta.url));
@@ -22,7 +23,7 @@ export class BenchService {
 
   /** Starts one and waits until it listens. `settings` are `HOLDBACK_…` and `DATABASE_URL`. */
   static async start(dataDir: string, settings: Record<string, string>): Promise<BenchService> {
-    const child = spawn(process.execPath, [join(root, 'server/main.ts')], {
+    const child = spawn(process.execPath, [...engineOptions, join(root, 'server/main.ts')], {
       env: {
         HOLDBACK_PORT: '0',
         HOLDBACK_DATA_DIR: dataDir,

@@ -12,6 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { sql } from 'drizzle-orm';
 import { z } from 'zod';
+import { engineOptions } from '../cli/service.ts';
 import { rowsOf } from '../migrations/rows-of.ts';
 import { readConfig } from '../server/config.ts';
 import { type Service, startService } from '../server/service.ts';
@@ -86,7 +87,7 @@ for (const roles of ['all', 'api and runner']) {
   } else {
     // It waits until there is an identity, which the first node makes.
     await (await startService(readConfig({ ...shared, HOLDBACK_ROLE: 'api' }))).close();
-    const runner = spawn(process.execPath, [main], {
+    const runner = spawn(process.execPath, [...engineOptions, main], {
       env: { ...shared, HOLDBACK_ROLE: 'runner' },
       stdio: ['ignore', 'pipe', 'inherit'],
     });

@@ -8,6 +8,7 @@ import { Service } from 'kubernetes-models/v1';
 import { describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
+import { engineOptions } from '../cli/service.ts';
 import { readConfig } from '../server/config.ts';
 
 const root = new URL('../', import.meta.url);
@@ -122,7 +123,9 @@ describe('the container', () => {
     expect(dockerfile).toContain('npm run build');
     expect(scripts.build).toBeTypeOf('string');
     // test/long/packed.test.ts starts it, as another user where it can.
-    expect(dockerfile).toContain('ENTRYPOINT ["node", "dist/server/main.js"]');
+    const started = ['node', ...engineOptions, 'dist/server/main.js'];
+    expect(dockerfile).toContain(`ENTRYPOINT ["${started.join('", "')}"]`);
+    expect(scripts.start).toBe(`exec node ${engineOptions.join(' ')} server/main.ts`);
   });
 
   test('is run by Compose as nobody, on a read-only root, with no capabilities, and runners on the inner network alone', () => {

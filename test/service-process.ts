@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { engineOptions } from '../cli/service.ts';
 
 export type ServiceProcess = {
   child: ChildProcess;
@@ -16,7 +17,7 @@ export type ServiceProcess = {
 };
 
 /** Compiling parts of the embedded database for a second time, better, is a quarter of what a start takes, and pays off in longer lives than a test's. */
-const flags = ['--liftoff-only'];
+const flags = [...engineOptions, '--liftoff-only'];
 
 const main = fileURLToPath(new URL('../server/main.ts', import.meta.url));
 
