@@ -17,10 +17,10 @@ export type ProbeReport = { faults: string[] };
 
 /** A program that never ends is let run so long of its own time, in milliseconds: hardly, and the second time as usual. */
 const patienceMs = [50, limitsSchema.parse({}).caseMs] as const;
-/** What the program that takes too much may have: as little resident memory as a suite can ask for, which its isolate does not reach. */
-const scarce = { hostMb: 192, isolateMb: 512 };
-/** What it takes, in MiB, and no more: a machine on which nothing stops it must survive it. */
-const takenMb = 160;
+/** What the program that takes too much may have: less resident memory than a suite can ask for, which its isolate does not reach. */
+const scarce = { hostMb: 128, isolateMb: 512 };
+/** What it takes, in MiB, and no more: a machine on which nothing stops it must survive it, and new memory is what a probe waits for. */
+const takenMb = 96;
 /** However busy the machine is, the probe has an answer after this long, in milliseconds. */
 const answerMsMax = 60_000;
 

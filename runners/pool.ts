@@ -9,7 +9,7 @@ import { noWalls, type Walls } from './walls/walls.ts';
 
 export type PoolOptions = {
   code: HostCode;
-  /** How many ready hosts are kept. */
+  /** How many ready hosts are kept, until `keep` says otherwise. */
   size: number;
   /** Isolates of this size are made ahead, in MiB. */
   isolateMb: number;
@@ -28,6 +28,7 @@ const lingerMs = 50;
 
 export class HostPool {
   readonly #options: PoolOptions;
+  #size: number;
   readonly #ready: Host[] = [];
   readonly #starting = new Set<Promise<void>>();
   readonly #leased = new Set<Host>();
@@ -41,11 +42,18 @@ export class HostPool {
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#size = options.size;
   }
 
   /** How many hosts are kept ready. */
   get size(): number {
-    return this.#options.size;
+    return this.#size;
+  }
+
+  /** Keeps so many hosts ready from now on. */
+  keep(size: number): void {
+    this.#size = size;
+    this.#refillSoon();
   }
 
   /** How many hosts could be leased at once without waiting. */
@@ -77,7 +85,7 @@ export class HostPool {
   }
 
   /** Waits until so many hosts are ready, or all that are kept; the others follow. Throws `host_unavailable`. */
-  async warm(count = this.#options.size): Promise<void> {
+  async warm(count = this.#size): Promise<void> {
     while (this.#ready.length < count && !this.closed) {
       this.#startMissing(count);
       await Promise.all(this.#starting).catch(this.#unlessClosed);
@@ -198,8 +206,8 @@ export class HostPool {
   }
 
   #refillNow(): void {
-    if (this.#leased.size > 0 || this.closed || this.#ready.length >= this.#options.size) return;
-    this.#startMissing(Math.min(this.#ready.length + 1, this.#options.size));
+    if (this.#leased.size > 0 || this.closed || this.#ready.length >= this.#size) return;
+    this.#startMissing(Math.min(this.#ready.length + 1, this.#size));
     Promise.all(this.#starting).then(
       () => this.#refillNow(),
       () => {},

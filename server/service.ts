@@ -8,10 +8,10 @@ import { AuditLog } from '../gate/audit/audit-log.ts';
 import { type Accepted, type Decided, happened } from '../gate/happened.ts';
 import { listForgotten } from '../gate/history.ts';
 import { findGateIfAny } from '../gate/policies.ts';
-import { type ProbeReport, probeContainment } from '../gate/probe-containment.ts';
 import { ScoreQueue } from '../gate/queue/score-queue.ts';
 import { VerdictNews } from '../gate/queue/verdict-news.ts';
 import { Worker } from '../gate/queue/worker.ts';
+import { requireContainment } from '../gate/require-containment.ts';
 import { ResultMonths } from '../gate/result-months.ts';
 import type { Scoring } from '../gate/score.ts';
 import { CandidateScripts } from '../gate/scoring/candidate-scripts.ts';
@@ -20,7 +20,6 @@ import { Measurements } from '../gate/strength/measurements.ts';
 import { Submissions } from '../gate/submit.ts';
 import { type OpenDatabase, openDatabase } from '../migrations/open-database.ts';
 import { bundleHost, bundleRealm, type HostCode, hostFolderPrefix } from '../runners/bundle.ts';
-import { RunnerError } from '../runners/errors.ts';
 import { prepareNursery } from '../runners/nursery/nursery.ts';
 import { HostPool, type PoolOptions } from '../runners/pool.ts';
 import { limitsSchema } from '../runners/protocol.ts';
@@ -119,7 +118,9 @@ export async function startService(config: Config, stop?: AbortSignal): Promise<
       (code) => code.remove(),
     ).then(async (code) => {
       const { walls } = await finding;
-      const pool = newPool({ code, size: scores ? config.pool : 0, isolateMb, walls });
+      const pool = newPool({ code, size: 0, isolateMb, walls });
+      // As many as the probe needs, which reports it if none starts.
+      pool.warm(2).catch(() => {});
       return { code, pool };
     });
     const gradersMade = start(
@@ -130,9 +131,7 @@ export async function startService(config: Config, stop?: AbortSignal): Promise<
       (code) => code.remove(),
     ).then(async (code) => {
       const { walls } = await finding;
-      // More than scores can use at once would wait for nothing.
-      const size = scores ? Math.max(1, Math.min(config.pool, config.concurrency)) : 1;
-      const pool = newPool({ code, size, isolateMb: 256, walls });
+      const pool = newPool({ code, size: 0, isolateMb: 256, walls });
       // The probe asks for one when hosts have run it, and reports it if none starts.
       pool.warm(1).catch(() => {});
       const grader = new Grader(pool, transformer, () =>
@@ -140,10 +139,14 @@ export async function startService(config: Config, stop?: AbortSignal): Promise<
       );
       return { code, pool, grader };
     });
-    // Hosts are started and probed on one core while the database opens on another.
-    const probing = start(probe(runnersMade, gradersMade), async () => {});
-    const [database, { code: hostCode, pool: runners }, { code: graderCode, pool: graders, grader }] =
-      await Promise.all([start(openDatabase(config), (opened) => opened.close()), runnersMade, gradersMade]);
+    // Hosts are started on one core while the database opens on another.
+    const [database, runnersReady, gradersReady] = await Promise.all([
+      start(openDatabase(config), (opened) => opened.close()),
+      runnersMade,
+      gradersMade,
+    ]);
+    const { code: hostCode, pool: runners } = runnersReady;
+    const { code: graderCode, pool: graders, grader } = gradersReady;
     stop?.throwIfAborted();
     const { queueBackend: backend, slotMs } = config;
     const openingQueue = start(ScoreQueue.open(database, { backend, slotMs }), (opened) => opened.close());
@@ -287,7 +290,8 @@ export async function startService(config: Config, stop?: AbortSignal): Promise<
     happened.on('decided', tellDecided);
     ending.push(async () => void happened.off('accepted', tellAccepted).off('decided', tellDecided));
     transformer.prepare();
-    readiness.containment = requireContainment(await probing, config);
+    // Only now: whoever stops programs that never end must not be held up itself, as by opening the database, or they take its cores.
+    readiness.containment = await requireContainment(runnersReady, gradersReady, config);
     // Hosts of candidates start, as the probe has shown; those that it used up are followed by others, for whoever asks first.
     await graders.warm(1);
     stop?.throwIfAborted();
@@ -295,7 +299,10 @@ export async function startService(config: Config, stop?: AbortSignal): Promise<
     const address = await app.listen({ host, port, backlog }).catch((error: unknown) => {
       throw cannotListen(config, error);
     });
-    runners.warm(scores ? 1 : 0).catch(() => {});
+    // From now on, so that no more than the probe needs are started before somebody can ask.
+    runners.keep(scores ? config.pool : 0);
+    // More than scores can use at once would wait for nothing.
+    graders.keep(scores ? Math.max(1, Math.min(config.pool, config.concurrency)) : 1);
     resultMonths.start();
     removeLeftFolders(hostFolderPrefix).catch(() => {});
     await worker?.start();
@@ -329,39 +336,6 @@ function cannotListen({ host, port }: Config, cause: unknown): Error {
     EACCES: `this user may not listen at port ${port}: set HOLDBACK_PORT to one from 1024 on`,
   };
   return new Error(why[code] ?? `it cannot listen at port ${port} of ${host}: ${cause}`, { cause });
-}
-
-type RunnersMade = { code: HostCode; pool: HostPool };
-type GradersMade = RunnersMade & { grader: Grader };
-
-/** What was found of code that was probed before: neither it nor the machine changes while a process runs it. */
-const probed = new Map<string, Promise<ProbeReport>>();
-
-async function probe(
-  making: Promise<RunnersMade>,
-  makingGraders: Promise<GradersMade>,
-): Promise<ProbeReport> {
-  const [runners, graders] = await Promise.all([making, makingGraders]);
-  const code = `${runners.code.version} ${graders.code.version}`;
-  const earlier = probed.get(code);
-  const probing = earlier ?? probeContainment(runners.pool, graders.grader);
-  probed.set(code, probing);
-  const report = await probing;
-  if (report.faults.length > 0) probed.delete(code);
-  return report;
-}
-
-/** Throws `unsupported_system` where containment is broken, unless the settings want to run candidates nevertheless. */
-function requireContainment({ faults }: ProbeReport, { unsafeRunners }: Config): 'holds' | 'broken' {
-  if (faults.length === 0) return 'holds';
-  const what = `candidates are not contained here: ${faults.join('; ')}`;
-  if (!unsafeRunners)
-    throw new RunnerError(
-      'unsupported_system',
-      `${what}. HOLDBACK_UNSAFE_RUNNERS=1 starts nevertheless: then whoever can have a build scored can take over this machine`,
-    );
-  process.emitWarning(`UNSAFE: ${what}. Whoever can have a build scored can take over this machine`);
-  return 'broken';
 }
 
 /** What runs and grades builds, as a text that changes when any of it does. */

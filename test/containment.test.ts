@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { bundleHost, type HostCode } from '../runners/bundle.ts';
 import { plainRun } from '../runners/case-run.ts';
 import { HostPool } from '../runners/pool.ts';
@@ -124,6 +124,18 @@ describe('a run', () => {
       pool.close(),
     ]);
     expect(processesWith(code.folder)).toEqual([]);
+  });
+
+  test('that is told to keep more hosts ready starts them, and none before', async () => {
+    const pool = new HostPool({ code, size: 0, isolateMb: 128 });
+    onTestFinished(() => pool.close());
+    await pool.warm(1);
+    pool.end(await pool.lease());
+    await vi.waitFor(() => expect(pool.leasedCount).toBe(0));
+    expect(pool.startedCount).toBe(1);
+    pool.keep(2);
+    await vi.waitFor(() => expect(pool.readyCount).toBe(2), { timeout: 20_000 });
+    expect(pool.startedCount).toBe(3);
   });
 
   test('whose host is killed after any answer is not done', async () => {
