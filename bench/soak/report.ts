@@ -29,13 +29,14 @@ const columns = [
   'false greens',
   'processes left',
   'seconds',
+  'at commit',
 ];
 
-function cellsOf({ part, faults, tally, processesLeft, seconds }: Result): (string | number)[] {
+function cellsOf({ part, faults, tally, processesLeft, seconds, commit }: Result): (string | number)[] {
   const { accepted, merged, red, indeterminate, lost, duplicate, wrong, falseGreens } = tally;
   const full = part.count;
   const scores = [accepted, merged, red, indeterminate, lost, duplicate, wrong, falseGreens];
-  return [part.what, faults, full, ...scores, processesLeft, Math.round(seconds)];
+  return [part.what, faults, full, ...scores, processesLeft, Math.round(seconds), commit];
 }
 
 /** The page with what was measured in place of what was measured before. Throws where it has no markers. */
@@ -44,9 +45,8 @@ export function withMeasured(page: string, run: Run, results: Result[]): string 
   const after = rest?.split(end)[1];
   if (before === undefined || after === undefined) throw new Error('the page has no markers');
   const line = (cells: (string | number)[]) => `| ${cells.join(' | ')} |`;
-  const commits = [...new Set(results.map(({ commit }) => commit))];
   const measured = [
-    `Measured until ${run.date} on ${run.machine}, at ${commits.length > 1 ? 'commits' : 'commit'} ${commits.join(', ')}.`,
+    `Measured until ${run.date} on ${run.machine}.`,
     ...(run.missing.length > 0 ? [`Not run: ${run.missing.join(', ')}.`] : []),
     '',
     line(columns),
