@@ -17,10 +17,10 @@ export type ProbeReport = { faults: string[] };
 
 /** A program that never ends is let run so long of its own time, in milliseconds: hardly, and the second time as usual. */
 const patienceMs = [50, limitsSchema.parse({}).caseMs] as const;
-/** What the program that takes too much may have: less resident memory than a suite can ask for, which its isolate does not reach. */
-const scarce = { hostMb: 128, isolateMb: 512 };
-/** What it takes, in MiB, and no more: a machine on which nothing stops it must survive it, and new memory is what a probe waits for. */
-const takenMb = 96;
+/** What the program that takes too much may have: as little resident memory as a suite can ask for, which its isolate does not reach. */
+const scarce = { hostMb: 192, isolateMb: 512 };
+/** What it takes, in MiB, and no more: a machine on which nothing stops it must survive it. */
+const takenMb = 160;
 /** However busy the machine is, the probe has an answer after this long, in milliseconds. */
 const answerMsMax = 60_000;
 
@@ -88,7 +88,7 @@ exports.run = (what) => {
 };
 `;
 
-/** The order of the runs comes from this: with it the first of three, which ends its host, is run last, so that one host does for all. */
+/** The order of the runs comes from this: with it the first of two or three, which ends its host, is run last, so that one host does for all. */
 const seed = 1;
 
 /**
@@ -125,13 +125,20 @@ async function probeOnce(runners: HostPool, grader: Grader, caseMs: number): Pro
       limits: { ...usual, ...limits },
       hosts: 1,
     });
-  const [[spinning, right, seeking], [taking]] = await Promise.all([
+  const [[spinning, right, seeking], [taking, frugal]] = await Promise.all([
     run(['spin', question, 'escape'], { caseMs }),
-    run(['take'], scarce),
+    run(['take', question], scarce),
   ]);
   const asked: Asked[] = [
     { observed: right, equals: question + 1, passes: true, fault: 'a right program is not found right' },
     { observed: right, equals: question, passes: false, fault: 'a wrong program is not found wrong' },
+    // Else it would not be the taking that is stopped.
+    {
+      observed: frugal,
+      equals: question + 1,
+      passes: true,
+      fault: 'a right program is not found right in little memory',
+    },
     { observed: seeking, equals: [], passes: true, fault: 'a program that looks for a way out found one' },
     {
       observed: spinning,

@@ -11,13 +11,18 @@ type Graders = { code: HostCode; grader: Grader };
 /** What was found of code that was probed before: neither it nor the machine changes while a process runs it. */
 const probed = new Map<string, Promise<ProbeReport>>();
 
-/** Throws `unsupported_system` where containment is broken, unless the settings want to run candidates nevertheless. */
+/**
+ * Throws `unsupported_system` where containment is broken, unless the settings want to run candidates nevertheless, and `runners_closed`
+ * if the pool is closed meanwhile.
+ */
 export async function requireContainment(
   runners: Runners,
   graders: Graders,
   { unsafeRunners }: { unsafeRunners: boolean },
 ): Promise<'holds' | 'broken'> {
   const { faults } = await probe(runners, graders);
+  // Nothing is known then, and nobody asks any more.
+  runners.pool.throwIfClosed();
   if (faults.length === 0) return 'holds';
   const what = `candidates are not contained here: ${faults.join('; ')}`;
   if (!unsafeRunners)

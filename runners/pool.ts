@@ -50,10 +50,18 @@ export class HostPool {
     return this.#size;
   }
 
-  /** Keeps so many hosts ready from now on. */
+  /** Starts hosts until so many are ready or starting. Nobody waits: whoever leases one hears whether they start. */
+  prestart(count: number): void {
+    this.#startMissing(count);
+  }
+
+  /** Keeps so many hosts ready from now on, and no more. */
   keep(size: number): void {
     this.#size = size;
-    this.#refillSoon();
+    void Promise.allSettled(this.#starting).then(() => {
+      for (const host of this.#ready.splice(this.#size + this.#waiting)) host.kill();
+      this.#refillSoon();
+    });
   }
 
   /** How many hosts could be leased at once without waiting. */
@@ -95,7 +103,7 @@ export class HostPool {
 
   /** A ready host, for the caller alone. It must be given back with `end` or `giveBack`. Throws `host_unavailable`. */
   async lease(): Promise<Host> {
-    if (this.closed) throw closed();
+    this.throwIfClosed();
     const host = await this.#take();
     this.#leased.add(host);
     return host;
@@ -132,6 +140,11 @@ export class HostPool {
     return this.#closing.signal.aborted;
   }
 
+  /** Throws `runners_closed` once it closes. */
+  throwIfClosed(): void {
+    if (this.closed) throw new RunnerError('runners_closed', 'the service is shutting down');
+  }
+
   async #take(): Promise<Host> {
     this.#waiting++;
     try {
@@ -141,7 +154,7 @@ export class HostPool {
         // One is started for each caller that waits; whichever is ready first will do.
         if (this.#starting.size < this.#waiting) this.#startOne();
         await Promise.race(this.#starting).catch(this.#unlessClosed);
-        if (this.closed) throw closed();
+        this.throwIfClosed();
       }
     } finally {
       this.#waiting--;
@@ -213,8 +226,4 @@ export class HostPool {
       () => {},
     );
   }
-}
-
-function closed(): RunnerError {
-  return new RunnerError('runners_closed', 'the service is shutting down');
 }

@@ -156,7 +156,7 @@ async function runShare(
       continue;
     }
     if (end.end === 'done') return;
-    if (pool.closed) throw new RunnerError('runners_closed', 'the service is shutting down');
+    pool.throwIfClosed();
     const position = rest[end.at];
     if (position !== undefined) {
       observed[position] = { observation: stoppedObservation(end.why), durationMs: run.limits.caseMs };

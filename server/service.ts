@@ -119,8 +119,8 @@ export async function startService(config: Config, stop?: AbortSignal): Promise<
     ).then(async (code) => {
       const { walls } = await finding;
       const pool = newPool({ code, size: 0, isolateMb, walls });
-      // As many as the probe needs, which reports it if none starts.
-      pool.warm(2).catch(() => {});
+      // As many as the probe needs.
+      pool.prestart(2);
       return { code, pool };
     });
     const gradersMade = start(
@@ -132,8 +132,7 @@ export async function startService(config: Config, stop?: AbortSignal): Promise<
     ).then(async (code) => {
       const { walls } = await finding;
       const pool = newPool({ code, size: 0, isolateMb: 256, walls });
-      // The probe asks for one when hosts have run it, and reports it if none starts.
-      pool.warm(1).catch(() => {});
+      pool.prestart(1);
       const grader = new Grader(pool, transformer, () =>
         bundleRealm(moduleAt('../suites/grader/generator-realm')),
       );

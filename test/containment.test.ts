@@ -126,16 +126,21 @@ describe('a run', () => {
     expect(processesWith(code.folder)).toEqual([]);
   });
 
-  test('that is told to keep more hosts ready starts them, and none before', async () => {
+  test('that is told how many hosts to keep ready starts or ends them, and follows none before', async () => {
     const pool = new HostPool({ code, size: 0, isolateMb: 128 });
     onTestFinished(() => pool.close());
-    await pool.warm(1);
+    pool.prestart(1);
     pool.end(await pool.lease());
     await vi.waitFor(() => expect(pool.leasedCount).toBe(0));
     expect(pool.startedCount).toBe(1);
     pool.keep(2);
     await vi.waitFor(() => expect(pool.readyCount).toBe(2), { timeout: 20_000 });
     expect(pool.startedCount).toBe(3);
+    // One that is still starting is one too many as well.
+    pool.prestart(3);
+    pool.keep(1);
+    await vi.waitFor(() => expect(pool.startedCount).toBe(4), { timeout: 20_000 });
+    await vi.waitFor(() => expect(pool.pids.length).toBe(1));
   });
 
   test('whose host is killed after any answer is not done', async () => {

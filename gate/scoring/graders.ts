@@ -112,7 +112,7 @@ export class Graders {
       if (end?.end === 'done') this.#pool.giveBack(host);
       else this.#pool.end(host);
     }
-    if (this.#pool.closed) throw new RunnerError('runners_closed', 'the service is shutting down');
+    this.#pool.throwIfClosed();
     return end;
   }
 }

@@ -7,9 +7,11 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { probeContainment } from '../../gate/probe-containment.ts';
+import { requireContainment } from '../../gate/require-containment.ts';
 import { Grader } from '../../gate/scoring/grader.ts';
 import { bundleHost } from '../../runners/bundle.ts';
 import { isNoexec } from '../../runners/is-noexec.ts';
+import { HostPool } from '../../runners/pool.ts';
 import { Transformer } from '../../runners/transformer.ts';
 import { findUnknown, readConfig } from '../../server/config.ts';
 import { startProcess } from '../service-process.ts';
@@ -44,6 +46,19 @@ describe('a service that is ready', () => {
     const { runners, graders } = world.service;
     const grader = new Grader(graders, new Transformer(), async () => '');
     expect(await probeContainment(runners, grader)).toEqual({ faults: [] });
+  });
+
+  test('says nothing of containment when it is stopped before it knows', async () => {
+    const { hostCode, graderCode } = world.service;
+    const pool = new HostPool({ code: hostCode, size: 0, isolateMb: 128 });
+    await pool.close();
+    const grader = new Grader(pool, new Transformer(), async () => '');
+    const stopped = requireContainment(
+      { code: { ...hostCode, version: 'never probed' }, pool },
+      { code: graderCode, grader },
+      { unsafeRunners: true },
+    );
+    await expect(stopped).rejects.toMatchObject({ code: 'runners_closed' });
   });
 });
 
