@@ -1,7 +1,9 @@
 /** The nursery, from which all that runs or reads foreign code is started: what it starts, hands over and tells. */
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { afterEach, describe, expect, test } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { bundleHost } from '../runners/bundle.ts';
 import { plainRun } from '../runners/case-run.ts';
 import { killOf } from '../runners/kill-of.ts';
@@ -10,7 +12,7 @@ import { HostPool } from '../runners/pool.ts';
 import { limitsSchema } from '../runners/protocol.ts';
 import { runCandidate } from '../runners/run-candidate.ts';
 import { findWalls } from '../runners/walls/find-walls.ts';
-import { hostsOf, isBusy, processesWith } from './processes.ts';
+import { descendantsOf, hostsOf, isBusy, processesWith } from './processes.ts';
 
 const started: Started[] = [];
 
@@ -99,6 +101,28 @@ describe('what is started from the nursery', () => {
     process.kill(-child.pid, 'SIGKILL');
     expect(await child.exited).toMatchObject({ code: null });
     expect(parentOf((await start('/bin/cat')).pid)).not.toBe(nursery);
+  });
+
+  test('keeps no nursery when the service is killed while a pipe is being handed over', async () => {
+    const nursery = fileURLToPath(new URL('../runners/nursery/nursery.ts', import.meta.url));
+    const asking = `
+      import { startProcess } from ${JSON.stringify(nursery)};
+      const start = () => startProcess({ command: ['/bin/cat'], stdio: ['pipe', 'pipe', 'pipe'], environment: {} });
+      await start();
+      start();
+      await new Promise(setImmediate);
+      // It has been asked for, and is not answered any more.
+      process.kill(process.pid, 'SIGSTOP');`;
+    const service = spawn(process.execPath, ['--input-type=module', '-e', asking], { stdio: 'ignore' });
+    const pid = service.pid ?? 0;
+    onTestFinished(() => killOf(pid));
+    const cats = () => descendantsOf(pid).filter(({ command }) => command.includes('/bin/cat'));
+    await expect.poll(() => cats().length, { timeout: 20_000 }).toBe(2);
+    const startedThere = descendantsOf(pid).map((one) => one.pid);
+    service.kill('SIGKILL');
+    await expect
+      .poll(() => processesWith('').filter((one) => startedThere.includes(one.pid)), { timeout: 20_000 })
+      .toEqual([]);
   });
 
   test('is started from another nursery where this one ends before it could', async () => {

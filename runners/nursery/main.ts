@@ -1,7 +1,7 @@
 /** The nursery: starts what it is told to, hands over the pipes of it, and tells when it ends. It ends when the service does. */
 import { spawn } from 'node:child_process';
 import { Socket } from 'node:net';
-import type { Birth, News, Reply } from './message.ts';
+import { type Birth, lifelineFd, type News, type Reply } from './message.ts';
 
 /** What it has started that has not ended. */
 const pids = new Map<number, number>();
@@ -49,3 +49,5 @@ process.on('message', (told: Birth | Reply) => {
   }
 });
 process.once('disconnect', () => process.exit());
+// While a pipe is being handed over nobody is told that the channel is gone: Node waits for the answer first.
+new Socket({ fd: lifelineFd }).resume().once('close', () => process.exit());

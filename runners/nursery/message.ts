@@ -13,6 +13,9 @@ export type Birth = {
   stdio: ['pipe', ...('pipe' | 'ignore')[]];
 };
 
+/** The nursery's end of a pipe on which nothing is said, and which closes when the service ends. */
+export const lifelineFd = 4;
+
 /** The service has all pipes of a program, or wants it no more because it does not get them. */
 export type Reply = { taken: number } | { abandoned: number };
 

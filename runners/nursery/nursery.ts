@@ -10,7 +10,7 @@ import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bundleNursery } from '../bundle.ts';
 import { RunnerError } from '../errors.ts';
-import { type Birth, newsSchema, type Reply } from './message.ts';
+import { type Birth, lifelineFd, newsSchema, type Reply } from './message.ts';
 
 /** What has not been started after so long is abandoned; a nursery that does not hear of that either is ended, in milliseconds. */
 const startMsMax = 30_000;
@@ -106,6 +106,9 @@ class Nursery {
       for (const [id, life] of this.#lives) this.#orphan(id, life);
     });
     child.on('error', () => {});
+    // Nothing comes by it, and nobody stays for it.
+    const lifeline = child.stdio[lifelineFd];
+    if (lifeline instanceof Socket) lifeline.on('error', () => {}).unref();
     this.#stayIfNeeded();
     child.unref();
   }
@@ -119,7 +122,8 @@ class Nursery {
         throw cause;
       });
       const child = spawn(process.execPath, ['-'], {
-        stdio: ['pipe', 'ignore', 'inherit', 'ipc'],
+        // The last is the lifeline.
+        stdio: ['pipe', 'ignore', 'inherit', 'ipc', 'pipe'],
         // So that a signal from a terminal ends the service alone, which ends what it has started in its own order.
         detached: true,
         cwd: '/',
