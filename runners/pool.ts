@@ -52,7 +52,7 @@ export class HostPool {
 
   /** Starts hosts until so many are ready or starting. Nobody waits: whoever leases one hears whether they start. */
   prestart(count: number): void {
-    this.#startMissing(count);
+    while (this.#ready.length + this.#starting.size < count) this.#startOne();
   }
 
   /** Keeps so many hosts ready from now on, and no more. */
@@ -95,7 +95,7 @@ export class HostPool {
   /** Waits until so many hosts are ready, or all that are kept; the others follow. Throws `host_unavailable`. */
   async warm(count = this.#size): Promise<void> {
     while (this.#ready.length < count && !this.closed) {
-      this.#startMissing(count);
+      this.prestart(count);
       await Promise.all(this.#starting).catch(this.#unlessClosed);
     }
     this.#refillSoon();
@@ -194,10 +194,6 @@ export class HostPool {
     if (!this.closed) throw error;
   };
 
-  #startMissing(count: number): void {
-    while (this.#ready.length + this.#starting.size < count) this.#startOne();
-  }
-
   #keep(host: Host): void {
     if (this.closed) host.kill();
     else if (!host.hasEnded) this.#ready.push(host);
@@ -220,7 +216,7 @@ export class HostPool {
 
   #refillNow(): void {
     if (this.#leased.size > 0 || this.closed || this.#ready.length >= this.#size) return;
-    this.#startMissing(Math.min(this.#ready.length + 1, this.#size));
+    this.prestart(Math.min(this.#ready.length + 1, this.#size));
     Promise.all(this.#starting).then(
       () => this.#refillNow(),
       () => {},
