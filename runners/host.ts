@@ -249,6 +249,8 @@ function flags({ folder }: HostCode, isolateMb: number): string[] {
     '--no-warnings',
     // isolated-vm requires it.
     '--no-node-snapshot',
+    // One thread beside its own to collect and compile on: the other cores are for other hosts.
+    '--v8-pool-size=1',
     // 128 MiB of WebAssembly memory, and no reservation of address space for it.
     '--wasm-max-mem-pages=2048',
     '--disable-wasm-trap-handler',

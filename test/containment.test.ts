@@ -184,6 +184,28 @@ describe('a run', () => {
     expect(observed.map(({ observation }) => observation)).toMatchObject(inputs.map(outcomeOf));
   });
 
+  test('finds neither what the cases before left behind nor the function of the engine that collects it', async () => {
+    const pool = await poolOf(code);
+    const script = await scriptOf(`
+      const hidden = Object.getOwnPropertyNames(globalThis).filter((name) => /^gc|holdback/i.test(name));
+      // Each case leaves a third of all memory behind, and most are run after several others.
+      globalThis.kept = Array.from({ length: 400 }, () => new Array(12_500).fill(0.5));
+      export function run() {
+        const found = [typeof gc, typeof (0, eval)('globalThis').gc, typeof new Function('return this')().gc];
+        return [...found, hidden.length, kept.length];
+      }`);
+    const observed = await runCandidate(pool, {
+      script,
+      runs: Array.from({ length: 80 }, () => plainRun('0')),
+      seed: 3,
+      limits,
+      hosts: 1,
+    });
+    const answers = new Set(observed.map(({ observation }) => JSON.stringify(observation)));
+    const value = '["undefined","undefined","undefined",0,400]';
+    expect([...answers].map((text) => JSON.parse(text))).toEqual([{ outcome: 'returned', value }]);
+  });
+
   test('of a case of many trials that hangs runs all other cases', async () => {
     const pool = await poolOf(code);
     const [others, trials] = [300, 100];

@@ -6,6 +6,7 @@
 import ivm from 'isolated-vm';
 import { type CaseRun, isPlain, plainRun } from '../case-run.ts';
 import type { CandidateJob, MoreRuns } from '../protocol.ts';
+import { Collector } from './collector.ts';
 import type { Outbox } from './outbox.ts';
 
 /** The realm's own code as a JavaScript expression, put in by `bundle.ts`. */
@@ -25,6 +26,7 @@ export type Equipped = {
   entry: string;
   /** Realms that are made and not opened yet. */
   ready: ivm.Context[];
+  collector: Collector;
 };
 
 let equipped: Equipped | undefined;
@@ -39,7 +41,7 @@ export function equip(isolateMb: number): Equipped {
   const open = isolate.compileScriptSync(
     `${entry}.open(globalThis.${given}); delete globalThis.${given}; undefined`,
   );
-  return { isolate, isolateMb, prelude, open, given, entry, ready: [] };
+  return { isolate, isolateMb, prelude, open, given, entry, ready: [], collector: new Collector(isolate) };
 }
 
 /** A build of our own that returns and throws what builds do, and what it is given. */
@@ -100,6 +102,7 @@ function runAll(running: Running, runs: CaseRun[], outbox: Pick<Outbox, 'put'>):
     equipped = undefined;
   };
   for (const run of runs) {
+    if (!isTidied(running.candidate)) discard();
     const startedMs = performance.now();
     // What is timed has an isolate to itself: realms of one share compiled code, and a candidate can tell by that what ran before.
     if (run.isTimed === true && running.candidate !== undefined) discard();
@@ -110,6 +113,18 @@ function runAll(running: Running, runs: CaseRun[], outbox: Pick<Outbox, 'put'>):
     const endedMs = performance.now();
     const took = Math.round((endedMs - startedMs) * 1_000);
     outbox.put(`${running.answered++} ${took}${cpu === undefined ? '' : `/${cpu}`} ${observation}`);
+  }
+}
+
+/** Collects what the cases before have left behind, if it is much; false where the isolate cannot be used any more. */
+function isTidied(candidate: LoadedCandidate | undefined): boolean {
+  // Realms that are still to be used would be copied for nothing.
+  if (candidate === undefined || candidate.ready.length > 0) return true;
+  try {
+    candidate.collector.leaveOne();
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -1,0 +1,47 @@
+/**
+ * Collects what the realms of an isolate leave behind, between cases. Left to itself the engine copies each realm twice before it finds
+ * that nobody needs it, because what is young is looked through as if all realms were still in use. Looked through as a whole while it
+ * is young, and while none is in use, there is nothing to copy: a case takes a fifth less.
+ */
+import { setFlagsFromString } from 'node:v8';
+import type ivm from 'isolated-vm';
+
+/** So many realms of a usual build are young at once, in so many MiB. isolated-vm would have room for two. */
+const realmsMost = 8;
+const youngMb = 4;
+
+// For the isolates that are made from now on, not for the host's own: it would take longer to start.
+setFlagsFromString(`--min-semi-space-size=${youngMb}`);
+setFlagsFromString(`--max-semi-space-size=${youngMb}`);
+// Code that was not run between a few collections would be thrown away, and compiled anew when a case needs it.
+setFlagsFromString('--no-flush-bytecode');
+
+export class Collector {
+  readonly #isolate: ivm.Isolate;
+  #collect: (() => void) | undefined;
+  #left = 0;
+
+  constructor(isolate: ivm.Isolate) {
+    this.#isolate = isolate;
+  }
+
+  /** Notes that another realm is left behind, and collects them if they are many. To be called while no foreign code runs. */
+  leaveOne(): void {
+    if (++this.#left < realmsMost) return;
+    this.#left = 0;
+    this.#collect ??= this.#make();
+    this.#collect();
+  }
+
+  /** The engine's own function to collect all, in a realm of ours: no other has it, made before or after. */
+  #make(): () => void {
+    const script = this.#isolate.compileScriptSync('gc(); undefined');
+    setFlagsFromString('--expose-gc');
+    try {
+      const own = this.#isolate.createContextSync();
+      return () => script.runSync(own);
+    } finally {
+      setFlagsFromString('--no-expose-gc');
+    }
+  }
+}
