@@ -117,7 +117,7 @@ function runAll(running: Running, runs: CaseRun[], outbox: Pick<Outbox, 'put'>):
 }
 
 /** Collects what the cases before have left behind, if it is much; false where the isolate cannot be used any more. */
-function isTidied(candidate: LoadedCandidate | undefined): boolean {
+export function isTidied(candidate: LoadedCandidate | undefined): boolean {
   // Realms that are still to be used would be copied for nothing.
   if (candidate === undefined || candidate.ready.length > 0) return true;
   try {
