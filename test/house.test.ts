@@ -159,13 +159,19 @@ describe('the pages', () => {
     },
   );
 
-  test("README shows the two commands, and CI runs the second's test command and then what takes long", () => {
+  test("README shows the two commands, and CI runs the second's test command, the further tests, and then what takes long", () => {
     expect(source('README.md')).toContain('npm ci && npm run demo');
     expect(source('README.md')).toContain('npm ci && npm test');
     const lines = source('.ci/run')
       .split('\n')
       .filter((line) => /^ *npm /.test(line));
-    expect(lines).toEqual(['npm ci', 'npm run check', 'npm test', '  npm run test:long']);
+    expect(lines).toEqual([
+      'npm ci',
+      'npm run check',
+      'npm test',
+      'npm run test:further',
+      '  npm run test:long',
+    ]);
   });
 
   test('ARCHITECTURE.md fits on one page', () => {

@@ -1,9 +1,9 @@
 /** A score can be followed while it is made, by people who hear of verdicts at once, and by nobody else. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { scoreStateSchema } from '../gate/scoring/progress.ts';
-import { createToken } from '../server/tokens.ts';
-import { adminToken, scoreRequest, sealSuite, startWorld, type World } from './world.ts';
+import { scoreStateSchema } from '../../gate/scoring/progress.ts';
+import { createToken } from '../../server/tokens.ts';
+import { adminToken, scoreRequest, sealSuite, startWorld, type World } from '../world.ts';
 
 /** Each case takes a moment of processor time, so that there is something to see. */
 const slow =

@@ -1,10 +1,10 @@
 /** Tripwires: who gives an answer that only the sealed suite holds has seen it, and is blocked; nobody else notices them. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openSession } from '../server/sessions.ts';
-import { suiteContentsSchema } from '../suites/suite.ts';
-import { findSprung } from '../suites/tripwire.ts';
-import { type Client, startWorld, type World } from './world.ts';
+import { openSession } from '../../server/sessions.ts';
+import { suiteContentsSchema } from '../../suites/suite.ts';
+import { findSprung } from '../../suites/tripwire.ts';
+import { type Client, startWorld, type World } from '../world.ts';
 
 const cases = [
   { name: 'doubles', input: 2, expect: { equals: 4 } },

@@ -1,11 +1,11 @@
 /** An author reads what a failing case required beside what came of it, in lines that can be compared; and nobody else does. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type Failure, failureSchema } from '../gate/disclosure/disclosed.ts';
-import { contrasts } from '../gate/scoring/contrast.ts';
-import { linesOf, quoted, textOfLine } from '../gate/scoring/readable.ts';
-import type { ObservedTrial, Trial } from '../gate/scoring/trials.ts';
-import { scoreRequest, sealSuite, startWorld, type World } from './world.ts';
+import { type Failure, failureSchema } from '../../gate/disclosure/disclosed.ts';
+import { contrasts } from '../../gate/scoring/contrast.ts';
+import { linesOf, quoted, textOfLine } from '../../gate/scoring/readable.ts';
+import type { ObservedTrial, Trial } from '../../gate/scoring/trials.ts';
+import { scoreRequest, sealSuite, startWorld, type World } from '../world.ts';
 
 const read = (carried: unknown) => linesOf(carried).map(textOfLine).join('\n');
 

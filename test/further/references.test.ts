@@ -3,9 +3,9 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type Ended, runCommand } from './command.ts';
-import { temporaryFolder } from './temporary-folder.ts';
-import { adminToken, startWorld, type World } from './world.ts';
+import { type Ended, runCommand } from '../command.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { adminToken, startWorld, type World } from '../world.ts';
 
 let world: World;
 let folder: string;
@@ -22,7 +22,7 @@ beforeAll(async () => {
   [world, folder] = await Promise.all([startWorld({ HOLDBACK_POOL: '1' }), temporaryFolder()]);
   await Promise.all([
     write('helper.ts', 'export const twice = (n: number): number => n * 2;'),
-    write('right.ts', "import { twice } from './helper.ts';\nexport const run = (n: number) => twice(n);"),
+    write('right.ts', "import { twice } from '../helper.ts';\nexport const run = (n: number) => twice(n);"),
     write('wrong.ts', 'export const run = (n: number) => n + 3;'),
     write('broken.ts', 'export const run = (n: number) => ;'),
   ]);

@@ -4,10 +4,10 @@ import { XMLValidator } from 'fast-xml-parser';
 import fastify from 'fastify';
 import { serializerCompiler } from 'fastify-type-provider-zod';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { pictureRoutes } from '../server/routes/pictures.ts';
-import { validatorCompiler } from '../server/validation.ts';
-import { seedAttempts } from './seed-attempts.ts';
-import { startWorld, type World } from './world.ts';
+import { pictureRoutes } from '../../server/routes/pictures.ts';
+import { validatorCompiler } from '../../server/validation.ts';
+import { seedAttempts } from '../seed-attempts.ts';
+import { startWorld, type World } from '../world.ts';
 
 const agents = [{ agent: 'agent-1', author: 'ada', model: 'm', right: 0.6, visible: 0.5 }];
 const caseName = 'a case that nobody may know of';

@@ -7,9 +7,9 @@ import { rm } from 'node:fs/promises';
 import { sql } from 'drizzle-orm';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { publishedAt } from '../gate/disclosure/publication.ts';
-import { findCaseTrends } from '../gate/trends/case-trends.ts';
-import { gapOf } from '../gate/trends/newcombe.ts';
+import { publishedAt } from '../../gate/disclosure/publication.ts';
+import { findCaseTrends } from '../../gate/trends/case-trends.ts';
+import { gapOf } from '../../gate/trends/newcombe.ts';
 import {
   type CaseTrends,
   caseTrendsSchema,
@@ -17,18 +17,18 @@ import {
   type Trend,
   type TrendQuestion,
   trendSchema,
-} from '../gate/trends/trend.ts';
-import { csvOfTrend } from '../gate/trends/trend-csv.ts';
-import { bucketsOf, periodOf } from '../gate/trends/trend-period.ts';
-import { findTrend, type TrendReader } from '../gate/trends/trends.ts';
-import { rateOf } from '../gate/trends/wilson.ts';
-import { type Database, type OpenDatabase, openDatabase } from '../migrations/open-database.ts';
-import { questionOf, viewOf } from '../server/pages/trends-view.ts';
-import { runCommand } from './command.ts';
-import { startPostgres } from './postgres-server.ts';
-import { copyTemplate } from './template-database.ts';
-import { temporaryFolder } from './temporary-folder.ts';
-import { adminToken, type Client, sealSuite, startWorld, type World } from './world.ts';
+} from '../../gate/trends/trend.ts';
+import { csvOfTrend } from '../../gate/trends/trend-csv.ts';
+import { bucketsOf, periodOf } from '../../gate/trends/trend-period.ts';
+import { findTrend, type TrendReader } from '../../gate/trends/trends.ts';
+import { rateOf } from '../../gate/trends/wilson.ts';
+import { type Database, type OpenDatabase, openDatabase } from '../../migrations/open-database.ts';
+import { questionOf, viewOf } from '../../server/pages/trends-view.ts';
+import { runCommand } from '../command.ts';
+import { startPostgres } from '../postgres-server.ts';
+import { copyTemplate } from '../template-database.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { adminToken, type Client, sealSuite, startWorld, type World } from '../world.ts';
 
 const hourMs = 3_600_000;
 

@@ -6,11 +6,11 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { armor, generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { sealFile } from '../suites/sealing/sealed-file.ts';
-import { seal } from '../suites/sealing/sealing.ts';
-import { type Ended, runCommand } from './command.ts';
-import { temporaryFolder } from './temporary-folder.ts';
-import { type Client, type Reply, scoreRequest, startWorld, type World } from './world.ts';
+import { sealFile } from '../../suites/sealing/sealed-file.ts';
+import { seal } from '../../suites/sealing/sealing.ts';
+import { type Ended, runCommand } from '../command.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { type Client, type Reply, scoreRequest, startWorld, type World } from '../world.ts';
 
 const canary = 'CANARY7f3a';
 const source = JSON.stringify({

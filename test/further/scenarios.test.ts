@@ -1,19 +1,19 @@
 /** Scenarios and fixtures in a runner: what is observed of steps, clock, zone, chance and requests, whatever a candidate does about it. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bundleHost, type HostCode } from '../runners/bundle.ts';
-import { type Call, type CaseRun, type Exchange, type Fixtures, plainRun } from '../runners/case-run.ts';
-import { HostPool } from '../runners/pool.ts';
-import { limitsSchema, type Observation, type ObservedCase } from '../runners/protocol.ts';
-import { runCandidate, together } from '../runners/run-candidate.ts';
-import { Transformer } from '../runners/transformer.ts';
+import { bundleHost, type HostCode } from '../../runners/bundle.ts';
+import { type Call, type CaseRun, type Exchange, type Fixtures, plainRun } from '../../runners/case-run.ts';
+import { HostPool } from '../../runners/pool.ts';
+import { limitsSchema, type Observation, type ObservedCase } from '../../runners/protocol.ts';
+import { runCandidate, together } from '../../runners/run-candidate.ts';
+import { Transformer } from '../../runners/transformer.ts';
 
 const transformer = new Transformer();
 let code: HostCode;
 let pool: HostPool;
 
 beforeAll(async () => {
-  code = await bundleHost(new URL('../runners/host/candidate-task.ts', import.meta.url), {
-    REALM_SOURCE: new URL('../runners/realm/main.ts', import.meta.url),
+  code = await bundleHost(new URL('../../runners/host/candidate-task.ts', import.meta.url), {
+    REALM_SOURCE: new URL('../../runners/realm/main.ts', import.meta.url),
   });
   pool = new HostPool({ code, size: 2, isolateMb: 128 });
   await pool.warm(1);

@@ -9,14 +9,14 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify as yaml } from 'yaml';
 import { z } from 'zod';
-import { createToken } from '../server/tokens.ts';
-import { fingerprintSuite } from '../suites/leaks/fingerprints.ts';
-import { leaksSchema } from '../suites/leaks/leaks.ts';
-import { scanText } from '../suites/leaks/scan-text.ts';
-import { type SuiteContents, suiteContentsSchema } from '../suites/suite.ts';
-import { type Ended, runCommand, runCommandProcess } from './command.ts';
-import { temporaryFolder } from './temporary-folder.ts';
-import { adminToken, type Client, type Reply, startWorld, type World } from './world.ts';
+import { createToken } from '../../server/tokens.ts';
+import { fingerprintSuite } from '../../suites/leaks/fingerprints.ts';
+import { leaksSchema } from '../../suites/leaks/leaks.ts';
+import { scanText } from '../../suites/leaks/scan-text.ts';
+import { type SuiteContents, suiteContentsSchema } from '../../suites/suite.ts';
+import { type Ended, runCommand, runCommandProcess } from '../command.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { adminToken, type Client, type Reply, startWorld, type World } from '../world.ts';
 
 const seed = 20_031;
 
@@ -243,7 +243,7 @@ describe('what is no leak', () => {
   });
 });
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
 const reportSchema = z.object({
   findings: z.array(z.object({ path: z.string(), line: z.int(), suite: z.string(), cases: z.int() })),

@@ -2,13 +2,13 @@
 import { asc } from 'drizzle-orm';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { audit } from '../migrations/tables.ts';
-import { suiteCasesSchema } from '../suites/life/life.ts';
-import { standingOf } from '../suites/life/reviews.ts';
-import { appendActivation } from '../suites/revisions.ts';
-import { runCommand } from './command.ts';
-import { putClockForward } from './put-clock-forward.ts';
-import { type Client, scoreRequest, startWorld, type World } from './world.ts';
+import { audit } from '../../migrations/tables.ts';
+import { suiteCasesSchema } from '../../suites/life/life.ts';
+import { standingOf } from '../../suites/life/reviews.ts';
+import { appendActivation } from '../../suites/revisions.ts';
+import { runCommand } from '../command.ts';
+import { putClockForward } from '../put-clock-forward.ts';
+import { type Client, scoreRequest, startWorld, type World } from '../world.ts';
 
 let world: World;
 let author: Client;
@@ -496,7 +496,14 @@ describe('the command', () => {
     expect(pushed.json).toMatchObject({ revision: 4 });
     const reviewed = await holdback('suite', 'review', suite, '4', '--approve', '--comment', 'good');
     expect(reviewed).toContain('revision 4: reviewed\n  grace approves it: good');
-    const published = await holdback('suite', 'publish', suite, 'gives back 72', '--module', '../price.js');
+    const published = await holdback(
+      'suite',
+      'publish',
+      suite,
+      'gives back 72',
+      '--module',
+      '../../price.js',
+    );
     expect(published).toContain('expect(await call()).toEqual(72);');
     expect(await holdback('suite', 'show', suite)).toContain('gives back 72  (published by grace on ');
   });

@@ -1,9 +1,9 @@
 /** The visible tests as CI tells them: read in three forms, within bounds, whoever wrote the report. */
 import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { countVisibleTests } from '../gate/visible-tests.ts';
-import { scores } from '../migrations/tables.ts';
-import { scoreRequest, sealSuite, startWorld, type World } from './world.ts';
+import { countVisibleTests } from '../../gate/visible-tests.ts';
+import { scores } from '../../migrations/tables.ts';
+import { scoreRequest, sealSuite, startWorld, type World } from '../world.ts';
 
 const one = '<testcase name="a" classname="b" time="0.1"/>';
 

@@ -3,12 +3,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exportSPKI, importJWK, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { loadIssuers } from '../server/issuers.ts';
-import { Oidc } from '../server/oidc.ts';
-import { type Issuer, type Signing, startIssuer } from './issuer.ts';
-import { putClockForward } from './put-clock-forward.ts';
-import { temporaryFolder } from './temporary-folder.ts';
-import { type Reply, scoreRequest, sealSuite, startWorld, type World } from './world.ts';
+import { loadIssuers } from '../../server/issuers.ts';
+import { Oidc } from '../../server/oidc.ts';
+import { type Issuer, type Signing, startIssuer } from '../issuer.ts';
+import { putClockForward } from '../put-clock-forward.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { type Reply, scoreRequest, sealSuite, startWorld, type World } from '../world.ts';
 
 const right = 'export function run(x) { return x }';
 const minuteMs = 60_000;
@@ -263,7 +263,7 @@ describe('is refused', () => {
       expect(codeOf(reply)).toBe('401 token_invalid');
       expect(detailOf(reply)).toContain('signature');
     }
-    for (const kid of [`${stranger.url}/keys`, '../keys', undefined]) {
+    for (const kid of [`${stranger.url}/keys`, '../../keys', undefined]) {
       const forged = await stranger.sign({ ...job, iss: github.url }, { header: { kid } });
       expect(codeOf(await askVerdict(forged))).toBe('401 token_invalid');
     }
@@ -408,7 +408,7 @@ describe('the setting', () => {
   });
 
   test('is in README as it is accepted', async () => {
-    const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
     const [, example] = /```json\n(\[[^`]*"issuer"[^`]*)```/.exec(readme) ?? [];
     const issuers = await loadIssuers({ oidc: example });
     expect(issuers.map(({ repositoryClaim }) => repositoryClaim)).toEqual(['repository', 'project_path']);

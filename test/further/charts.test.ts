@@ -1,11 +1,11 @@
 /** Charts: pictures that say what the figures say, to everybody, and in which no text is anything but text. */
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { describe, expect, test } from 'vitest';
-import { bucketName, bucketTick } from '../server/pages/bucket-name.ts';
-import { intervalChart } from '../server/pages/interval-chart.ts';
-import { type LineChart, lineChart } from '../server/pages/line-chart.ts';
-import { bounds, quantity } from '../server/pages/quantity.ts';
-import { seriesSign } from '../server/pages/series-sign.ts';
+import { bucketName, bucketTick } from '../../server/pages/bucket-name.ts';
+import { intervalChart } from '../../server/pages/interval-chart.ts';
+import { type LineChart, lineChart } from '../../server/pages/line-chart.ts';
+import { bounds, quantity } from '../../server/pages/quantity.ts';
+import { seriesSign } from '../../server/pages/series-sign.ts';
 
 const hostile = '"><script>alert(1)</script><img src=x onerror=alert(2)>\' & \u202e\u0000\ud800';
 

@@ -1,8 +1,8 @@
 /** The intervals around rates and gaps, against values that were published, and in what must hold of every one. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { gapOf, newcombe } from '../gate/trends/newcombe.ts';
-import { rateOf, wilson } from '../gate/trends/wilson.ts';
+import { gapOf, newcombe } from '../../gate/trends/newcombe.ts';
+import { rateOf, wilson } from '../../gate/trends/wilson.ts';
 
 /** So many of so many. */
 const rates = fc

@@ -1,9 +1,9 @@
 /** Cases that expire: which are in force at a moment, and what becomes of verdicts that were decided when more of them were. Pure. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decideAgain, type Lapse, lapseOf } from '../gate/decide.ts';
-import { type SealedCase, sealedCaseSchema } from '../suites/case.ts';
-import { expiresAt, expiresSchema, inForce, spentAt } from '../suites/expiry.ts';
+import { decideAgain, type Lapse, lapseOf } from '../../gate/decide.ts';
+import { type SealedCase, sealedCaseSchema } from '../../suites/case.ts';
+import { expiresAt, expiresSchema, inForce, spentAt } from '../../suites/expiry.ts';
 
 const instant = fc.date({ min: new Date('2026-01-01'), max: new Date('2028-01-01'), noInvalidDate: true });
 const expires = fc.oneof(

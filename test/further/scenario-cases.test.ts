@@ -1,19 +1,19 @@
 /** Scenarios and fixtures as cases: how they are checked, sealed, read back, known again, graded, and what their author is told. */
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest';
-import { finishedScoreSchema } from '../gate/disclosure/disclosed.ts';
-import { runOfCase } from '../gate/scoring/run-of-case.ts';
-import { type Case, defineSuite, outputOf, type Step } from '../suites/authoring/define-suite.ts';
-import { suiteCheckSchema } from '../suites/authoring/suite-check.ts';
-import { type SealedCase, sealedCaseSchema } from '../suites/case.ts';
-import { caseDigest } from '../suites/case-digest.ts';
-import { exchangeSchema } from '../suites/fixtures.ts';
-import { gradeCase } from '../suites/grader/grade-case.ts';
-import { fingerprintSuite } from '../suites/leaks/fingerprints.ts';
-import { scanText } from '../suites/leaks/scan-text.ts';
-import { findWrongReferences } from '../suites/scenario.ts';
-import { suiteContentsSchema } from '../suites/suite.ts';
-import { type Client, scoreRequest, sealSuite, startWorld, type World } from './world.ts';
+import { finishedScoreSchema } from '../../gate/disclosure/disclosed.ts';
+import { runOfCase } from '../../gate/scoring/run-of-case.ts';
+import { type Case, defineSuite, outputOf, type Step } from '../../suites/authoring/define-suite.ts';
+import { suiteCheckSchema } from '../../suites/authoring/suite-check.ts';
+import { type SealedCase, sealedCaseSchema } from '../../suites/case.ts';
+import { caseDigest } from '../../suites/case-digest.ts';
+import { exchangeSchema } from '../../suites/fixtures.ts';
+import { gradeCase } from '../../suites/grader/grade-case.ts';
+import { fingerprintSuite } from '../../suites/leaks/fingerprints.ts';
+import { scanText } from '../../suites/leaks/scan-text.ts';
+import { findWrongReferences } from '../../suites/scenario.ts';
+import { suiteContentsSchema } from '../../suites/suite.ts';
+import { type Client, scoreRequest, sealSuite, startWorld, type World } from '../world.ts';
 
 let world: World;
 let author: Client;

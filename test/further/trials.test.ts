@@ -1,10 +1,10 @@
 /** From trials to results of cases: whatever is missing, too many or failed never lets a case pass. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { CaseResult } from '../gate/decide.ts';
-import { resultsOf, shownInput, type Trial, type TrialResult } from '../gate/scoring/trials.ts';
-import { outcomes } from '../runners/protocol.ts';
-import { type SuiteContents, suiteContentsSchema } from '../suites/suite.ts';
+import type { CaseResult } from '../../gate/decide.ts';
+import { resultsOf, shownInput, type Trial, type TrialResult } from '../../gate/scoring/trials.ts';
+import { outcomes } from '../../runners/protocol.ts';
+import { type SuiteContents, suiteContentsSchema } from '../../suites/suite.ts';
 
 /** A trial and how it ended, which is undefined where nothing came back. */
 type Ended = { trial: Trial; result: TrialResult | undefined };

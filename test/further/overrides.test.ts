@@ -1,6 +1,6 @@
 /** Humans who let a blocked commit merge: who may, what it holds for, and that nothing is forgotten by it. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Client, startWorld, type World } from './world.ts';
+import { type Client, startWorld, type World } from '../world.ts';
 
 const wrong = 'exports.run = () => 0;';
 

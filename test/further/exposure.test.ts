@@ -1,9 +1,9 @@
 /** The exposure ledger: what disclosed verdicts may have taught is counted on cases and changes, and nothing resets it but fresh cases. */
 import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { copyTemplate } from './template-database.ts';
-import { temporaryFolder } from './temporary-folder.ts';
-import { type Client, startWorld, type World } from './world.ts';
+import { copyTemplate } from '../template-database.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { type Client, startWorld, type World } from '../world.ts';
 
 /** Slots so long that every score ends in its first: each costs 1 bit for the verdict and 1 for the time. */
 const settings = { HOLDBACK_SLOT_MS: '600000' };

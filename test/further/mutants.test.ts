@@ -1,8 +1,8 @@
 /** What is decided about mutants without running any: what of a bundle is mutated, what cases are worth, how a survivor is shown. */
 import { describe, expect, test } from 'vitest';
-import { worthOfCases } from '../gate/strength/kills.ts';
-import { mutantDiff } from '../gate/strength/mutant-diff.ts';
-import { fileOfLine, ownRanges } from '../runners/mutants/own-ranges.ts';
+import { worthOfCases } from '../../gate/strength/kills.ts';
+import { mutantDiff } from '../../gate/strength/mutant-diff.ts';
+import { fileOfLine, ownRanges } from '../../runners/mutants/own-ranges.ts';
 
 describe('of a bundle', () => {
   const bundle = [

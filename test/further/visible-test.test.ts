@@ -1,9 +1,9 @@
 /** What is published becomes a test that says what the case said: values are written as JavaScript says them. Pure. */
 import { describe, expect, test } from 'vitest';
-import { literal } from '../cli/literal.ts';
-import { visibleTest } from '../cli/visible-test.ts';
-import { decode, encode } from '../runners/realm/value.ts';
-import type { PublishedCase } from '../suites/life/life.ts';
+import { literal } from '../../cli/literal.ts';
+import { visibleTest } from '../../cli/visible-test.ts';
+import { decode, encode } from '../../runners/realm/value.ts';
+import type { PublishedCase } from '../../suites/life/life.ts';
 
 /** What the source of an expression evaluates to. */
 function evaluate(source: string): unknown {
@@ -52,8 +52,8 @@ describe('a carried value', () => {
 describe('a published case', () => {
   /** Runs the test file's text against a candidate: which of its tests passed, which failed, and which are still to be written. */
   async function verdicts(cases: PublishedCase[], run: (input: unknown) => unknown): Promise<string[]> {
-    const text = visibleTest({ suite: 'prices', cases }, '../src/index.ts');
-    expect(text).toContain('import * as candidate from "../src/index.ts";');
+    const text = visibleTest({ suite: 'prices', cases }, '../../src/index.ts');
+    expect(text).toContain('import * as candidate from "../../src/index.ts";');
     const ended: Promise<string>[] = [];
     const collect = Object.assign(
       (_: string, body: () => Promise<void>) => {

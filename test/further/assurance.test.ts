@@ -8,8 +8,8 @@ import fc from 'fast-check';
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { describe, expect, test } from 'vitest';
-import { casesNeeded, deltaDefault, failureRateAtMost } from '../gate/disclosure/assurance.ts';
-import { chargeOf } from '../gate/disclosure/charge.ts';
+import { casesNeeded, deltaDefault, failureRateAtMost } from '../../gate/disclosure/assurance.ts';
+import { chargeOf } from '../../gate/disclosure/charge.ts';
 
 const seed = 20_031;
 const delta = fc.double({ min: 1e-9, max: 0.999, noNaN: true });
@@ -337,7 +337,7 @@ describe('authors who do all they can', () => {
 });
 
 describe('holdback suite plan', () => {
-  const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
+  const main = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
   const plan = (...flags: string[]): Promise<{ code: number; out: string; err: string }> =>
     new Promise((resolve) => {
       const child = execFile(process.execPath, [main, 'suite', 'plan', ...flags], (_error, out, err) =>
