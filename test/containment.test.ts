@@ -206,6 +206,22 @@ describe('a run', () => {
     expect([...answers].map((text) => JSON.parse(text))).toEqual([{ outcome: 'returned', value }]);
   });
 
+  test('may take most of its isolate in each case, one after the other, in the smallest host', async () => {
+    const pool = await poolOf(code);
+    const observed = await runCandidate(pool, {
+      script: await scriptOf(`export function run() {
+        globalThis.kept = Array.from({ length: 60 * 16 }, () => new Array(8_192).fill(0.5));
+        return kept.length;
+      }`),
+      runs: Array.from({ length: 12 }, () => plainRun('0')),
+      seed: 3,
+      limits: { ...limits, hostMb: 192 },
+      hosts: 1,
+    });
+    const outcomes = observed.map(({ observation }) => observation.outcome);
+    expect(new Set(outcomes)).toEqual(new Set(['returned']));
+  });
+
   test('of a case of many trials that hangs runs all other cases', async () => {
     const pool = await poolOf(code);
     const [others, trials] = [300, 100];

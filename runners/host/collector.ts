@@ -6,13 +6,12 @@
 import { setFlagsFromString } from 'node:v8';
 import type ivm from 'isolated-vm';
 
-/** So many realms of a usual build are young at once, in so many MiB. isolated-vm would have room for two. */
-const realmsMost = 8;
-const youngMb = 4;
+/**
+ * So many realms of a usual build are young at once in the memory that isolated-vm has for them. It would be more realms in more memory, but
+ * builds that use much of it are slower then, and some no longer fit into what their isolate may take.
+ */
+const realmsMost = 3;
 
-// For the isolates that are made from now on, not for the host's own: it would take longer to start.
-setFlagsFromString(`--min-semi-space-size=${youngMb}`);
-setFlagsFromString(`--max-semi-space-size=${youngMb}`);
 // Code that was not run between a few collections would be thrown away, and compiled anew when a case needs it.
 setFlagsFromString('--no-flush-bytecode');
 

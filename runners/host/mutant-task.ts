@@ -35,6 +35,7 @@ function candidateOf({ script, isolateMb, zone }: MutantJob): LoadedCandidate {
   // An isolate keeps the time zone that it was made in.
   const isSame = loaded?.script === script && loaded.zone === zone && !loaded.candidate.isolate.isDisposed;
   if (loaded === undefined || !isSame || !isTidied(loaded.candidate)) {
+    if (loaded?.candidate.isolate.isDisposed === false) loaded.candidate.isolate.dispose();
     const equipped = equip(isolateMb);
     loaded = { script, zone, equipped, candidate: load(equipped, script) };
   }
@@ -51,9 +52,10 @@ export function run(job: MutantJob, outbox: Outbox): void {
   if (job.task === 'cover') {
     const asked = new Set(job.ids);
     for (const position of job.cover) {
+      const candidate = candidateOf(job);
       // Told is processor time: how long a mutant may take must not depend on how busy the machine is now.
       const startedCpuMs = threadCpuMs();
-      const text = coverRun(job, position, asked);
+      const text = coverRun(job, candidate, position, asked);
       answer(threadCpuMs() - startedCpuMs, text);
     }
     return;
@@ -77,9 +79,9 @@ export function run(job: MutantJob, outbox: Outbox): void {
 }
 
 /** Which mutants a run reaches and how often, as `id:times,…`, and what was observed of the build itself. */
-function coverRun(job: MutantJob, position: number, asked: Set<string>): string {
+function coverRun(job: MutantJob, candidate: LoadedCandidate, position: number, asked: Set<string>): string {
   let covered = '';
-  const { observation } = observeCase(candidateOf(job), job, runAt(job, position), {
+  const { observation } = observeCase(candidate, job, runAt(job, position), {
     opened: (context) => context.evalSync(openCovering),
     mayGoOn: () => true,
     ended: (context) => {
