@@ -496,14 +496,7 @@ describe('the command', () => {
     expect(pushed.json).toMatchObject({ revision: 4 });
     const reviewed = await holdback('suite', 'review', suite, '4', '--approve', '--comment', 'good');
     expect(reviewed).toContain('revision 4: reviewed\n  grace approves it: good');
-    const published = await holdback(
-      'suite',
-      'publish',
-      suite,
-      'gives back 72',
-      '--module',
-      '../../price.js',
-    );
+    const published = await holdback('suite', 'publish', suite, 'gives back 72', '--module', '../price.js');
     expect(published).toContain('expect(await call()).toEqual(72);');
     expect(await holdback('suite', 'show', suite)).toContain('gives back 72  (published by grace on ');
   });

@@ -22,7 +22,7 @@ beforeAll(async () => {
   [world, folder] = await Promise.all([startWorld({ HOLDBACK_POOL: '1' }), temporaryFolder()]);
   await Promise.all([
     write('helper.ts', 'export const twice = (n: number): number => n * 2;'),
-    write('right.ts', "import { twice } from '../helper.ts';\nexport const run = (n: number) => twice(n);"),
+    write('right.ts', "import { twice } from './helper.ts';\nexport const run = (n: number) => twice(n);"),
     write('wrong.ts', 'export const run = (n: number) => n + 3;'),
     write('broken.ts', 'export const run = (n: number) => ;'),
   ]);

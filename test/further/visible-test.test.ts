@@ -52,8 +52,8 @@ describe('a carried value', () => {
 describe('a published case', () => {
   /** Runs the test file's text against a candidate: which of its tests passed, which failed, and which are still to be written. */
   async function verdicts(cases: PublishedCase[], run: (input: unknown) => unknown): Promise<string[]> {
-    const text = visibleTest({ suite: 'prices', cases }, '../../src/index.ts');
-    expect(text).toContain('import * as candidate from "../../src/index.ts";');
+    const text = visibleTest({ suite: 'prices', cases }, '../src/index.ts');
+    expect(text).toContain('import * as candidate from "../src/index.ts";');
     const ended: Promise<string>[] = [];
     const collect = Object.assign(
       (_: string, body: () => Promise<void>) => {

@@ -4,15 +4,15 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
-import { bundleHost } from '../runners/bundle.ts';
-import { plainRun } from '../runners/case-run.ts';
-import { killOf } from '../runners/kill-of.ts';
-import { type Started, startProcess } from '../runners/nursery/nursery.ts';
-import { HostPool } from '../runners/pool.ts';
-import { limitsSchema } from '../runners/protocol.ts';
-import { runCandidate } from '../runners/run-candidate.ts';
-import { findWalls } from '../runners/walls/find-walls.ts';
-import { descendantsOf, hostsOf, isBusy, processesWith } from './processes.ts';
+import { bundleHost } from '../../runners/bundle.ts';
+import { plainRun } from '../../runners/case-run.ts';
+import { killOf } from '../../runners/kill-of.ts';
+import { type Started, startProcess } from '../../runners/nursery/nursery.ts';
+import { HostPool } from '../../runners/pool.ts';
+import { limitsSchema } from '../../runners/protocol.ts';
+import { runCandidate } from '../../runners/run-candidate.ts';
+import { findWalls } from '../../runners/walls/find-walls.ts';
+import { descendantsOf, hostsOf, isBusy, processesWith } from '../processes.ts';
 
 const started: Started[] = [];
 
@@ -104,7 +104,7 @@ describe('what is started from the nursery', () => {
   });
 
   test('keeps no nursery when the service is killed while a pipe is being handed over', async () => {
-    const nursery = fileURLToPath(new URL('../runners/nursery/nursery.ts', import.meta.url));
+    const nursery = fileURLToPath(new URL('../../runners/nursery/nursery.ts', import.meta.url));
     const asking = `
       import { startProcess } from ${JSON.stringify(nursery)};
       const start = () => startProcess({ command: ['/bin/cat'], stdio: ['pipe', 'pipe', 'pipe'], environment: {} });
@@ -135,8 +135,8 @@ describe('what is started from the nursery', () => {
 });
 
 test('a nursery that ends takes no build with it that walls hold: it is run again, and is not judged by that', async () => {
-  const code = await bundleHost(new URL('../runners/host/candidate-task.ts', import.meta.url), {
-    REALM_SOURCE: new URL('../runners/realm/main.ts', import.meta.url),
+  const code = await bundleHost(new URL('../../runners/host/candidate-task.ts', import.meta.url), {
+    REALM_SOURCE: new URL('../../runners/realm/main.ts', import.meta.url),
   });
   const { walls } = await findWalls('auto');
   const pool = new HostPool({ code, size: 1, isolateMb: 128, walls });
