@@ -23,7 +23,7 @@ const refillMs = 60;
 /** Where no host starts it is tried again so much later, in milliseconds: what is not ready is asked for nothing that would try it. */
 const retryMs = 2_000;
 
-/** To end a process takes a core for tens of milliseconds, which grading its answers and telling the verdict need: so long that waits. */
+/** To end a process takes a core that grading its answers and telling the verdict need: so long that waits, in milliseconds. */
 const lingerMs = 150;
 
 export class HostPool {

@@ -102,7 +102,9 @@ function runAll(running: Running, runs: CaseRun[], outbox: Pick<Outbox, 'put'>):
     equipped = undefined;
   };
   for (const run of runs) {
-    if (!isTidied(running.candidate)) discard();
+    // Realms that are still to be used would be copied for nothing.
+    if (running.candidate?.ready.length === 0) running.candidate.collector.leaveOne();
+    if (running.candidate?.isolate.isDisposed === true) discard();
     const startedMs = performance.now();
     // What is timed has an isolate to itself: realms of one share compiled code, and a candidate can tell by that what ran before.
     if (run.isTimed === true && running.candidate !== undefined) discard();
@@ -113,18 +115,6 @@ function runAll(running: Running, runs: CaseRun[], outbox: Pick<Outbox, 'put'>):
     const endedMs = performance.now();
     const took = Math.round((endedMs - startedMs) * 1_000);
     outbox.put(`${running.answered++} ${took}${cpu === undefined ? '' : `/${cpu}`} ${observation}`);
-  }
-}
-
-/** Collects what the cases before have left behind, if it is much; false where the isolate cannot be used any more. */
-export function isTidied(candidate: LoadedCandidate | undefined): boolean {
-  // Realms that are still to be used would be copied for nothing.
-  if (candidate === undefined || candidate.ready.length > 0) return true;
-  try {
-    candidate.collector.leaveOne();
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -6,15 +6,7 @@ import type { CaseRun } from '../case-run.ts';
 import { digestOfObservation } from '../mutants/digest.ts';
 import { type MutantJob, type PlannedRun, sameAnswer, skippedAnswer } from '../mutants/mutant.ts';
 import { openCovering, openMutating, readCovering, readMutating } from '../mutants/switches.ts';
-import {
-  type Equipped,
-  equip,
-  isTidied,
-  type LoadedCandidate,
-  load,
-  observeCase,
-  rehearse,
-} from './candidate-task.ts';
+import { type Equipped, equip, type LoadedCandidate, load, observeCase, rehearse } from './candidate-task.ts';
 import type { Outbox } from './outbox.ts';
 
 // Each build is loaded in an isolate of its own, which no realms are made for ahead.
@@ -32,10 +24,9 @@ let loaded: Loaded | undefined;
 
 /** Loads the build, if this host has not got it already, in an isolate that is fresh where the last one was interrupted. */
 function candidateOf({ script, isolateMb, zone }: MutantJob): LoadedCandidate {
+  loaded?.candidate.collector.leaveOne();
   // An isolate keeps the time zone that it was made in.
-  const isSame = loaded?.script === script && loaded.zone === zone && !loaded.candidate.isolate.isDisposed;
-  if (loaded === undefined || !isSame || !isTidied(loaded.candidate)) {
-    if (loaded?.candidate.isolate.isDisposed === false) loaded.candidate.isolate.dispose();
+  if (loaded?.script !== script || loaded.zone !== zone || loaded.candidate.isolate.isDisposed) {
     const equipped = equip(isolateMb);
     loaded = { script, zone, equipped, candidate: load(equipped, script) };
   }
