@@ -15,10 +15,14 @@ import type { Trial } from './scoring/trials.ts';
 /** One sentence for each thing that did not hold; none if everything did. For the log, never for a caller. */
 export type ProbeReport = { faults: string[] };
 
-/** A program that never ends is let run so long of its own time, in milliseconds: hardly, and the second time as usual. */
-const patienceMs = [50, limitsSchema.parse({}).caseMs] as const;
-/** What the program that takes too much may have: as little resident memory as a suite can ask for, which its isolate does not reach. */
-const scarce = { hostMb: 192, isolateMb: 512 };
+/**
+ * A program that never ends is let run so long of its own time, in milliseconds, and one that takes too much until its host has so much
+ * resident memory, in MiB: hardly, because whoever starts the service waits for both, and the second time what a suite can ask for.
+ */
+const hardly = { caseMs: 50, hostMb: 112 };
+const usual = { caseMs: limitsSchema.parse({}).caseMs, hostMb: 192 };
+/** The isolate of the program that takes too much does not stop it. */
+const ampleIsolateMb = 512;
 /** What it takes, in MiB, and no more: a machine on which nothing stops it must survive it. */
 const takenMb = 160;
 /** However busy the machine is, the probe has an answer after this long, in milliseconds. */
@@ -110,24 +114,26 @@ export async function probeContainment(runners: HostPool, grader: Grader): Promi
 }
 
 async function probeUntilHeld(runners: HostPool, grader: Grader): Promise<ProbeReport> {
-  const [hardly, usual] = patienceMs;
   const report = await probeOnce(runners, grader, hardly);
   return report.faults.length === 0 || runners.closed ? report : probeOnce(runners, grader, usual);
 }
 
-async function probeOnce(runners: HostPool, grader: Grader, caseMs: number): Promise<ProbeReport> {
-  const usual = limitsSchema.parse({});
+async function probeOnce(
+  runners: HostPool,
+  grader: Grader,
+  { caseMs, hostMb }: Pick<Limits, 'caseMs' | 'hostMb'>,
+): Promise<ProbeReport> {
   const run = (inputs: unknown[], limits: Partial<Limits>) =>
     runCandidate(runners, {
       script: program,
       runs: inputs.map((input) => plainRun(JSON.stringify(input))),
       seed,
-      limits: { ...usual, ...limits },
+      limits: { ...limitsSchema.parse({}), ...limits },
       hosts: 1,
     });
   const [[spinning, right, seeking], [taking, frugal]] = await Promise.all([
     run(['spin', question, 'escape'], { caseMs }),
-    run(['take', question], scarce),
+    run(['take', question], { hostMb, isolateMb: ampleIsolateMb }),
   ]);
   const asked: Asked[] = [
     { observed: right, equals: question + 1, passes: true, fault: 'a right program is not found right' },
