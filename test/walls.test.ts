@@ -8,7 +8,7 @@ import { chmod, copyFile, mkdir, readFile, readlink, rm } from 'node:fs/promises
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { findWalls, probeWalls } from '../runners/walls/find-walls.ts';
+import { endOf, findWalls, probeWalls } from '../runners/walls/find-walls.ts';
 import { noMeans, standing } from '../runners/walls/wall.ts';
 import { noWalls, type Walls } from '../runners/walls/walls.ts';
 import { readConfig } from '../server/config.ts';
@@ -134,6 +134,13 @@ test('a service tells which walls stand, starts its hosts behind them, and score
     expect(theirs === ours).toBe(walls.means.network === 'permission');
   }
   expect(await scoreTwo(world.admin)).toEqual(['merge', 'block']);
+});
+
+test('a wall is given up where what tries it ends and leaves another process behind, and nobody waits for that one', async () => {
+  const child = spawn('/bin/sh', ['-c', 'setsid sleep 1000 & echo $!'], { detached: true });
+  const ended = await endOf(child, 300);
+  expect(ended).toMatchObject({ errors: 'it took too long' });
+  process.kill(Number(ended.output), 'SIGKILL');
 });
 
 test('where the system offers nothing, a service says so and scores as ever', async () => {

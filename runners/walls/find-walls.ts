@@ -20,6 +20,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { RunnerError } from '../errors.ts';
+import { killOf } from '../kill-of.ts';
 import { type Attempted, attempt, type Targets } from './attempt.ts';
 import { innermost } from './innermost.ts';
 import { noMeans, standing, type Wall, type WallMeans, wallSchema } from './wall.ts';
@@ -34,8 +35,8 @@ export type FoundWalls = {
   missing: Partial<Record<Wall, string>>;
 };
 
-/** A try or a probe that lasts longer has failed, in milliseconds. */
-const tryMsMax = 5_000;
+/** A try or a probe that lasts longer has failed, in milliseconds: so long that a busy machine does not count as one without walls. */
+const tryMsMax = 30_000;
 
 /** A namespace has fewer processes than this when it is probed. */
 const farPid = 50;
@@ -299,16 +300,20 @@ function start(walls: Walls, place: Place, args: string[]): ChildProcess {
   return child;
 }
 
-/** How it ended, at the latest when it has had its time. */
-async function endOf(child: ChildProcess): Promise<{ code: number | null; output: string; errors: string }> {
+/** How a program ended, at the latest when it has had its time, in milliseconds. What it has started elsewhere is not waited for. */
+export async function endOf(
+  child: ChildProcess,
+  msMax = tryMsMax,
+): Promise<{ code: number | null; output: string; errors: string }> {
   const output: string[] = [];
   const errors: string[] = [];
   child.stdout?.on('data', (text: Buffer) => output.push(text.toString('utf8')));
   child.stderr?.on('data', (text: Buffer) => errors.push(text.toString('utf8')));
   const timer = setTimeout(() => {
     errors.push('it took too long');
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-  }, tryMsMax);
+    if (child.pid !== undefined) killOf(-child.pid);
+    for (const stream of child.stdio) stream?.destroy();
+  }, msMax);
   const code = await new Promise<number | null>((resolve) => {
     child.once('error', (error) => {
       errors.push(error.message);
