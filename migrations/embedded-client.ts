@@ -17,7 +17,31 @@ export async function openClient(path: string): Promise<PreparedPglite> {
     parsers: { [types.BYTEA]: (hex) => Buffer.from(hex.slice(2), 'hex') },
   });
   await client.waitReady;
+  forgetUnmade(client);
   return client;
+}
+
+/** Of PGlite's file system, which is Emscripten's, what is used here. */
+type FsNode = { name: string };
+type FileSystem = { lookupNode(parent: FsNode, name: string): FsNode; destroyNode(node: FsNode): void };
+type NodeOperations = { mknod(parent: FsNode, name: string, mode: number, device: number): FsNode };
+
+/**
+ * PGlite's file system keeps in mind a file that it could not make, as where the process has no descriptor left, and finds it there ever
+ * after: PostgreSQL can then neither open nor make it. Here such a file is forgotten, so that it is made when there is room again.
+ */
+function forgetUnmade({ Module }: PGlite): void {
+  const fileSystem: FileSystem = Module.FS;
+  const operations: NodeOperations = Module.NODEFS.node_ops;
+  const { mknod } = operations;
+  operations.mknod = (parent, name, mode, device) => {
+    try {
+      return mknod(parent, name, mode, device);
+    } catch (error) {
+      fileSystem.destroyNode(fileSystem.lookupNode(parent, name));
+      throw error;
+    }
+  };
 }
 
 function asItIs<Value>(value: Value): Value {

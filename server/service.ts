@@ -35,6 +35,7 @@ import { Rotation } from '../suites/sealing/rotation.ts';
 import { Seals } from '../suites/sealing/sealing.ts';
 import { buildApp } from './app.ts';
 import type { Config } from './config.ts';
+import { boundConnections } from './connections.ts';
 import { holdFolder, removeLeftFolders } from './host-folders.ts';
 import { loadIssuers } from './issuers.ts';
 import { Metrics } from './metrics.ts';
@@ -294,6 +295,7 @@ export async function startService(config: Config, stop?: AbortSignal): Promise<
     // Hosts of candidates start, as the probe has shown; those that it used up are followed by others, for whoever asks first.
     await graders.warm(1);
     stop?.throwIfAborted();
+    boundConnections(app.server, (message) => app.log.warn(message));
     const { host, port } = config;
     const address = await app.listen({ host, port, backlog }).catch((error: unknown) => {
       throw cannotListen(config, error);

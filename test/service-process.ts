@@ -28,16 +28,21 @@ export type ProcessOptions = {
   mayDumpCore?: boolean;
   /** How long its files may become, in bytes: whatever is written beyond that fails, as on a full disk. */
   fileBytesMax?: number;
+  /** How many files and connections it may have open. */
+  descriptorsMax?: number;
 };
 
 /** Starts `server/main.ts` on a free port, with these settings and nothing else of our environment but the PATH. */
 export function startProcess(
   environment: Record<string, string>,
-  { cwd, mayDumpCore = false, fileBytesMax }: ProcessOptions = {},
+  { cwd, mayDumpCore = false, fileBytesMax, descriptorsMax }: ProcessOptions = {},
 ): ServiceProcess {
   // POSIX counts these in blocks of 512 bytes.
-  const limit = fileBytesMax === undefined ? '' : `ulimit -S -f ${Math.ceil(fileBytesMax / 512)};`;
-  const script = `ulimit -c ${mayDumpCore ? 'unlimited' : '0'} 2>/dev/null; ${limit} exec "$@"`;
+  const limits = [
+    fileBytesMax === undefined ? '' : `ulimit -S -f ${Math.ceil(fileBytesMax / 512)};`,
+    descriptorsMax === undefined ? '' : `ulimit -n ${descriptorsMax};`,
+  ].join(' ');
+  const script = `ulimit -c ${mayDumpCore ? 'unlimited' : '0'} 2>/dev/null; ${limits} exec "$@"`;
   const command = [process.execPath, ...flags, main];
   const child = spawn('/bin/sh', ['-c', script, 'sh', ...command], {
     env: {

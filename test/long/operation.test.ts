@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -17,7 +18,7 @@ import { findUnknown, readConfig } from '../../server/config.ts';
 import { startProcess } from '../service-process.ts';
 import { copyTemplate } from '../template-database.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
-import { adminToken, startWorld, type World } from '../world.ts';
+import { adminToken, clientOf, scoreRequest, startWorld, type World } from '../world.ts';
 
 describe('a service that is ready', () => {
   let world: World;
@@ -117,6 +118,42 @@ test('npm start ends when npm is told to, and leaves no service behind', async (
   npm.kill('SIGTERM');
   await ended;
   await expect.poll(answers).toBe(false);
+});
+
+test('callers who connect and ask nothing leave a service what it needs to score', async () => {
+  const dataDir = await temporaryFolder();
+  await copyTemplate(dataDir);
+  const descriptorsMax = 300;
+  const server = startProcess(
+    {
+      HOLDBACK_DATA_DIR: dataDir,
+      HOLDBACK_ADMIN_TOKEN: adminToken,
+      HOLDBACK_SLOT_MS: '0',
+      HOLDBACK_POOL: '1',
+    },
+    { descriptorsMax },
+  );
+  onTestFinished(() => server.end());
+  const address = new URL(await server.listening);
+  const ask = clientOf(address.origin, adminToken);
+  await ask('POST', '/suites/held/revisions?activate=true', {
+    cases: [{ name: 'one more', input: 41, expect: { equals: 42 } }],
+  });
+  await ask('PUT', '/gates/held', { suites: ['held'] });
+
+  const idle = Array.from({ length: 2 * descriptorsMax }, () =>
+    connect(Number(address.port), address.hostname).on('error', () => {}),
+  );
+  onTestFinished(() => {
+    for (const socket of idle) socket.destroy();
+  });
+  await expect.poll(() => server.printed()).toContain('callers are hung up on');
+  // Large enough that its database has to make another file.
+  const filler = `\n// ${'x'.repeat(50_000)}`;
+  const right = await ask('POST', '/score', scoreRequest('held', `export const run = (x) => x + 1${filler}`));
+  expect(right.json).toMatchObject({ verdict: 'merge' });
+  const wrong = await ask('POST', '/score', scoreRequest('held', `export const run = (x) => x - 1${filler}`));
+  expect(wrong.json).toMatchObject({ verdict: 'block', reason: 'red' });
 });
 
 describe('settings', () => {
