@@ -140,7 +140,7 @@ export class Host {
   kill(): void {
     if (this.#isGone) return;
     // The first process of a namespace takes with it whatever was started there, and its parent, which reaps it, ends by itself.
-    const first = this.#walls.means.processes === 'namespace' ? childOf(this.#outerPid) : undefined;
+    const first = this.#walls.means.processes === 'namespace' ? this.#firstOfNamespace() : undefined;
     if (first === undefined) {
       this.#killGroup();
       return;
@@ -148,6 +148,15 @@ export class Host {
     killOf(first);
     const late = setTimeout(() => this.#killGroup(), reapMsMax);
     void this.exited.then(() => clearTimeout(late));
+  }
+
+  #firstOfNamespace(): number | undefined {
+    try {
+      return childOf(this.#outerPid);
+    } catch {
+      // Which it is cannot be seen; the others will do.
+      return undefined;
+    }
   }
 
   #killGroup(): void {
@@ -174,8 +183,12 @@ export class Host {
         bytesMax: 64,
         onLine: (line) => {
           if (line !== readyLine) return fail('it answered something else');
+          try {
+            this.#pid = innermost(this.#outerPid);
+          } catch (error) {
+            return fail(`it cannot be seen which process it is: ${error}`);
+          }
           settle();
-          this.#pid = innermost(this.#outerPid);
           resolve();
         },
         onEnd: () => fail('it ended'),

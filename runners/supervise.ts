@@ -48,7 +48,7 @@ export type Job = Batch & {
 /**
  * Runs a job. Resolves when all answers have arrived or the host was stopped, which kills it.
  * Throws `host_lost` if it ended before it began to load foreign code, or with what had started it, `machine_overloaded` if it was never
- * given a core.
+ * given a core, `host_unavailable` if it cannot be watched: then it is sent nothing.
  */
 export function supervise(host: Host, job: Job): Promise<JobEnd> {
   return new Promise((resolve, reject) => {

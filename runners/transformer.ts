@@ -131,7 +131,7 @@ async function finish(child: Started, source: string): Promise<Transformed> {
   const [stdin, stdout, stderr] = child.pipes;
   if (stdin === undefined || stdout === undefined || stderr === undefined)
     throw new RunnerError('host_unavailable', 'esbuild was started without its pipes');
-  const { stop, whyStopped } = watch(child);
+  const { stop, whyStopped } = watchOrKill(child);
   const tooLong = () => stop('the module becomes too long');
   const output = collect(stdout, tooLong);
   const errors = collect(stderr, tooLong);
@@ -149,7 +149,18 @@ async function finish(child: Started, source: string): Promise<Transformed> {
   return { ok: false, detail: firstError(errors.text()) };
 }
 
-/** Kills the process when it takes too much; tells why afterwards. */
+/** What cannot be watched is given no text, and ends. */
+function watchOrKill(child: Started) {
+  try {
+    return watch(child);
+  } catch (error) {
+    killOf(child.pid);
+    for (const pipe of child.pipes) pipe.destroy();
+    throw error;
+  }
+}
+
+/** Kills the process when it takes too much; tells why afterwards. Throws `host_unavailable` where it cannot be watched. */
 function watch(child: Started) {
   let why: string | undefined;
   const stop = (reason: string) => {

@@ -3,6 +3,8 @@
  * cannot see memory cannot contain it.
  */
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import { RunnerError } from './errors.ts';
+import { isGone } from './is-gone.ts';
 
 /** Linux reports processor time to user space in hundredths of a second on every architecture Node runs on. */
 const tickMs = 10;
@@ -15,10 +17,16 @@ export class UsageReader {
   readonly #statm: number | undefined;
   readonly #text = Buffer.alloc(1024);
 
+  /** Throws `host_unavailable` where what a process uses cannot be seen although it is there. */
   constructor(pid: number) {
     this.#pid = pid;
     this.#stat = openOrNone(`/proc/${pid}/stat`);
-    this.#statm = openOrNone(`/proc/${pid}/statm`);
+    try {
+      this.#statm = openOrNone(`/proc/${pid}/statm`);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   /** Processor time of all threads so far, in milliseconds; undefined when the process is gone. */
@@ -43,8 +51,9 @@ export class UsageReader {
         const state = fieldsOf(readFileSync(`/proc/${this.#pid}/task/${thread}/stat`, 'latin1'))?.[0];
         return state === 'R' || state === 'D';
       });
-    } catch {
-      return false;
+    } catch (error) {
+      // What cannot be told must not count against it.
+      return !isGone(error);
     }
   }
 
@@ -67,8 +76,9 @@ export class UsageReader {
 function openOrNone(path: string): number | undefined {
   try {
     return openSync(path, 'r');
-  } catch {
-    return undefined;
+  } catch (cause) {
+    if (isGone(cause)) return undefined;
+    throw new RunnerError('host_unavailable', `it cannot be seen what a process uses: ${cause}`, { cause });
   }
 }
 

@@ -25,6 +25,7 @@ export class Watcher {
   #restartedCpuMs: number;
   #stopped = false;
 
+  /** Throws `host_unavailable` where what the process uses cannot be seen. */
   constructor(pid: number, watch: Watch) {
     this.#usage = new UsageReader(pid);
     this.#watch = watch;
