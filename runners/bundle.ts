@@ -57,7 +57,11 @@ export async function bundleHost(task: URL, realms: Record<string, URL>): Promis
   const key = JSON.stringify([task, realms]);
   const bundling = bundled.get(key) ?? bundle(task, realms);
   bundled.set(key, bundling);
-  const bundles = await bundling;
+  const bundles = await bundling.catch((error: unknown) => {
+    // Whoever asks next may find what it takes.
+    bundled.delete(key);
+    throw error;
+  });
   const { main, worker, threadCode } = bundles;
   const folder = await writeHost(bundles, addon).catch(refuseFolder);
   const hash = createHash('sha256');

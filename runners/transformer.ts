@@ -10,7 +10,7 @@ import { RunnerError } from './errors.ts';
 import { killOf } from './kill-of.ts';
 import { type Started, startProcess } from './nursery/nursery.ts';
 import { candidateBytesMax } from './protocol.ts';
-import { Watcher } from './watcher.ts';
+import { watchOrKill } from './watcher.ts';
 
 /** A script, or why the text is no module: words for the suite's author. */
 export type Transformed = { ok: true; script: string } | { ok: false; detail: string; isTooMuch?: boolean };
@@ -21,9 +21,8 @@ const transformMsMax = 20_000;
 /** The system ends one that nobody watches any more, by the processor time of all its threads: far more than it may take. */
 const cpuSecondsMax = 300;
 const prepareMs = 30;
-/** Exit codes of a shell whose `exec` failed. */
-const notExecutable = 126;
-const notFound = 127;
+/** With this exit code esbuild says what is wrong with a text. */
+const unreadable = 1;
 const transformMbMax = 1_024;
 /** What esbuild writes may be this much, in bytes: more than any honest module of the largest size becomes. */
 const scriptBytesMax = 2 * candidateBytesMax;
@@ -93,6 +92,10 @@ export class Transformer {
     this.#reading.add(child);
     try {
       return await finish(child, source);
+    } catch (error) {
+      // What ended before it was read from would keep them open.
+      for (const pipe of child.pipes) pipe.destroy();
+      throw error;
     } finally {
       this.#reading.delete(child);
     }
@@ -131,7 +134,7 @@ async function finish(child: Started, source: string): Promise<Transformed> {
   const [stdin, stdout, stderr] = child.pipes;
   if (stdin === undefined || stdout === undefined || stderr === undefined)
     throw new RunnerError('host_unavailable', 'esbuild was started without its pipes');
-  const { stop, whyStopped } = watchOrKill(child);
+  const { stop, whyStopped } = watch(child);
   const tooLong = () => stop('the module becomes too long');
   const output = collect(stdout, tooLong);
   const errors = collect(stderr, tooLong);
@@ -142,22 +145,11 @@ async function finish(child: Started, source: string): Promise<Transformed> {
   stdin.destroy();
   const why = whyStopped();
   if (why !== undefined) return { ok: false, detail: why, isTooMuch: true };
-  // Nobody here killed it, or it never ran: that says nothing about the module.
-  if (code === null || code === notExecutable || code === notFound)
-    throw new RunnerError('host_lost', 'esbuild ended before it had read the module');
   if (code === 0) return { ok: true, script: output.text().replace(/^#!/, '//') };
-  return { ok: false, detail: firstError(errors.text()) };
-}
-
-/** What cannot be watched is given no text, and ends. */
-function watchOrKill(child: Started) {
-  try {
-    return watch(child);
-  } catch (error) {
-    killOf(child.pid);
-    for (const pipe of child.pipes) pipe.destroy();
-    throw error;
-  }
+  if (code === unreadable) return { ok: false, detail: firstError(errors.text()) };
+  if (isTooDeep(errors.text())) return { ok: false, detail: 'the module is nested too deeply to be read' };
+  // Nobody here killed it, or it never ran, or lacked what the system has to give: that says nothing about the module.
+  throw new RunnerError('host_lost', `esbuild ended with ${code} before it had read the module`);
 }
 
 /** Kills the process when it takes too much; tells why afterwards. Throws `host_unavailable` where it cannot be watched. */
@@ -167,7 +159,7 @@ function watch(child: Started) {
     why ??= reason;
     killOf(child.pid);
   };
-  const watcher = new Watcher(child.pid, {
+  const watcher = watchOrKill(child.pid, {
     onMemory: (residentMb) => {
       if (residentMb > transformMbMax) stop('the module takes too much memory to read');
     },
@@ -193,6 +185,11 @@ function collect(stream: Socket, tooLong: () => void): { text(): string; whole: 
   // What cannot be read any more has ended.
   const whole = finished(stream, { writable: false }).catch(() => {});
   return { text: () => Buffer.concat(chunks).toString('utf8'), whole };
+}
+
+/** Whether it used up its stack, which is as large for every module: Go's runtime says so and ends the process. */
+function isTooDeep(errors: string): boolean {
+  return errors.startsWith('runtime: goroutine stack exceeds ');
 }
 
 function firstError(text: string): string {

@@ -47,13 +47,21 @@ export class UsageReader {
     try {
       // The last one first: in a host it is the one that runs the candidate.
       const threads = readdirSync(`/proc/${this.#pid}/task`).reverse();
-      return threads.some((thread) => {
-        const state = fieldsOf(readFileSync(`/proc/${this.#pid}/task/${thread}/stat`, 'latin1'))?.[0];
-        return state === 'R' || state === 'D';
-      });
+      return threads.some((thread) => this.#threadWantsCore(thread));
     } catch (error) {
       // What cannot be told must not count against it.
       return !isGone(error);
+    }
+  }
+
+  #threadWantsCore(thread: string): boolean {
+    try {
+      const state = fieldsOf(readFileSync(`/proc/${this.#pid}/task/${thread}/stat`, 'latin1'))?.[0];
+      return state === 'R' || state === 'D';
+    } catch (error) {
+      // One that has ended meanwhile wants none; the others may.
+      if (isGone(error)) return false;
+      throw error;
     }
   }
 

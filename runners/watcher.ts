@@ -1,5 +1,6 @@
 /** Watches what one process uses, for as long as something foreign may run in it. */
 import { FairClock, type UsageStep } from './fair-clock.ts';
+import { killOf } from './kill-of.ts';
 import { UsageReader } from './usage.ts';
 
 /** How often memory is looked at, in milliseconds: a hostile process can take a gigabyte in a second. */
@@ -12,6 +13,16 @@ export type Watch = {
   onTime(ownMs: { sinceRestart: number; sinceStart: number; computed: number }): void;
   onMemory(residentMb: number): void;
 };
+
+/** Watches a process that is given something foreign only then: one that cannot be watched is killed. Throws `host_unavailable`. */
+export function watchOrKill(pid: number, watch: Watch): Watcher {
+  try {
+    return new Watcher(pid, watch);
+  } catch (error) {
+    killOf(pid);
+    throw error;
+  }
+}
 
 /** Calls back at every look until it is stopped. */
 export class Watcher {

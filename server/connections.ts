@@ -11,8 +11,9 @@ import type { Server } from 'node:http';
  */
 const keptMin = 512;
 const keptMax = 1_500;
-/** So many callers are let in however few descriptors there are. */
+/** So many callers are let in however few descriptors there are, and however many: each takes memory too. */
 const callersMin = 16;
+const callersMax = 16_384;
 
 /** That callers are turned away is told at most this often, in milliseconds. */
 const tellMs = 60_000;
@@ -22,13 +23,13 @@ export function boundConnections(server: Server, warn: (message: string) => void
   const descriptors = descriptorsMax();
   if (descriptors === undefined) return;
   const kept = Math.min(keptMax, Math.max(keptMin, Math.ceil(descriptors / 2)));
-  server.maxConnections = Math.max(callersMin, descriptors - kept);
+  server.maxConnections = Math.min(callersMax, Math.max(callersMin, descriptors - kept));
   let toldMs = Number.NEGATIVE_INFINITY;
   server.on('drop', () => {
     if (performance.now() - toldMs < tellMs) return;
     toldMs = performance.now();
     warn(
-      `callers are hung up on while ${server.maxConnections} are connected, because this process may have ${descriptors} files open: raise that limit, or see who connects`,
+      `callers are hung up on while ${server.maxConnections} are connected, as this process may have ${descriptors} files open: see who connects, or raise that limit`,
     );
   });
 }

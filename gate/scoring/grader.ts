@@ -139,7 +139,11 @@ export class Grader implements SuiteReader {
   }
 
   generator(): Promise<string> {
-    this.#generator ??= this.#bundleGenerator();
+    this.#generator ??= this.#bundleGenerator().catch((error: unknown) => {
+      // Whoever asks next may find what it takes.
+      this.#generator = undefined;
+      throw error;
+    });
     return this.#generator;
   }
 

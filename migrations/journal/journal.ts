@@ -157,10 +157,17 @@ export class Journal implements Durability {
       const first = numbersOf(this.#folder, 'snapshot').at(-1) ?? 0;
       const names = [nameOf(first, 'snapshot')];
       for (let number = first; number <= this.#number; number++) names.push(nameOf(number, 'log'));
-      return names.map((name, index) => {
-        const file = openSync(join(this.#folder, name), 'r');
-        return { name, file, length: index === names.length - 1 ? this.#length : fstatSync(file).size };
-      });
+      const parts: { name: string; file: number; length: number }[] = [];
+      try {
+        for (const name of names) {
+          const file = openSync(join(this.#folder, name), 'r');
+          parts.push({ name, file, length: name === names.at(-1) ? this.#length : fstatSync(file).size });
+        }
+      } catch (error) {
+        for (const { file } of parts) closeSync(file);
+        throw error;
+      }
+      return parts;
     });
   }
 

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { dirname, extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RunnerError } from '../errors.ts';
-import { Watcher } from '../watcher.ts';
+import { type Watch, watchOrKill } from '../watcher.ts';
 import { type Instrumented, instrumentedSchema } from './mutant.ts';
 
 /** The largest build of which mutants are made, in characters: the instrumented text is about four times as long. */
@@ -46,14 +46,15 @@ export function instrument(source: string, stop: AbortSignal): Promise<Instrumen
     };
     child.once('error', () => lost('could not be started'));
     if (child.pid === undefined) return;
-    const watcher = new Watcher(child.pid, {
+    const watch: Watch = {
       onMemory: (residentMb) => {
         if (residentMb > instrumentMbMax) end('it takes too much memory to make its mutants');
       },
       onTime: ({ sinceStart }) => {
         if (sinceStart > instrumentMsMax) end('it takes too long to make its mutants');
       },
-    });
+    };
+    const watcher = watchOrKill(child.pid, watch);
     const abandon = () => end('stopped');
     stop.addEventListener('abort', abandon, { once: true });
     if (stop.aborted) abandon();

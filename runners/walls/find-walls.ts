@@ -47,10 +47,16 @@ const givenUpFirst: readonly Wall[] = ['files', 'user', 'processes', 'network', 
 /** What was found before: a machine's walls do not change while a process runs on it. */
 let found: Promise<FoundWalls> | undefined;
 
-/** The walls to start hosts behind. Throws `walls_missing` when one is wanted that does not stand. */
+/**
+ * The walls to start hosts behind. Throws `walls_missing` when one is wanted that does not stand, and `host_unavailable` where the system
+ * lacks what it takes to try them: then it is not known which stand.
+ */
 export async function findWalls(wanted: WantedWalls): Promise<FoundWalls> {
   if (wanted === 'none') return { walls: noWalls, missing: {} };
-  found ??= probeWalls();
+  found ??= probeWalls().catch((error: unknown) => {
+    found = undefined;
+    throw error;
+  });
   const { walls, missing } = await found;
   const lacking = wanted === 'auto' ? [] : wanted.filter((wall) => walls.means[wall] === noMeans[wall]);
   if (lacking.length > 0) {
@@ -78,6 +84,8 @@ export async function probeWalls(path = process.env.PATH ?? ''): Promise<FoundWa
     const alone = await tryEachAlone(programs, place, missing);
     return { walls: new Walls(await holdTogether(alone, place, missing)), missing };
   } catch (error) {
+    if (isShortage(error))
+      throw new RunnerError('host_unavailable', `walls could not be tried: ${error}`, { cause: error });
     // A system that does not even let us look has no walls, and hosts run nevertheless.
     for (const wall of wallSchema.options) missing[wall] = `they could not be tried: ${error}`;
     return { walls: noWalls, missing };
@@ -296,11 +304,21 @@ function startOf(pid: number): string {
 function start(walls: Walls, place: Place, args: string[]): ChildProcess {
   const [program = '', ...rest] = walls.around([realpathSync(process.execPath), ...args], place.own);
   const child = spawn(program, rest, { cwd: '/', env: {}, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
-  child.stdin.on('error', () => {});
+  // Where the system lacks descriptors it has none, and what says so comes later.
+  child.stdin?.on('error', () => {});
   return child;
 }
 
-/** How a program ended, at the latest when it has had its time, in milliseconds. What it has started elsewhere is not waited for. */
+/** Whether the system lacks something for the moment, which says nothing about what it offers. */
+function isShortage(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM' || code === 'EAGAIN';
+}
+
+/**
+ * How a program ended, at the latest when it has had its time, in milliseconds. What it has started elsewhere is not waited for. Throws
+ * where the system lacked what it takes to start it.
+ */
 export async function endOf(
   child: ChildProcess,
   msMax = tryMsMax,
@@ -312,16 +330,16 @@ export async function endOf(
   const timer = setTimeout(() => {
     errors.push('it took too long');
     if (child.pid !== undefined) killOf(-child.pid);
-    for (const stream of child.stdio) stream?.destroy();
+    for (const stream of child.stdio ?? []) stream?.destroy();
   }, msMax);
-  const code = await new Promise<number | null>((resolve) => {
+  const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', (error) => {
+      if (isShortage(error)) reject(error);
       errors.push(error.message);
       resolve(null);
     });
     child.once('close', resolve);
-  });
-  clearTimeout(timer);
+  }).finally(() => clearTimeout(timer));
   return { code, output: output.join(''), errors: errors.join('') };
 }
 

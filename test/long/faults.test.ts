@@ -1,5 +1,7 @@
 /** Failures of ours: while one lasts there is no green, it is never called red, and a later score is right again. */
+import { spawnSync } from 'node:child_process';
 import { rename } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startPostgres } from '../postgres-server.ts';
 import { descendantsOf, isBusy } from '../processes.ts';
@@ -128,6 +130,28 @@ describe('in a service that goes on', () => {
     await expect.poll(() => esbuilds().length, { interval: 2 }).toBeGreaterThan(0);
     for (const { pid } of esbuilds()) process.kill(pid, 'SIGKILL');
     expect((await scoring).json).toMatchObject({ verdict: 'merge' });
+  });
+
+  test('an esbuild that ends as where it lacks memory or threads, however often, is a failure of ours', async () => {
+    await sealSuite(world, 'lacking', { cases });
+    const large = `${right}; ${'/* */ 1;'.repeat(200_000)}`;
+    let isAnswered = false;
+    const scoring = world.admin('POST', '/score', scoreRequest('lacking', large)).finally(() => {
+      isAnswered = true;
+    });
+    while (!isAnswered) {
+      // Go ends with the same exit code, 2, and lines of its own, as where it is refused memory.
+      for (const { pid } of esbuilds()) spawnSync('/bin/kill', ['-QUIT', `${pid}`]);
+      await sleep(2);
+    }
+    expect((await scoring).json).toMatchObject({ verdict: 'block', reason: 'indeterminate' });
+  });
+
+  test('a module that is nested too deeply to be read is red', async () => {
+    await sealSuite(world, 'deep', { cases });
+    const deep = `${right}; x = ${'['.repeat(3_000_000)}${']'.repeat(3_000_000)}`;
+    const scored = await world.admin('POST', '/score', scoreRequest('deep', deep));
+    expect(scored.json).toMatchObject({ verdict: 'block', reason: 'red' });
   });
 
   test('modules that take long to read keep nobody waiting whose requests are refused', async () => {
