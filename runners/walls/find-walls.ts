@@ -275,8 +275,8 @@ async function probe(
   } finally {
     // It ends when there is nothing more to read, and its parents with it.
     child.stdin?.end();
-    await ending;
     server.close();
+    await ending;
   }
 }
 
