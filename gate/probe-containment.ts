@@ -20,7 +20,8 @@ export type ProbeReport = { faults: string[] };
  * resident memory, in MiB: hardly, because whoever starts the service waits for both, and the second time what a suite can ask for.
  */
 const hardly = { caseMs: 50, hostMb: 112 };
-const usual = { caseMs: limitsSchema.parse({}).caseMs, hostMb: 192 };
+const defaults = limitsSchema.parse({});
+const usual = { caseMs: defaults.caseMs, hostMb: 192 };
 /** The isolate of the program that takes too much does not stop it. */
 const ampleIsolateMb = 512;
 /** What it takes, in MiB, and no more: a machine on which nothing stops it must survive it. */
@@ -128,7 +129,7 @@ async function probeOnce(
       script: program,
       runs: inputs.map((input) => plainRun(JSON.stringify(input))),
       seed,
-      limits: { ...limitsSchema.parse({}), ...limits },
+      limits: { ...defaults, ...limits },
       hosts: 1,
     });
   const [[spinning, right, seeking], [taking, frugal]] = await Promise.all([

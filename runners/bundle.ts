@@ -55,13 +55,15 @@ export async function bundleHost(task: URL, realms: Record<string, URL>): Promis
   const isolatedVm = dirname(require.resolve('isolated-vm/package.json'));
   const addon: string = createRequire(join(isolatedVm, 'package.json'))('node-gyp-build').path(isolatedVm);
   const key = JSON.stringify([task, realms]);
-  const bundling = bundled.get(key) ?? bundle(task, realms);
+  const bundling =
+    bundled.get(key) ??
+    bundle(task, realms).catch((error: unknown) => {
+      // Whoever asks next may find what it takes.
+      bundled.delete(key);
+      throw error;
+    });
   bundled.set(key, bundling);
-  const bundles = await bundling.catch((error: unknown) => {
-    // Whoever asks next may find what it takes.
-    bundled.delete(key);
-    throw error;
-  });
+  const bundles = await bundling;
   const { main, worker, threadCode } = bundles;
   const folder = await writeHost(bundles, addon).catch(refuseFolder);
   const hash = createHash('sha256');

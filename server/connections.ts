@@ -2,8 +2,8 @@
  * How many callers may be connected at once. A connection takes a descriptor, and so do the files of the database, the journal and each
  * host: where callers took all of them, nothing could be scored any more.
  */
-import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
+import { softLimit } from './soft-limit.ts';
 
 /**
  * So many descriptors are not for callers: half of them, but not fewer than a service with some hosts holds, and not more than its
@@ -20,8 +20,9 @@ const tellMs = 60_000;
 
 /** Has a server hang up on whoever connects while as many as may be are connected. `warn` is told what to do about it. */
 export function boundConnections(server: Server, warn: (message: string) => void): void {
-  const descriptors = descriptorsMax();
-  if (descriptors === undefined) return;
+  const descriptors = Number(softLimit('Max open files'));
+  // The system does not tell, or has no limit.
+  if (Number.isNaN(descriptors)) return;
   const kept = Math.min(keptMax, Math.max(keptMin, Math.ceil(descriptors / 2)));
   server.maxConnections = Math.min(callersMax, Math.max(callersMin, descriptors - kept));
   let toldMs = Number.NEGATIVE_INFINITY;
@@ -32,14 +33,4 @@ export function boundConnections(server: Server, warn: (message: string) => void
       `callers are hung up on while ${server.maxConnections} are connected, as this process may have ${descriptors} files open: see who connects, or raise that limit`,
     );
   });
-}
-
-/** How many descriptors this process may have; undefined where the system does not tell or has no limit. */
-function descriptorsMax(): number | undefined {
-  try {
-    const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
-    return soft === undefined ? undefined : Number(soft);
-  } catch {
-    return undefined;
-  }
 }

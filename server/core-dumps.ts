@@ -1,5 +1,6 @@
 /** Opened suites are in this process's memory, and a core dump would write them to a disk. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
+import { softLimit } from './soft-limit.ts';
 
 /**
  * Forbids core dumps to this process and to whatever it starts. A limit cannot be lowered from within Node, so where there is
@@ -9,7 +10,7 @@ export function forbidCoreDumps(): void {
   try {
     // For what the limit does not hold: a program of the system's that is piped the core. core(5): no memory is in it then.
     writeFileSync('/proc/self/coredump_filter', '0');
-    const [, soft] = /^Max core file size +(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+    const soft = softLimit('Max core file size');
     // Whoever has forked us speaks to us by a channel that would not survive.
     if (soft === '0' || soft === undefined || process.channel != null) return;
   } catch {

@@ -1,8 +1,8 @@
 /** Failures of ours: while one lasts there is no green, it is never called red, and a later score is right again. */
-import { spawnSync } from 'node:child_process';
 import { rename } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { killOf } from '../../runners/kill-of.ts';
 import { startPostgres } from '../postgres-server.ts';
 import { descendantsOf, isBusy } from '../processes.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
@@ -140,7 +140,7 @@ describe('in a service that goes on', () => {
     });
     while (!isAnswered) {
       // Go ends with the same exit code, 2, and lines of its own, as where it is refused memory.
-      for (const { pid } of esbuilds()) spawnSync('/bin/kill', ['-QUIT', `${pid}`]);
+      for (const { pid } of esbuilds()) killOf(pid, 'SIGQUIT');
       await sleep(2);
     }
     expect((await scoring).json).toMatchObject({ verdict: 'block', reason: 'indeterminate' });
