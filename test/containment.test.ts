@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { bundleHost, type HostCode } from '../runners/bundle.ts';
 import { plainRun } from '../runners/case-run.ts';
+import { rehearsalRuns, rehearsalScript } from '../runners/host/rehearsal.ts';
 import { HostPool } from '../runners/pool.ts';
 import { type CandidateJob, limitsSchema } from '../runners/protocol.ts';
 import { runCandidate } from '../runners/run-candidate.ts';
@@ -167,6 +168,24 @@ describe('a run', () => {
       // The later answers may have been on their way already; `done` must not be.
       expect(end).toMatchObject(end.end === 'done' ? { end: 'done' } : { end: 'stopped', why: 'died' });
     }
+  });
+
+  test('of the build that hosts rehearse with gives values of many kinds, and what it throws', async () => {
+    const observed = await runCandidate(await poolOf(code), {
+      script: rehearsalScript,
+      runs: rehearsalRuns,
+      seed: 5,
+      limits,
+      hosts: 1,
+    });
+    const returned = { outcome: 'returned', value: expect.stringContaining('_two words') };
+    const threw = { outcome: 'threw', error: { message: 'it was asked to' } };
+    expect(observed.map(({ observation }) => observation)).toMatchObject([
+      returned,
+      returned,
+      returned,
+      threw,
+    ]);
   });
 
   test('of many cases has each run once, whichever host comes round to it and however hosts end', async () => {

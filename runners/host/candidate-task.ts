@@ -4,10 +4,11 @@
  * It hears one job and puts one line for each case into the outbox. It keeps no deadline: the parent does.
  */
 import ivm from 'isolated-vm';
-import { type CaseRun, isPlain, plainRun } from '../case-run.ts';
+import { type CaseRun, isPlain } from '../case-run.ts';
 import type { CandidateJob, MoreRuns } from '../protocol.ts';
 import { Collector } from './collector.ts';
 import type { Outbox } from './outbox.ts';
+import { rehearsalRuns, rehearsalScript } from './rehearsal.ts';
 
 /** The realm's own code as a JavaScript expression, put in by `bundle.ts`. */
 declare const REALM_SOURCE: string;
@@ -44,26 +45,19 @@ export function equip(isolateMb: number): Equipped {
   return { isolate, isolateMb, prelude, open, given, entry, ready: [], collector: new Collector(isolate) };
 }
 
-/** A build of our own that returns and throws what builds do, and what it is given. */
-const warmScript = `exports.run = ({ turn, ...rest }) => {
-  if (turn % 4 === 3) throw new TypeError('warm');
-  return turn % 4 === 2 ? Promise.resolve(rest) : { ...rest, list: [turn, 'up', null, 0.5, undefined], is: [true, new Date(0), 1n] };
-}`;
-const warmRuns = Array.from({ length: 12 }, (_, turn) =>
-  plainRun(`{"turn":${turn},"warm":[1,"up",{"a":null}]}`),
-);
-
 /** Makes an isolate of the usual size ahead of the job, in which all is compiled, and realms in it. */
 export function warm(isolateMb: number): void {
   rehearse(isolateMb);
   if (equipped === undefined) throw new Error('the isolate does not work');
   for (let made = 0; made < readyRealms; made++) equipped.ready.push(makeRealm(equipped));
+  // Else they would be copied as soon as the job has made something.
+  equipped.collector.collect();
 }
 
-/** Runs a job of our own, so that all that a job runs is compiled. */
+/** Runs a job of our own, so that all that a job needs is at hand. */
 export function rehearse(isolateMb: number): void {
   const nobody = { put() {}, send() {} };
-  run({ script: warmScript, runs: warmRuns, seed: 1, isolateMb, outputBytes: 1_024 }, nobody);
+  run({ script: rehearsalScript, runs: rehearsalRuns, seed: 1, isolateMb, outputBytes: 1 << 20 }, nobody);
   running = undefined;
 }
 

@@ -17,23 +17,24 @@ setFlagsFromString('--no-flush-bytecode');
 
 export class Collector {
   readonly #isolate: ivm.Isolate;
-  #collect: (() => void) | undefined;
+  #collectAll: (() => void) | undefined;
   #left = 0;
 
   constructor(isolate: ivm.Isolate) {
     this.#isolate = isolate;
   }
 
-  /**
-   * Notes that another realm is left behind, and collects them if they are many. To be called while no foreign code runs. An isolate in
-   * which that fails is disposed of.
-   */
+  /** Notes that another realm is left behind, and collects them if they are many. As `collect`. */
   leaveOne(): void {
-    if (++this.#left < realmsMost) return;
+    if (++this.#left >= realmsMost) this.collect();
+  }
+
+  /** Collects all. To be called while no foreign code runs. An isolate in which that fails is disposed of. */
+  collect(): void {
     this.#left = 0;
     try {
-      this.#collect ??= this.#make();
-      this.#collect();
+      this.#collectAll ??= this.#make();
+      this.#collectAll();
     } catch {
       if (!this.#isolate.isDisposed) this.#isolate.dispose();
     }
