@@ -29,6 +29,16 @@ const calledOffMs = 2_000;
 /** The parent of a host that was killed has this long to reap it, in milliseconds; then all of them are killed. */
 const reapMsMax = 1_000;
 
+/**
+ * For glibc, which else asks the system for a few pages at a time and soon gives them back: the engine, which compiles a build in
+ * such memory, then waits for the same pages again and again. What is large still goes back at once (mallopt(3)).
+ */
+const memoryByMegabyte = [
+  'glibc.malloc.top_pad=1048576',
+  'glibc.malloc.trim_threshold=16777216',
+  'glibc.malloc.mmap_threshold=4194304',
+].join(':');
+
 /** Walls know Node by where it lies and not by a link to it. */
 const node = realpathSync(process.execPath);
 
@@ -84,7 +94,7 @@ export class Host {
     const starting = startProcess({
       command: ['/bin/sh', '-c', limitsScript, 'sh', ...command],
       stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
-      environment: { TZ: 'UTC', LC_ALL: 'en_US.UTF-8', LIBC: 'glibc' },
+      environment: { TZ: 'UTC', LC_ALL: 'en_US.UTF-8', LIBC: 'glibc', GLIBC_TUNABLES: memoryByMegabyte },
     });
     const { pid, pipes, exited } = await unlessCalledOff(starting, calledOff);
     const [input, channel] = pipes;

@@ -18,8 +18,9 @@ const isolateMb = Number(process.argv[2]);
 const memory = makeOutboxMemory();
 const outbox = new Outbox(memory);
 
-// A wall leaves it there.
+// A wall leaves it there, and the other has been read.
 delete process.env.PWD;
+delete process.env.GLIBC_TUNABLES;
 
 const piscina = new Piscina({
   filename: join(__dirname, 'thread.cjs'),
