@@ -45,7 +45,7 @@ export const fillDisk: Part = {
           restarts++;
         }
       }
-      const notes = [`${restarts} restarts were needed to be right again`];
+      const notes = [`restarts that were needed to be right again: ${restarts}`];
       // The embedded database belongs to one process, so it is looked into when the node has ended.
       const ask: Ask = async (statement) => {
         await fleet.stopNodes();
