@@ -12,6 +12,7 @@ import { type BuildOptions, build, version } from 'esbuild';
 import { RunnerError } from './errors.ts';
 import { isNoexec } from './is-noexec.ts';
 import { keptBundle } from './kept-bundles.ts';
+import { madeOnce } from './made-once.ts';
 import { realmBundle } from './realm/globals/bundle.ts';
 
 const require = createRequire(import.meta.url);
@@ -43,7 +44,7 @@ export const hostFolderPrefix = 'holdback-host-';
 type Bundles = { main: string; worker: string; threadCode: string };
 
 /** What was bundled before, by what it was made from: the code does not change while a process runs it. */
-const bundled = new Map<string, Promise<Bundles>>();
+const bundled = new Map<string, () => Promise<Bundles>>();
 
 /**
  * The code of hosts with the given task, for example `runners/host/candidate-task.ts`. `realms` are the modules whose
@@ -55,15 +56,9 @@ export async function bundleHost(task: URL, realms: Record<string, URL>): Promis
   const isolatedVm = dirname(require.resolve('isolated-vm/package.json'));
   const addon: string = createRequire(join(isolatedVm, 'package.json'))('node-gyp-build').path(isolatedVm);
   const key = JSON.stringify([task, realms]);
-  const bundling =
-    bundled.get(key) ??
-    bundle(task, realms).catch((error: unknown) => {
-      // Whoever asks next may find what it takes.
-      bundled.delete(key);
-      throw error;
-    });
-  bundled.set(key, bundling);
-  const bundles = await bundling;
+  const bundleOnce = bundled.get(key) ?? madeOnce(() => bundle(task, realms));
+  bundled.set(key, bundleOnce);
+  const bundles = await bundleOnce();
   const { main, worker, threadCode } = bundles;
   const folder = await writeHost(bundles, addon).catch(refuseFolder);
   const hash = createHash('sha256');

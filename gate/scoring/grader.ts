@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod';
 import { inSpan } from '../../runners/in-span.ts';
+import { madeOnce } from '../../runners/made-once.ts';
 import type { HostPool } from '../../runners/pool.ts';
 import type { Transformer } from '../../runners/transformer.ts';
 import type { InputSources, PlacedCall, SuiteReader } from '../../suites/authoring/read-suite.ts';
@@ -47,14 +48,13 @@ const relatesAll = 'its relation holds whatever is returned';
 export class Grader implements SuiteReader {
   readonly #graders: Graders;
   readonly #transformer: Transformer;
-  readonly #bundleGenerator: () => Promise<string>;
-  #generator: Promise<string> | undefined;
+  readonly generator: () => Promise<string>;
 
   /** `bundleGenerator` gives the script that makes inputs, as an expression; it is asked when it is first needed. */
   constructor(pool: HostPool, transformer: Transformer, bundleGenerator: () => Promise<string>) {
     this.#graders = new Graders(pool);
     this.#transformer = transformer;
-    this.#bundleGenerator = bundleGenerator;
+    this.generator = madeOnce(bundleGenerator);
   }
 
   /** One result for each trial, in their order. Throws RunnerErrors. */
@@ -136,15 +136,6 @@ export class Grader implements SuiteReader {
       items: some,
     }));
     return answers.map((answer) => ('text' in answer && answer.text === 'all' ? relatesAll : ''));
-  }
-
-  generator(): Promise<string> {
-    this.#generator ??= this.#bundleGenerator().catch((error: unknown) => {
-      // Whoever asks next may find what it takes.
-      this.#generator = undefined;
-      throw error;
-    });
-    return this.#generator;
   }
 
   draw({ script = '', generator }: InputSources): DrawInputs {

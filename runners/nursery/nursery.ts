@@ -10,6 +10,7 @@ import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bundleNursery } from '../bundle.ts';
 import { RunnerError } from '../errors.ts';
+import { madeOnce } from '../made-once.ts';
 import { type Birth, lifelineFd, newsSchema, type Reply } from './message.ts';
 
 /** What has not been started after so long is abandoned; a nursery that does not hear of that either is ended, in milliseconds. */
@@ -55,7 +56,7 @@ type Life = {
 let nursery: Promise<Nursery> | undefined;
 
 /** Its code, which stays what it was when this process began. */
-let code: Promise<string> | undefined;
+const readCode = madeOnce(bundleNursery);
 
 /** Starts a program in a process group of its own, in the root folder. Throws `host_unavailable`. */
 export async function startProcess(asked: Omit<Birth, 'id'>): Promise<Started> {
@@ -116,11 +117,7 @@ class Nursery {
   /** Opens one; `forget` is called when nothing can be started from it any more. */
   static async open(forget: () => void): Promise<Nursery> {
     try {
-      code ??= bundleNursery();
-      const text = await code.catch((cause: unknown) => {
-        code = undefined;
-        throw cause;
-      });
+      const text = await readCode();
       const child = spawn(process.execPath, ['-'], {
         // The last is the lifeline.
         stdio: ['pipe', 'ignore', 'inherit', 'ipc', 'pipe'],

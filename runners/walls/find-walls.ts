@@ -21,6 +21,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { RunnerError } from '../errors.ts';
 import { killOf } from '../kill-of.ts';
+import { madeOnce } from '../made-once.ts';
 import { type Attempted, attempt, type Targets } from './attempt.ts';
 import { innermost } from './innermost.ts';
 import { noMeans, standing, type Wall, type WallMeans, wallSchema } from './wall.ts';
@@ -45,7 +46,7 @@ const farPid = 50;
 const givenUpFirst: readonly Wall[] = ['files', 'user', 'processes', 'network', 'limits', 'privileges'];
 
 /** What was found before: a machine's walls do not change while a process runs on it. */
-let found: Promise<FoundWalls> | undefined;
+const findOnce = madeOnce(() => probeWalls());
 
 /**
  * The walls to start hosts behind. Throws `walls_missing` when one is wanted that does not stand, and `host_unavailable` where the system
@@ -53,11 +54,7 @@ let found: Promise<FoundWalls> | undefined;
  */
 export async function findWalls(wanted: WantedWalls): Promise<FoundWalls> {
   if (wanted === 'none') return { walls: noWalls, missing: {} };
-  found ??= probeWalls().catch((error: unknown) => {
-    found = undefined;
-    throw error;
-  });
-  const { walls, missing } = await found;
+  const { walls, missing } = await findOnce();
   const lacking = wanted === 'auto' ? [] : wanted.filter((wall) => walls.means[wall] === noMeans[wall]);
   if (lacking.length > 0) {
     const reasons = lacking.map((wall) => `${wall} (${missing[wall]})`);
