@@ -1,7 +1,8 @@
 /** The nursery: starts what it is told to, hands over the pipes of it, and tells when it ends. It ends when the service does. */
 import { spawn } from 'node:child_process';
 import { Socket } from 'node:net';
-import { type Birth, lifelineFd, type News, type Reply } from './message.ts';
+import { type Birth, lifelineFd, type Reply } from './message.ts';
+import type { News } from './news.ts';
 
 /** What it has started that has not ended. */
 const pids = new Map<number, number>();

@@ -1,8 +1,4 @@
-/**
- * What the service and its nursery tell each other: which program to start, with each of its pipes that it is one, that the service has them
- * all, so that the nursery has let go of them, and then that it is started, and later that it ended.
- */
-import { z } from 'zod';
+/** What the service tells its nursery: which program to start, and then that it has all its pipes, so that the nursery lets go of them. */
 
 /** A program with its arguments and all of its environment. */
 export type Birth = {
@@ -18,13 +14,3 @@ export const lifelineFd = 4;
 
 /** The service has all pipes of a program, or wants it no more because it does not get them. */
 export type Reply = { taken: number } | { abandoned: number };
-
-export const newsSchema = z.union([
-  z.strictObject({ id: z.int(), pid: z.int().positive() }),
-  /** With it comes a pipe. */
-  z.strictObject({ id: z.int(), fd: z.int() }),
-  /** Its exit code; null where a signal ended it. */
-  z.strictObject({ id: z.int(), exited: z.int().nullable() }),
-  z.strictObject({ id: z.int(), failed: z.string() }),
-]);
-export type News = z.infer<typeof newsSchema>;

@@ -11,7 +11,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { bundleNursery } from '../bundle.ts';
 import { RunnerError } from '../errors.ts';
 import { madeOnce } from '../made-once.ts';
-import { type Birth, lifelineFd, newsSchema, type Reply } from './message.ts';
+import { type Birth, lifelineFd, type Reply } from './message.ts';
+import { newsSchema } from './news.ts';
 
 /** What has not been started after so long is abandoned; a nursery that does not hear of that either is ended, in milliseconds. */
 const startMsMax = 30_000;
