@@ -1,5 +1,6 @@
 /** What can go wrong before there is a database to speak to. */
-import { DrizzleQueryError } from 'drizzle-orm';
+// What it says is read before the rest of drizzle-orm.
+import { DrizzleQueryError } from 'drizzle-orm/errors';
 
 export type DatabaseErrorCode =
   /** Another process has this data directory. */

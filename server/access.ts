@@ -10,8 +10,9 @@ import { isWithinLimits } from '../gate/limits.ts';
 import { KeptAnswers, type Moment } from '../migrations/kept-answers.ts';
 import type { Moments } from '../migrations/moments.ts';
 import type { Database } from '../migrations/open-database.ts';
-import { isJwt, type Oidc } from './oidc.ts';
+import type { Oidc } from './oidc.ts';
 import { RequestError } from './problems.ts';
+import { isJwt } from './token-text.ts';
 import { findReaderOf, hashOf, noteUse, type Reader, useNotedMs } from './tokens.ts';
 
 declare module 'fastify' {

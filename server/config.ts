@@ -3,12 +3,11 @@ import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { roundsDefault, roundsMax } from '../gate/activation/preflight-report.ts';
-import { type QueueBackend, queueBackends } from '../gate/queue/score-queue.ts';
+import { roundsDefault, roundsMax } from '../gate/activation/preflight-rounds.ts';
+import { type QueueBackend, queueBackends } from '../gate/queue/queue-backend.ts';
 import { type Wall, wallSchema } from '../runners/walls/wall.ts';
 import { usualDataDir } from './compiled-code.ts';
-import { isJwt } from './oidc.ts';
-import { isMistyped } from './token.ts';
+import { isJwt, isMistyped } from './token-text.ts';
 import type { Collector } from './tracing.ts';
 
 const cores = availableParallelism();

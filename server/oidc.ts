@@ -26,11 +26,6 @@ const nameCharsMax = 300;
 
 const subjectSchema = wellFormed(tokenCharsMax);
 
-/** Whether a text has the form of a JSON Web Token: three parts, of which the last may be empty. */
-export function isJwt(text: string): boolean {
-  return /^[\w-]+\.[\w-]+\.[\w-]*$/.test(text);
-}
-
 export class Oidc {
   readonly #issuers = new Map<string, { issuer: Issuer; keys: IssuerKeys }>();
 

@@ -1,19 +1,8 @@
-/**
- * What a token is: `hb_`, 32 random base62 characters and their CRC32, so that secret scanners can know one (GitHub's scheme).
- * One schema for how it is asked for, and one for how it is listed: never with the token itself.
- */
-import { randomInt } from 'node:crypto';
-import { crc32 } from 'node:zlib';
+/** What is known of a token: one schema for how it is asked for, and one for how it is listed, never with the token itself. */
 import { z } from 'zod';
 import { roles } from '../gate/disclosure/disclosed.ts';
 import { wellFormed } from '../gate/gate.ts';
 import { slugSchema } from '../suites/suite.ts';
-
-const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-const randomLength = 32;
-const checksumLength = 6;
-const prefix = 'hb_';
-const formPattern = new RegExp(`^${prefix}[0-9A-Za-z]{${randomLength + checksumLength}}$`);
 
 const names = z.array(slugSchema).min(1).max(100);
 
@@ -52,26 +41,3 @@ export const tokenSchema = z.strictObject({
   revokedBy: z.string().nullable(),
 });
 export type Token = z.infer<typeof tokenSchema>;
-
-/** A fresh token: `hb_` + 32 base62 + 6-character CRC32 of these. */
-export function makeToken(): string {
-  const random = Array.from({ length: randomLength }, () => alphabet[randomInt(alphabet.length)]).join('');
-  return `${prefix}${random}${checksum(random)}`;
-}
-
-/** Whether a text looks like a token made here and cannot be one: it was mistyped, cut, or guessed. */
-export function isMistyped(text: string): boolean {
-  if (!formPattern.test(text)) return false;
-  const random = text.slice(prefix.length, prefix.length + randomLength);
-  return text.slice(prefix.length + randomLength) !== checksum(random);
-}
-
-function checksum(text: string): string {
-  let rest = crc32(text);
-  let digits = '';
-  for (let index = 0; index < checksumLength; index++) {
-    digits = `${alphabet[rest % alphabet.length]}${digits}`;
-    rest = Math.floor(rest / alphabet.length);
-  }
-  return digits;
-}

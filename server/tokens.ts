@@ -11,7 +11,8 @@ import type { Lasting } from '../migrations/kept-answers.ts';
 import type { Database } from '../migrations/open-database.ts';
 import { tokens } from '../migrations/tables.ts';
 import { RequestError } from './problems.ts';
-import { isMistyped, makeToken, type Token, type TokenRequest } from './token.ts';
+import type { Token, TokenRequest } from './token.ts';
+import { isMistyped, makeToken } from './token-text.ts';
 
 /** Who is asking. */
 export type Reader = {

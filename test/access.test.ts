@@ -9,7 +9,8 @@ import { z } from 'zod';
 import { openDatabase } from '../migrations/open-database.ts';
 import { audit, tokens } from '../migrations/tables.ts';
 import { readConfig } from '../server/config.ts';
-import { isMistyped, makeToken, tokenSchema } from '../server/token.ts';
+import { tokenSchema } from '../server/token.ts';
+import { isMistyped, makeToken } from '../server/token-text.ts';
 import {
   createToken,
   ensureAdminToken,

@@ -2,10 +2,6 @@
 import { z } from 'zod';
 import { slugSchema } from '../../suites/suite.ts';
 
-/** How often a preflight runs every reference, unless it is asked for more or less. */
-export const roundsDefault = 5;
-export const roundsMax = 50;
-
 /** So many findings are told. */
 export const preflightFindingsMax = 20;
 

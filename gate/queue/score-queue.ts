@@ -13,10 +13,7 @@ import { publishedAt } from '../disclosure/publication.ts';
 import { GateError } from '../errors.ts';
 import { concurrencyMax, type Priority, priorities } from '../gate.ts';
 import type { ScoreRecord } from '../history.ts';
-
-/** The database that pg-boss is told it runs on; `place_in_queue` and our tables have been tried on `postgres` and `pglite` alone. */
-export const queueBackends = ['postgres', 'citus', 'yugabytedb', 'cockroachdb'] as const;
-export type QueueBackend = (typeof queueBackends)[number];
+import type { QueueBackend } from './queue-backend.ts';
 
 const scores = 'scores';
 /** Where jobs go whose nodes died, or failed to say what became of them, as often as is allowed. */

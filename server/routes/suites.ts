@@ -3,7 +3,8 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { activate } from '../../gate/activation/activation.ts';
 import type { ActivationParts } from '../../gate/activation/condition.ts';
-import { preflightSchema, roundsMax } from '../../gate/activation/preflight-report.ts';
+import { preflightSchema } from '../../gate/activation/preflight-report.ts';
+import { roundsMax } from '../../gate/activation/preflight-rounds.ts';
 import { isWithinLimits } from '../../gate/limits.ts';
 import { checkSuite } from '../../suites/authoring/check-suite.ts';
 import {
