@@ -1,21 +1,25 @@
 /**
- * Finds out which walls this system offers, by building them: what a version or a setting promises does not count. Each is
- * tried by itself; then a program that does what an escaped candidate would is started behind all of them, and a wall that does
- * not keep it from what it should is not used.
+ * Finds out which walls this system offers, by building them: what a version or a setting promises does not count. A program that does
+ * what an escaped candidate would is started behind the best of each. Where it does not start, or one of them does not keep it from what
+ * it should, each is tried by itself, in each way there is to build it, and then it is started behind those that stand.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   accessSync,
+  chmodSync,
   closeSync,
   constants,
   existsSync,
+  mkdirSync,
+  mkdtempSync,
   openSync,
   readFileSync,
   readSync,
   realpathSync,
+  writeFileSync,
 } from 'node:fs';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
@@ -38,6 +42,9 @@ export type FoundWalls = {
 
 /** A try or a probe that lasts longer has failed, in milliseconds: so long that a busy machine does not count as one without walls. */
 const tryMsMax = 30_000;
+
+/** Why nobody else has the wall `user`. */
+const onlyRoot = 'only root can become another user';
 
 /** A namespace has fewer processes than this when it is probed. */
 const farPid = 50;
@@ -73,13 +80,16 @@ export async function probeWalls(path = process.env.PATH ?? ''): Promise<FoundWa
     for (const wall of wallSchema.options) missing[wall] = 'this system is not Linux';
     return { walls: noWalls, missing };
   }
-  const place = await makePlace();
+  const place = makePlace();
   try {
     const { unshare, bwrap, ...others } = findPrograms(path);
     // Both stay as parents, and the kernel must tell which process it is that they have started.
     const programs = childrenAreTold() ? { ...others, unshare, bwrap } : others;
-    const alone = await tryEachAlone(programs, place, missing);
-    return { walls: new Walls(await holdTogether(alone, place, missing)), missing };
+    const system: System = { programs, readable: findReadable(), isRoot: process.getuid?.() === 0 };
+    const best = await tryBest(system, place);
+    if (best !== undefined) return best;
+    const chosen = await tryEachAlone(system, place, missing);
+    return { walls: new Walls(await holdTogether(planOf(system, chosen), place, missing)), missing };
   } catch (error) {
     if (isShortage(error))
       throw new RunnerError('host_unavailable', `walls could not be tried: ${error}`, { cause: error });
@@ -97,98 +107,156 @@ type Way = {
   needs: keyof Programs;
 } & Partial<Pick<WallPlan, 'inUserNamespace' | 'dropsBounding' | 'sealsUsers' | 'hasOwnProc'>>;
 
+/** For each wall, the way to build it; none where it is not built. */
+type Chosen = Partial<Record<Wall, Way>>;
+
+/** What walls are built with, and by whom. */
+type System = { programs: Programs; readable: Readable; isRoot: boolean };
+
 type Place = { folder: string; own: string; file: string; writable: string };
 
-/** What a probe needs: a folder that it may read, and one that it may not. */
-async function makePlace(): Promise<Place> {
-  const folder = await mkdtemp(join(tmpdir(), 'holdback-walls-'));
+/** What a probe needs: a folder that it may read, and one that it may not. Made at once, so that the probe starts before whatever comes next. */
+function makePlace(): Place {
+  const folder = mkdtempSync(join(tmpdir(), 'holdback-walls-'));
   const place = {
     folder,
     own: join(folder, 'own'),
     file: join(folder, 'other', 'file'),
     writable: join(folder, 'other'),
   };
-  await Promise.all([mkdir(place.own), mkdir(place.writable)]);
-  await Promise.all([writeFile(join(place.own, 'file'), ''), writeFile(place.file, '')]);
+  for (const path of [place.own, place.writable]) mkdirSync(path);
+  const ownFile = join(place.own, 'file');
+  for (const path of [ownFile, place.file]) writeFileSync(path, '');
   // Another user must be kept out by the walls and not by the usual permissions. This is not subject to our umask.
-  await Promise.all([chmod(folder, 0o755), chmod(place.own, 0o755), chmod(place.writable, 0o777)]);
-  await Promise.all([chmod(join(place.own, 'file'), 0o644), chmod(place.file, 0o644)]);
+  for (const path of [folder, place.own]) chmodSync(path, 0o755);
+  for (const path of [ownFile, place.file]) chmodSync(path, 0o644);
+  chmodSync(place.writable, 0o777);
   return place;
 }
 
-/** Tries each wall by itself, in each way there is to build it, and takes the first of these that lets Node start. */
-async function tryEachAlone(
-  programs: Programs,
-  place: Place,
-  missing: Partial<Record<Wall, string>>,
-): Promise<WallPlan> {
-  const isRoot = process.getuid?.() === 0;
-  const base: WallPlan = { ...noWalls.plan, programs, readable: findReadable() };
-  const first = async (wall: Wall, ways: Way[]): Promise<Way | undefined> => {
-    const whys: string[] = [];
-    for (const way of ways) {
-      const { means, needs, ...facts } = way;
-      const walls = new Walls({ ...base, ...facts, means: { ...noMeans, ...means } });
-      const why = programs[needs] === undefined ? `there is no ${needs}` : await whyNot(walls, place);
-      if (why === undefined) return way;
-      whys.push(why);
-    }
-    missing[wall] = [...new Set(whys)].join('; ');
-    return undefined;
-  };
+/** The ways to build each wall, the best first. */
+function waysOf({ isRoot }: System): Record<Wall, Way[]> {
   // Root makes namespaces as it is; anybody can who may make a user namespace first.
   const users = [...(isRoot ? [false] : []), true];
-  const [network, processes, files, privileges, limits] = await Promise.all([
-    first(
-      'network',
-      users.map((inUserNamespace) => ({
-        means: { network: 'namespace' },
-        needs: 'unshare',
-        inUserNamespace,
-      })),
-    ),
-    first(
-      'processes',
-      users.flatMap((inUserNamespace) =>
-        [true, false].map(
-          (hasOwnProc): Way => ({
-            means: { processes: 'namespace' },
-            needs: 'unshare',
-            inUserNamespace,
-            hasOwnProc,
-          }),
-        ),
+  return {
+    network: users.map((inUserNamespace) => ({
+      means: { network: 'namespace' },
+      needs: 'unshare',
+      inUserNamespace,
+    })),
+    processes: users.flatMap((inUserNamespace) =>
+      [true, false].map(
+        (hasOwnProc): Way => ({
+          means: { processes: 'namespace' },
+          needs: 'unshare',
+          inUserNamespace,
+          hasOwnProc,
+        }),
       ),
     ),
     // A socket that lies in a folder can be connected to within Landlock, but not where it is not there.
-    first('files', [
+    files: [
       { means: { files: 'mounts' }, needs: 'bwrap' },
       { means: { files: 'landlock' }, needs: 'setpriv' },
-    ]),
-    first(
-      'privileges',
-      [
-        { dropsBounding: true, sealsUsers: true },
-        { dropsBounding: true, sealsUsers: false },
-        { dropsBounding: false, sealsUsers: false },
-      ].map((facts): Way => ({ means: { privileges: 'dropped' }, needs: 'setpriv', ...facts })),
-    ),
-    first('limits', [{ means: { limits: 'prlimit' }, needs: 'prlimit' }]),
+    ],
+    user: isRoot ? [{ means: { user: 'own' }, needs: 'setpriv' }] : [],
+    privileges: [
+      { dropsBounding: true, sealsUsers: true },
+      { dropsBounding: true, sealsUsers: false },
+      { dropsBounding: false, sealsUsers: false },
+    ].map((facts): Way => ({ means: { privileges: 'dropped' }, needs: 'setpriv', ...facts })),
+    limits: [{ means: { limits: 'prlimit' }, needs: 'prlimit' }],
+  };
+}
+
+/**
+ * The walls that stand where each is built in the best way there is a program for and all of them hold, or all but `files`, which older
+ * systems lack; undefined where it takes more to find out.
+ */
+async function tryBest(system: System, place: Place): Promise<FoundWalls | undefined> {
+  const ways = waysOf(system);
+  const wanted = wallSchema.options.filter((wall) => ways[wall].length > 0);
+  const missing = system.isRoot ? {} : { user: onlyRoot };
+  const walls = await tryTogether(wanted, system, place);
+  if (walls !== undefined) return { walls, missing };
+  const others = wanted.filter((wall) => wall !== 'files');
+  const [files, rest] = await Promise.all([
+    findWay('files', system, place),
+    tryTogether(others, system, place),
+  ]);
+  if (rest === undefined || 'way' in files) return undefined;
+  return { walls: rest, missing: { ...missing, files: files.why } };
+}
+
+/** These walls, each built in the best way there is a program for, if all of them hold. */
+async function tryTogether(
+  wanted: readonly Wall[],
+  system: System,
+  place: Place,
+): Promise<Walls | undefined> {
+  const ways = waysOf(system);
+  const chosen: Chosen = {};
+  for (const wall of wanted) {
+    chosen[wall] = ways[wall].find(({ needs }) => system.programs[needs] !== undefined);
+    if (chosen[wall] === undefined) return undefined;
+  }
+  const walls = new Walls(planOf(system, chosen));
+  const probed = await probe(walls, place);
+  const holds = typeof probed !== 'string' && probed.isSealed && wanted.every((wall) => probed[wall]);
+  return holds ? walls : undefined;
+}
+
+/** Tries each wall by itself. */
+async function tryEachAlone(
+  system: System,
+  place: Place,
+  missing: Partial<Record<Wall, string>>,
+): Promise<Chosen> {
+  const first = async (wall: Wall): Promise<Way | undefined> => {
+    const found = await findWay(wall, system, place);
+    if ('way' in found) return found.way;
+    missing[wall] = found.why;
+    return undefined;
+  };
+  const [network, processes, files, privileges, limits] = await Promise.all([
+    first('network'),
+    first('processes'),
+    first('files'),
+    first('privileges'),
+    first('limits'),
   ]);
   const inUserNamespace = [network, processes].some((way) => way?.inUserNamespace === true);
   let user: Way | undefined;
-  if (!isRoot) missing.user = 'only root can become another user';
+  if (!system.isRoot) missing.user = onlyRoot;
   else if (inUserNamespace)
     missing.user = 'the user namespace that the other walls need holds one user alone';
-  else user = await first('user', [{ means: { user: 'own' }, needs: 'setpriv' }]);
-  const ways = [network, processes, files, user, privileges, limits];
+  else user = await first('user');
+  return { network, processes, files, user, privileges, limits };
+}
+
+/** The first way to build a wall that lets Node start, or why none does. */
+async function findWay(wall: Wall, system: System, place: Place): Promise<{ way: Way } | { why: string }> {
+  const whys: string[] = [];
+  for (const way of waysOf(system)[wall]) {
+    const walls = new Walls(planOf(system, { [wall]: way }));
+    const isThere = system.programs[way.needs] !== undefined;
+    const why = isThere ? await whyNot(walls, place) : `there is no ${way.needs}`;
+    if (why === undefined) return { way };
+    whys.push(why);
+  }
+  return { why: [...new Set(whys)].join('; ') };
+}
+
+function planOf({ programs, readable }: System, chosen: Chosen): WallPlan {
+  const ways = Object.values(chosen);
   return {
-    ...base,
+    programs,
+    readable,
     means: Object.assign({ ...noMeans }, ...ways.map((way) => way?.means)),
-    inUserNamespace,
-    dropsBounding: privileges?.dropsBounding === true,
-    sealsUsers: privileges?.sealsUsers === true,
-    hasOwnProc: processes?.hasOwnProc === true,
+    inUserNamespace: ways.some((way) => way?.inUserNamespace === true),
+    dropsBounding: chosen.privileges?.dropsBounding === true,
+    sealsUsers: chosen.privileges?.sealsUsers === true,
+    hasOwnProc: chosen.processes?.hasOwnProc === true,
   };
 }
 
