@@ -3,8 +3,9 @@
  * Node keeps compiled, where whoever can write has our process anyway; where Node keeps none, nothing is kept. A bundle is
  * taken again only if it would be made in the same way, from files that all have the same bytes.
  */
-import { createHash } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { hash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
 import { getCompileCacheDir } from 'node:module';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -18,40 +19,38 @@ const keptSchema = z.strictObject({
   text: z.string(),
 });
 
-/** The text of the bundle of this name, which is made if none is kept that was made in this way. */
+/**
+ * The text of the bundle of this name, which is made if none is kept that was made in this way. Files are read one after the other:
+ * they are small and in the system's memory, so that to wait for hundreds of them takes ten times as long as to read them.
+ */
 export async function keptBundle(name: string, way: string, make: () => Promise<Bundle>): Promise<string> {
   const folder = getCompileCacheDir();
   if (folder === undefined) return (await make()).text;
   const path = join(folder, `bundle-${digestOf(name)}.json`);
-  const kept = await read(path);
-  if (kept?.way === digestOf(way) && (await areAsBefore(kept.inputs))) return kept.text;
+  const kept = read(path);
+  if (kept?.way === digestOf(way) && areAsBefore(kept.inputs)) return kept.text;
   const { text, inputs } = await make();
-  const digests = Object.fromEntries(
-    await Promise.all(inputs.map(async (input) => [input, digestOf(await readFile(input))])),
-  );
+  const digests = Object.fromEntries(inputs.map((input) => [input, digestOf(readFileSync(input))]));
   await write(path, JSON.stringify({ way: digestOf(way), inputs: digests, text }));
   return text;
 }
 
-async function read(path: string): Promise<z.infer<typeof keptSchema> | undefined> {
+function read(path: string): z.infer<typeof keptSchema> | undefined {
   try {
-    return keptSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+    return keptSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
   } catch {
     // There is none, or it is of another version.
     return undefined;
   }
 }
 
-async function areAsBefore(inputs: Record<string, string>): Promise<boolean> {
-  const same = await Promise.all(
-    Object.entries(inputs).map(async ([input, digest]) => {
-      return readFile(input).then(
-        (bytes) => digestOf(bytes) === digest,
-        () => false,
-      );
-    }),
-  );
-  return same.length > 0 && same.every((one) => one);
+function areAsBefore(inputs: Record<string, string>): boolean {
+  const entries = Object.entries(inputs);
+  try {
+    return entries.length > 0 && entries.every(([input, digest]) => digestOf(readFileSync(input)) === digest);
+  } catch {
+    return false;
+  }
 }
 
 /** Whole or not at all: others may be reading it. It can be made again, so that it matters little if it is not kept. */
@@ -63,5 +62,5 @@ async function write(path: string, text: string): Promise<void> {
 }
 
 function digestOf(bytes: string | Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  return hash('sha256', bytes);
 }
