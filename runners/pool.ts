@@ -50,9 +50,10 @@ export class HostPool {
     return this.#size;
   }
 
-  /** Starts hosts until so many are ready or starting. Nobody waits: whoever leases one hears whether they start. */
-  prestart(count: number): void {
-    while (this.#ready.length + this.#starting.size < count) this.#startOne();
+  /** Starts hosts until so many are ready or starting, and waits for these. Whoever leases one hears whether they start. */
+  async prestart(count: number): Promise<void> {
+    while (!this.closed && this.#ready.length + this.#starting.size < count) this.#startOne();
+    await Promise.allSettled(this.#starting);
   }
 
   /** Keeps so many hosts ready from now on, and no more. */
@@ -95,7 +96,7 @@ export class HostPool {
   /** Waits until so many hosts are ready, or all that are kept; the others follow. Throws `host_unavailable`. */
   async warm(count = this.#size): Promise<void> {
     while (this.#ready.length < count && !this.closed) {
-      this.prestart(count);
+      void this.prestart(count);
       await Promise.all(this.#starting).catch(this.#unlessClosed);
     }
     this.#refillSoon();
@@ -216,7 +217,7 @@ export class HostPool {
 
   #refillNow(): void {
     if (this.#leased.size > 0 || this.closed || this.#ready.length >= this.#size) return;
-    this.prestart(Math.min(this.#ready.length + 1, this.#size));
+    void this.prestart(Math.min(this.#ready.length + 1, this.#size));
     Promise.all(this.#starting).then(
       () => this.#refillNow(),
       () => {},

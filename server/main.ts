@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { keepCompiledCode } from './compiled-code.ts';
 import { forbidCoreDumps } from './core-dumps.ts';
 import './drizzle-is-esm.ts';
+import type { Hosts } from './hosts.ts';
 
 forbidCoreDumps();
 
@@ -29,15 +30,21 @@ const { withoutStatement } = await import('../migrations/errors.ts');
 const { failureText, redact } = await import('./log.ts');
 tell = failureText;
 
+let hosts: Hosts | undefined;
 try {
   const config = readConfig(process.env);
   for (const unknown of findUnknown(process.env)) process.emitWarning(unknown);
-  // They are tried by other processes, while this one reads its code; who starts the service hears what was found.
-  const { findWalls } = await import('../runners/walls/find-walls.ts');
-  findWalls(config.walls).catch(() => {});
-  // The rest of the code, and so whoever has set something wrong hears of it at once.
+  // What other processes and the engine's own threads do meanwhile is begun before this one reads the rest of its code.
+  const { Hosts } = await import('./hosts.ts');
+  hosts = new Hosts(config.walls);
+  if (config.databaseUrl === undefined) {
+    const { compileEmbedded } = await import('../migrations/embedded-client.ts');
+    // Who opens the database hears of it.
+    compileEmbedded().catch(() => {});
+  }
+  await Promise.allSettled([hosts.runners, hosts.graders]);
   const { startService } = await import('./service.ts');
-  const service = await startService(config, stop.signal);
+  const service = await startService(config, stop.signal, hosts);
   warn = ({ name, message }) => service.app.log.warn({ warning: name }, message);
   console.log(`Holdback listens on ${service.address}`);
   if (service.newAdminToken !== undefined) {
@@ -52,4 +59,5 @@ try {
     console.error(redact(`holdback could not start: ${error instanceof Error ? error.message : error}`));
     process.exitCode = 1;
   }
+  await hosts?.close();
 }

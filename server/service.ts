@@ -19,13 +19,9 @@ import { Grader } from '../gate/scoring/grader.ts';
 import { Measurements } from '../gate/strength/measurements.ts';
 import { Submissions } from '../gate/submit.ts';
 import { type OpenDatabase, openDatabase } from '../migrations/open-database.ts';
-import { bundleHost, bundleRealm, type HostCode, hostFolderPrefix } from '../runners/bundle.ts';
-import { prepareNursery } from '../runners/nursery/nursery.ts';
-import { HostPool, type PoolOptions } from '../runners/pool.ts';
-import { limitsSchema } from '../runners/protocol.ts';
+import { type HostCode, hostFolderPrefix } from '../runners/bundle.ts';
+import type { HostPool } from '../runners/pool.ts';
 import { Transformer } from '../runners/transformer.ts';
-import { findWalls } from '../runners/walls/find-walls.ts';
-import type { Walls } from '../runners/walls/walls.ts';
 import { CaseChecks } from '../suites/authoring/case-checks.ts';
 import type { Authoring } from '../suites/authoring/make-revision.ts';
 import { OpenedSuites } from '../suites/opened-suites.ts';
@@ -36,7 +32,8 @@ import { Seals } from '../suites/sealing/sealing.ts';
 import { buildApp } from './app.ts';
 import type { Config } from './config.ts';
 import { boundConnections } from './connections.ts';
-import { holdFolder, removeLeftFolders } from './host-folders.ts';
+import { removeLeftFolders } from './host-folders.ts';
+import { bundleGenerator, Hosts } from './hosts.ts';
 import { loadIssuers } from './issuers.ts';
 import { Metrics } from './metrics.ts';
 import { ReadinessCheck } from './readiness.ts';
@@ -65,11 +62,12 @@ const backlog = 4_096;
 /** When the service closes, answers under way have this long to be read, in milliseconds. */
 const closeMs = 2_000;
 
-const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-const moduleAt = (path: string) => new URL(`${path}${extension}`, import.meta.url);
-
-/** Starts a service. What had been started when something fails, or `stop` calls it off, is ended again. */
-export async function startService(config: Config, stop?: AbortSignal): Promise<Service> {
+/** Starts a service, with hosts that may have been started before. What had been started when something fails, or `stop` calls it off, is ended again. */
+export async function startService(
+  config: Config,
+  stop?: AbortSignal,
+  hosts = new Hosts(config.walls),
+): Promise<Service> {
   const ending: (() => Promise<unknown>)[] = [];
   const close = async () => {
     for (const end of ending.splice(0).reverse()) await end();
@@ -77,15 +75,6 @@ export async function startService(config: Config, stop?: AbortSignal): Promise<
   const starting: Promise<unknown>[] = [];
   const calledOff = new AbortController();
   const callOff = () => calledOff.abort();
-  stop?.throwIfAborted();
-  stop?.addEventListener('abort', callOff);
-  const newPool = (options: PoolOptions): HostPool => {
-    const pool = new HostPool(options);
-    ending.push(() => pool.close());
-    calledOff.signal.addEventListener('abort', () => void pool.close());
-    if (calledOff.signal.aborted) void pool.close();
-    return pool;
-  };
   const start = <Part>(part: Promise<Part>, end: (part: Part) => Promise<unknown>): Promise<Part> => {
     const started = part.then((ready) => {
       ending.push(() => end(ready));
@@ -96,9 +85,11 @@ export async function startService(config: Config, stop?: AbortSignal): Promise<
     started.catch(() => {});
     return started;
   };
-  prepareNursery();
+  ending.push(() => hosts.close());
+  calledOff.signal.addEventListener('abort', () => void hosts.close());
   try {
-    const finding = start(findWalls(config.walls), async () => {});
+    stop?.throwIfAborted();
+    stop?.addEventListener('abort', callOff);
     // First, because they take no time, and wrong ones should not either.
     const issuers = await loadIssuers(config);
     if (config.collector !== undefined) {
@@ -109,48 +100,24 @@ export async function startService(config: Config, stop?: AbortSignal): Promise<
     const seals = new Seals(identity);
     // A node that does not score runs builds for authors alone, and starts hosts when one of them asks.
     const scores = config.role !== 'api';
-    const { isolateMb } = limitsSchema.parse({});
     const transformer = new Transformer();
     ending.push(async () => transformer.close());
-    const runnersMade = start(
-      bundleHost(moduleAt('../runners/host/candidate-task'), {
-        REALM_SOURCE: moduleAt('../runners/realm/main'),
-      }).then(holdFolder),
-      (code) => code.remove(),
-    ).then(async (code) => {
-      const { walls } = await finding;
-      const pool = newPool({ code, size: 0, isolateMb, walls });
-      // As many as the probe needs.
-      pool.prestart(2);
-      return { code, pool };
-    });
-    const gradersMade = start(
-      bundleHost(moduleAt('../suites/grader/task'), {
-        EXPECTATION_REALM: moduleAt('../suites/grader/expectation-realm'),
-        SUITE_REALM: moduleAt('../suites/grader/suite-realm'),
-      }).then(holdFolder),
-      (code) => code.remove(),
-    ).then(async (code) => {
-      const { walls } = await finding;
-      const pool = newPool({ code, size: 0, isolateMb: 256, walls });
-      pool.prestart(1);
-      const grader = new Grader(pool, transformer, () =>
-        bundleRealm(moduleAt('../suites/grader/generator-realm')),
-      );
-      return { code, pool, grader };
-    });
     // Hosts are started on one core while the database opens on another.
-    const [database, runnersReady, gradersReady] = await Promise.all([
+    const [
+      database,
+      { code: hostCode, pool: runners },
+      { code: graderCode, pool: graders },
+      { walls, missing },
+    ] = await Promise.all([
       start(openDatabase(config), (opened) => opened.close()),
-      runnersMade,
-      gradersMade,
+      hosts.runners,
+      hosts.graders,
+      hosts.walls,
     ]);
-    const { code: hostCode, pool: runners } = runnersReady;
-    const { code: graderCode, pool: graders, grader } = gradersReady;
+    const grader = new Grader(graders, transformer, bundleGenerator);
     stop?.throwIfAborted();
     const { queueBackend: backend, slotMs } = config;
     const openingQueue = start(ScoreQueue.open(database, { backend, slotMs }), (opened) => opened.close());
-    const { walls, missing } = await finding;
     const keys = await loadKeys(database.database, seals);
     const auditLog = new AuditLog(database.database, keys.auditSeed);
     auditLog.start();
@@ -206,7 +173,7 @@ export async function startService(config: Config, stop?: AbortSignal): Promise<
       transformer,
       grader,
       hosts: config.hostsPerScore,
-      startMutantHosts: () => startMutantHosts(isolateMb, walls),
+      startMutantHosts: () => hosts.startMutants(),
     });
     await queue.giveUpLeft();
     await queue.adopt(
@@ -291,7 +258,11 @@ export async function startService(config: Config, stop?: AbortSignal): Promise<
     ending.push(async () => void happened.off('accepted', tellAccepted).off('decided', tellDecided));
     transformer.prepare();
     // Only now: whoever stops programs that never end must not be held up itself, as by opening the database, or they take its cores.
-    readiness.containment = await requireContainment(runnersReady, gradersReady, config);
+    readiness.containment = await requireContainment(
+      { code: hostCode, pool: runners },
+      { code: graderCode, grader },
+      config,
+    );
     // Hosts of candidates start, as the probe has shown; those that it used up are followed by others, for whoever asks first.
     await graders.warm(1);
     stop?.throwIfAborted();
@@ -345,21 +316,8 @@ function runnerVersion(hosts: HostCode, graders: HostCode): string {
   return `node ${process.versions.node}, hosts ${parts.join(', graders ')}`;
 }
 
-/** Hosts for mutants: none is kept ready, because nobody waits for the first of them. */
-async function startMutantHosts(isolateMb: number, walls: Walls) {
-  const code = await bundleHost(moduleAt('../runners/host/mutant-task'), {
-    REALM_SOURCE: moduleAt('../runners/realm/main'),
-  }).then(holdFolder);
-  const pool = new HostPool({ code, size: 0, isolateMb, walls });
-  const close = async () => {
-    await pool.close();
-    await code.remove();
-  };
-  return { pool, close };
-}
-
 async function readVersion(): Promise<string> {
-  const folder = extension === '.ts' ? '..' : '../..';
+  const folder = import.meta.url.endsWith('.ts') ? '..' : '../..';
   const text = await readFile(new URL(`${folder}/package.json`, import.meta.url), 'utf8');
   const parsed: unknown = JSON.parse(text);
   const version: unknown =

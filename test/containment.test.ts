@@ -130,7 +130,7 @@ describe('a run', () => {
   test('that is told how many hosts to keep ready starts or ends them, and follows none before', async () => {
     const pool = new HostPool({ code, size: 0, isolateMb: 128 });
     onTestFinished(() => pool.close());
-    pool.prestart(1);
+    void pool.prestart(1);
     pool.end(await pool.lease());
     await vi.waitFor(() => expect(pool.leasedCount).toBe(0));
     expect(pool.startedCount).toBe(1);
@@ -138,7 +138,7 @@ describe('a run', () => {
     await vi.waitFor(() => expect(pool.readyCount).toBe(2), { timeout: 20_000 });
     expect(pool.startedCount).toBe(3);
     // One that is still starting is one too many as well.
-    pool.prestart(3);
+    void pool.prestart(3);
     pool.keep(1);
     await vi.waitFor(() => expect(pool.startedCount).toBe(4), { timeout: 20_000 });
     await vi.waitFor(() => expect(pool.pids.length).toBe(1));
