@@ -4,12 +4,12 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, copyFile, mkdir, readFile, readlink, rm } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { endOf, findWalls, probeWalls } from '../runners/walls/find-walls.ts';
-import { noMeans, standing } from '../runners/walls/wall.ts';
+import { noMeans, standing, wallSchema } from '../runners/walls/wall.ts';
 import { noWalls, type Walls } from '../runners/walls/walls.ts';
 import { readConfig } from '../server/config.ts';
 import { identityPath } from '../suites/sealing/identity.ts';
@@ -142,6 +142,34 @@ test('a wall is given up where what tries it ends and leaves another process beh
   expect(ended).toMatchObject({ errors: 'it took too long' });
   process.kill(Number(ended.output), 'SIGKILL');
 });
+
+/** Whether walls are tried together or each alone, what stands is the same but for those of these programs. */
+test.each([
+  [
+    'unshare',
+    'while case $1 in --*) ;; *) false ;; esac; do shift; done; exec "$@"',
+    ['network', 'processes'],
+  ],
+  ['bwrap', 'exit 1', ['files']],
+] as const)(
+  'a program %s that builds nothing builds no wall, and the others stand',
+  async (name, body, of) => {
+    const folder = await folderOfItsOwn();
+    const fake = join(folder, name);
+    await writeFile(fake, `#!/bin/sh\n${body}\n`);
+    await chmod(fake, 0o755);
+    const [{ walls: all }, found] = await Promise.all([
+      findWalls('auto'),
+      probeWalls(`${folder}:${process.env.PATH}`),
+    ]);
+    const { walls, missing } = found;
+    for (const wall of wallSchema.options) {
+      if (!of.some((one) => one === wall)) expect(walls.means[wall]).toBe(all.means[wall]);
+      else expect(walls.means[wall]).not.toMatch(/namespace|mounts/);
+      expect(wall in missing).toBe(walls.means[wall] === noMeans[wall]);
+    }
+  },
+);
 
 test('where the system offers nothing, a service says so and scores as ever', async () => {
   const { walls, missing } = await probeWalls('');
