@@ -2,6 +2,8 @@
  * The processes in which foreign code runs: the walls that they are started behind, the code that they load, and the first of them. To
  * start them takes longest and needs the least of our own code, so it can be begun before the rest is read.
  */
+import { availableParallelism } from 'node:os';
+import pLimit from 'p-limit';
 import { bundleHost, bundleRealm, type HostCode } from '../runners/bundle.ts';
 import { prepareNursery } from '../runners/nursery/nursery.ts';
 import { HostPool } from '../runners/pool.ts';
@@ -73,12 +75,15 @@ export class Hosts {
     return made;
   }
 
-  /** As many as the probe needs, one after the other: together they would take the core on which this process reads its code. */
+  /** As many as the probe needs, and at once no more than leave this process a core, on which it reads its code. */
   async #startFirst(): Promise<void> {
     const [runners, graders] = await Promise.all([this.runners, this.graders]);
-    await runners.pool.prestart(1);
-    await runners.pool.prestart(2);
-    await graders.pool.prestart(1);
+    const turns = pLimit(Math.max(1, availableParallelism() - 1));
+    await Promise.all([
+      turns(() => runners.pool.prestart(1)),
+      turns(() => runners.pool.prestart(2)),
+      turns(() => graders.pool.prestart(1)),
+    ]);
   }
 
   async #close(): Promise<void> {

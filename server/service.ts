@@ -86,7 +86,8 @@ export async function startService(
     return started;
   };
   ending.push(() => hosts.close());
-  calledOff.signal.addEventListener('abort', () => void hosts.close());
+  // Whoever ends the rest hears what fails.
+  calledOff.signal.addEventListener('abort', () => hosts.close().catch(() => {}));
   try {
     stop?.throwIfAborted();
     stop?.addEventListener('abort', callOff);

@@ -151,6 +151,8 @@ test.each([
     ['network', 'processes'],
   ],
   ['bwrap', 'exit 1', ['files']],
+  ['bwrap', 'echo hello; exit 1', ['files']],
+  ['prlimit', 'echo hello; while case $1 in --*) ;; *) false ;; esac; do shift; done; exec "$@"', ['limits']],
 ] as const)(
   'a program %s that builds nothing builds no wall, and the others stand',
   async (name, body, of) => {

@@ -1,4 +1,5 @@
 /** What a program that has escaped from V8 would try first. It runs behind walls, without Node's permissions, when they are probed. */
+import { z } from 'zod';
 
 /** What an attempt goes for; all of it exists, and can be had without walls. */
 export type Targets = {
@@ -18,17 +19,18 @@ export type Targets = {
 };
 
 /** What it could do. */
-export type Attempted = {
-  readsOwn: boolean;
-  readsFile: boolean;
-  writes: boolean;
-  seesProcess: boolean;
+export const attemptedSchema = z.strictObject({
+  readsOwn: z.boolean(),
+  readsFile: z.boolean(),
+  writes: z.boolean(),
+  seesProcess: z.boolean(),
   /** Whether it may read and change what the process has in memory. */
-  tracesProcess: boolean;
-  signalsProcess: boolean;
-  makesUserNamespace: boolean;
-  connects: boolean;
-};
+  tracesProcess: z.boolean(),
+  signalsProcess: z.boolean(),
+  makesUserNamespace: z.boolean(),
+  connects: z.boolean(),
+});
+export type Attempted = z.infer<typeof attemptedSchema>;
 
 /** Its own text is what runs, on standard output comes what it could: so it uses nothing from outside of itself. */
 export function attempt(targets: Targets): void {

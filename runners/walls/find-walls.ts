@@ -26,7 +26,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { RunnerError } from '../errors.ts';
 import { killOf } from '../kill-of.ts';
 import { madeOnce } from '../made-once.ts';
-import { type Attempted, attempt, type Targets } from './attempt.ts';
+import { type Attempted, attempt, attemptedSchema, type Targets } from './attempt.ts';
 import { innermost } from './innermost.ts';
 import { noMeans, standing, type Wall, type WallMeans, wallSchema } from './wall.ts';
 import { noWalls, type Programs, programNames, type Readable, type WallPlan, Walls } from './walls.ts';
@@ -42,6 +42,9 @@ export type FoundWalls = {
 
 /** A try or a probe that lasts longer has failed, in milliseconds: so long that a busy machine does not count as one without walls. */
 const tryMsMax = 30_000;
+
+/** What may be tried once more, and more closely, need not have that long, in milliseconds. */
+const soonMs = 5_000;
 
 /** Why nobody else has the wall `user`. */
 const onlyRoot = 'only root can become another user';
@@ -86,9 +89,20 @@ export async function probeWalls(path = process.env.PATH ?? ''): Promise<FoundWa
     // Both stay as parents, and the kernel must tell which process it is that they have started.
     const programs = childrenAreTold() ? { ...others, unshare, bwrap } : others;
     const system: System = { programs, readable: findReadable(), isRoot: process.getuid?.() === 0 };
-    const best = await tryBest(system, place);
-    if (best !== undefined) return best;
+    const wanted = wallSchema.options.filter((wall) => waysOf(system)[wall].length > 0);
+    if (!system.isRoot) missing.user = onlyRoot;
+    const all = await tryTogether(wanted, system, place);
+    if (all !== undefined) return { walls: all, missing };
+    // Older systems lack that one.
+    const butFiles = wanted.filter((wall) => wall !== 'files');
+    const [files, rest] = await Promise.all([
+      findWay('files', system, place),
+      tryTogether(butFiles, system, place),
+    ]);
+    if ('why' in files) missing.files = files.why;
+    if (rest !== undefined && 'why' in files) return { walls: rest, missing };
     const chosen = await tryEachAlone(system, place, missing);
+    if ('way' in files) chosen.files = files.way;
     return { walls: new Walls(await holdTogether(planOf(system, chosen), place, missing)), missing };
   } catch (error) {
     if (isShortage(error))
@@ -170,25 +184,9 @@ function waysOf({ isRoot }: System): Record<Wall, Way[]> {
 }
 
 /**
- * The walls that stand where each is built in the best way there is a program for and all of them hold, or all but `files`, which older
- * systems lack; undefined where it takes more to find out.
+ * These walls, each built in the best way there is a program for, if it is soon seen that all of them hold. Where it is not, nothing is
+ * known: which of them is amiss, and whether another way would do.
  */
-async function tryBest(system: System, place: Place): Promise<FoundWalls | undefined> {
-  const ways = waysOf(system);
-  const wanted = wallSchema.options.filter((wall) => ways[wall].length > 0);
-  const missing = system.isRoot ? {} : { user: onlyRoot };
-  const walls = await tryTogether(wanted, system, place);
-  if (walls !== undefined) return { walls, missing };
-  const others = wanted.filter((wall) => wall !== 'files');
-  const [files, rest] = await Promise.all([
-    findWay('files', system, place),
-    tryTogether(others, system, place),
-  ]);
-  if (rest === undefined || 'way' in files) return undefined;
-  return { walls: rest, missing: { ...missing, files: files.why } };
-}
-
-/** These walls, each built in the best way there is a program for, if all of them hold. */
 async function tryTogether(
   wanted: readonly Wall[],
   system: System,
@@ -201,12 +199,12 @@ async function tryTogether(
     if (chosen[wall] === undefined) return undefined;
   }
   const walls = new Walls(planOf(system, chosen));
-  const probed = await probe(walls, place);
+  const probed = await probe(walls, place, soonMs);
   const holds = typeof probed !== 'string' && probed.isSealed && wanted.every((wall) => probed[wall]);
   return holds ? walls : undefined;
 }
 
-/** Tries each wall by itself. */
+/** Tries each wall by itself, but `files`. */
 async function tryEachAlone(
   system: System,
   place: Place,
@@ -218,20 +216,18 @@ async function tryEachAlone(
     missing[wall] = found.why;
     return undefined;
   };
-  const [network, processes, files, privileges, limits] = await Promise.all([
+  const [network, processes, privileges, limits] = await Promise.all([
     first('network'),
     first('processes'),
-    first('files'),
     first('privileges'),
     first('limits'),
   ]);
   const inUserNamespace = [network, processes].some((way) => way?.inUserNamespace === true);
   let user: Way | undefined;
-  if (!system.isRoot) missing.user = onlyRoot;
-  else if (inUserNamespace)
+  if (system.isRoot && inUserNamespace)
     missing.user = 'the user namespace that the other walls need holds one user alone';
-  else user = await first('user');
-  return { network, processes, files, user, privileges, limits };
+  else if (system.isRoot) user = await first('user');
+  return { network, processes, user, privileges, limits };
 }
 
 /** The first way to build a wall that lets Node start, or why none does. */
@@ -296,6 +292,7 @@ async function whyNot(walls: Walls, place: Place): Promise<string | undefined> {
 async function probe(
   walls: Walls,
   place: Place,
+  msMax = tryMsMax,
 ): Promise<(Record<Wall, boolean> & { isSealed: boolean }) | string> {
   const server = createServer((socket) => socket.destroy());
   server.listen(0, '127.0.0.1');
@@ -312,16 +309,18 @@ async function probe(
     port,
   };
   const child = start(walls, place, ['-e', `(${attempt})(${JSON.stringify(targets)})`]);
-  const ending = endOf(child);
+  const ending = endOf(child, msMax);
   try {
     const line = await Promise.race([
       once(child.stdout ?? child, 'data').then(([text]) => `${text}`),
       ending.then(() => ''),
     ]);
     if (line === '' || child.pid === undefined) return firstLine((await ending).errors);
-    const attempted: Attempted = JSON.parse(line);
+    const attempted = readAttempted(line);
+    if (attempted === undefined) return 'something else speaks in the place of what is started behind it';
     if (!attempted.readsOwn) return 'what hosts need cannot be read behind it';
-    const seen = lookAt(innermost(child.pid));
+    const seen = lookAt(child.pid);
+    if (seen === undefined) return 'it ended before it could be looked at';
     // In a namespace of its own there are others of the lowest numbers, which it may signal.
     const isFar = targets.pid >= farPid;
     return {
@@ -345,10 +344,27 @@ async function probe(
   }
 }
 
-/** What the kernel says of a process from outside, which nothing within it can change. */
-function lookAt(pid: number) {
-  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-  const limits = readFileSync(`/proc/${pid}/limits`, 'latin1');
+/** What the program told; undefined where it was another one that did. */
+function readAttempted(line: string): Attempted | undefined {
+  try {
+    return attemptedSchema.parse(JSON.parse(line));
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the kernel says from outside of a process behind walls, which nothing within it can change; undefined where it is gone. */
+function lookAt(outerPid: number) {
+  let status: string;
+  let limits: string;
+  try {
+    const pid = innermost(outerPid);
+    status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    limits = readFileSync(`/proc/${pid}/limits`, 'latin1');
+  } catch (error) {
+    if (isShortage(error)) throw error;
+    return undefined;
+  }
   // What could be given to it, the bounding set, is never given where there are no new privileges.
   const sets = [...status.matchAll(/^Cap(?:Inh|Prm|Eff|Amb):\s*(\w+)$/gm)];
   return {
