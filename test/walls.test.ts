@@ -8,7 +8,8 @@ import { chmod, copyFile, mkdir, readFile, readlink, rm, writeFile } from 'node:
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { endOf, findWalls, probeWalls } from '../runners/walls/find-walls.ts';
+import { findWalls, probeWalls } from '../runners/walls/find-walls.ts';
+import { endOf } from '../runners/walls/probe.ts';
 import { noMeans, standing, wallSchema } from '../runners/walls/wall.ts';
 import { noWalls, type Walls } from '../runners/walls/walls.ts';
 import { readConfig } from '../server/config.ts';
