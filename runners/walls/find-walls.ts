@@ -9,7 +9,7 @@ import { madeOnce } from '../made-once.ts';
 import { isShortage, makePlace, type Place, probe, whyNot } from './probe.ts';
 import { noMeans, standing, type Wall, wallSchema } from './wall.ts';
 import { noWalls, type WallPlan, Walls } from './walls.ts';
-import { type Chosen, findSystem, planOf, type System, type Way, waysOf } from './ways.ts';
+import { type Chosen, findSystem, planOf, type System, type Way } from './ways.ts';
 
 /** Which walls are wanted: whichever hold, none, or whichever hold but these at least. */
 export type WantedWalls = 'auto' | 'none' | readonly Wall[];
@@ -60,7 +60,7 @@ export async function probeWalls(path = process.env.PATH ?? ''): Promise<FoundWa
   const place = makePlace();
   try {
     const system = findSystem(path);
-    const wanted = wallSchema.options.filter((wall) => waysOf(system)[wall].length > 0);
+    const wanted = wallSchema.options.filter((wall) => system.ways[wall].length > 0);
     if (!system.isRoot) missing.user = onlyRoot;
     const all = await tryTogether(wanted, system, place);
     if (all !== undefined) return { walls: all, missing };
@@ -95,10 +95,9 @@ async function tryTogether(
   system: System,
   place: Place,
 ): Promise<Walls | undefined> {
-  const ways = waysOf(system);
   const chosen: Chosen = {};
   for (const wall of wanted) {
-    chosen[wall] = ways[wall].find(({ needs }) => system.programs[needs] !== undefined);
+    chosen[wall] = system.ways[wall].find(({ needs }) => system.programs[needs] !== undefined);
     if (chosen[wall] === undefined) return undefined;
   }
   const walls = new Walls(planOf(system, chosen));
@@ -136,7 +135,7 @@ async function tryEachAlone(
 /** The first way to build a wall that lets Node start, or why none does. */
 async function findWay(wall: Wall, system: System, place: Place): Promise<{ way: Way } | { why: string }> {
   const whys: string[] = [];
-  for (const way of waysOf(system)[wall]) {
+  for (const way of system.ways[wall]) {
     const walls = new Walls(planOf(system, { [wall]: way }));
     const isThere = system.programs[way.needs] !== undefined;
     const why = isThere ? await whyNot(walls, place) : `there is no ${way.needs}`;

@@ -22,19 +22,24 @@ export type Way = {
 /** For each wall, the way to build it; none where it is not built. */
 export type Chosen = Partial<Record<Wall, Way>>;
 
-/** What walls are built with, and by whom. */
-export type System = { programs: Programs; readable: Readable; isRoot: boolean };
+/** What walls are built with, by whom, and in which ways, the best first; there is none for a wall that somebody like us cannot have. */
+export type System = {
+  programs: Programs;
+  readable: Readable;
+  isRoot: boolean;
+  ways: Record<Wall, Way[]>;
+};
 
 /** What there is to build with, of programs that are looked for in these folders. */
 export function findSystem(path: string): System {
   const { unshare, bwrap, ...others } = findPrograms(path);
   // Both stay as parents, and the kernel must tell which process it is that they have started.
   const programs = childrenAreTold() ? { ...others, unshare, bwrap } : others;
-  return { programs, readable: findReadable(), isRoot: process.getuid?.() === 0 };
+  const isRoot = process.getuid?.() === 0;
+  return { programs, readable: findReadable(), isRoot, ways: waysFor(isRoot) };
 }
 
-/** The ways to build each wall, the best first. */
-export function waysOf({ isRoot }: System): Record<Wall, Way[]> {
+function waysFor(isRoot: boolean): Record<Wall, Way[]> {
   // Root makes namespaces as it is; anybody can who may make a user namespace first.
   const users = [...(isRoot ? [false] : []), true];
   return {
